@@ -1,0 +1,39 @@
+"""The exceptions of imgbuild: work that cannot be done.
+
+What is wrong with an image or a request is a value (a problem, a finding), never one of these.
+"""
+
+from __future__ import annotations
+
+
+class ImgbuildError(Exception):
+    """The job could not be done; the command exits with status 3.
+
+    Args:
+        message: One sentence in lower case that names the thing and the place.
+        cure: What the reader can do about it, or an empty string.
+    """
+
+    def __init__(self, message: str, *, cure: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.cure = cure
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.cure})" if self.cure else self.message
+
+
+class SourceError(ImgbuildError):
+    """A file cannot be opened or read: it is missing, not permitted or not a regular file."""
+
+
+class RuleBookError(ImgbuildError):
+    """The rule book is broken: a file, a rule or a source in it does not hold together."""
+
+
+class ManifestError(ImgbuildError):
+    """A manifest cannot be read back."""
+
+
+class UsageError(ImgbuildError):
+    """The words of a call contradict each other; the command exits with status 2."""

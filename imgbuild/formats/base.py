@@ -1,0 +1,87 @@
+"""What a container format gives: its name, how it is recognised, and a :class:`Container`.
+
+A format module has a function ``open_X(source) -> Container`` and one entry in the table of ``formats/__init__.py``.
+Opening parses headers only. A header that cannot be followed raises BrokenImage; whatever else is wrong is a
+problem of the container, which then keeps its facts (``readable`` is False where the content cannot be read).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imgbuild.readers import Reader, broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imgbuild.model import Problem
+
+HEAD_BYTES = 64 * 1024
+TAIL_BYTES = 8 * 1024
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Both ends of a file, read once for all formats: up to 64 KiB of head and 8 KiB of tail."""
+
+    size: int
+    head: bytes
+    tail: bytes
+
+    def at(self, offset: int, length: int) -> bytes:
+        """Return bytes of the head, fewer than ``length`` where it ends before."""
+        return self.head[offset : offset + length]
+
+    def from_end(self, distance: int, length: int) -> bytes:
+        """Return ``length`` bytes that start ``distance`` bytes before the end of the file."""
+        start = len(self.tail) - distance
+        return self.tail[start : start + length] if start >= 0 else b""
+
+
+@dataclass
+class Container:
+    """A disk in a file: the format, the header facts, the problems, and the virtual disk's bytes.
+
+    Attributes:
+        format: Name of the format as the contract spells it.
+        virtual_size: Size of the virtual disk in bytes; ``None`` where there is no disk.
+        header: What the header says, by the standard's own field names; values fit JSON.
+        problems: What the reader objected to.
+        readable: Whether ``read_at`` can be used.
+    """
+
+    format: str
+    virtual_size: int | None
+    header: dict[str, Any] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    readable: bool = True
+
+    @property
+    def size(self) -> int:
+        """The virtual size in bytes, 0 where there is no disk: what a Reader has."""
+        return self.virtual_size or 0
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
+        raise broken("unreadable", f"the content of this {self.format} file cannot be read"
+                                   f" ({length} bytes at {offset} were asked for)")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A row of the table of formats.
+
+    Attributes:
+        name: Name of the format as the contract spells it.
+        title: Name for people.
+        extensions: File name endings (without dot) that claim this format.
+        matches: Says whether the ends of a file are of this format.
+        open: Reads the headers of a file that matches; ``None`` for what is only named (compressed files, archives).
+    """
+
+    name: str
+    title: str
+    extensions: tuple[str, ...]
+    matches: Callable[[Probe], bool]
+    open: Callable[[Reader], Container] | None = None

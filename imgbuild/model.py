@@ -1,0 +1,315 @@
+"""The values that imgbuild passes around and prints: one type for each part of the contract.
+
+Every document starts with the version, the schema number and its kind. Field names do not change
+without a new schema number. Unknown is ``None``, never 0. Sizes and offsets are bytes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from imgbuild.version import __version__
+
+SCHEMA = 1
+
+Severity = Literal["error", "warning", "note"]
+Group = Literal["safety", "integrity", "file", "guest", "request"]
+SubjectKind = Literal["image", "guest", "request", "response"]
+GuestStatus = Literal["pass", "fail", "unknown", "not-applicable"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all values: immutable, named fields only."""
+
+
+class Problem(Value):
+    """What a reader objected to; code X is the finding image-X.
+
+    ``field`` is the standard's own name of the field at ``offset`` (bytes into the file), ``length`` its
+    length in bytes and ``hex`` those bytes, at most 32 of them.
+    """
+
+    code: str
+    message: str
+    field: str | None = None
+    offset: int | None = None
+    length: int | None = None
+    hex: str | None = None
+
+
+class Partition(Value):
+    """One partition; a file system on the whole disk is one partition with index 0 and start 0.
+
+    ``type`` is the name of the type in words where it is known, else its GUID or its MBR byte as ``0x83``;
+    ``type_id`` is always the GUID (upper case) or the byte. ``mount`` is where the guest's fstab mounts it.
+    """
+
+    index: int
+    start: int
+    size: int
+    type: str | None = None
+    type_id: str | None = None
+    name: str | None = None
+    bootable: bool = False
+    filesystem: str | None = None
+    uuid: str | None = None
+    label: str | None = None
+    partuuid: str | None = None
+    mount: str | None = None
+
+
+class Volume(Value):
+    """A logical volume that is put together from partitions."""
+
+    kind: str
+    name: str
+    size: int
+    filesystem: str | None = None
+    uuid: str | None = None
+    label: str | None = None
+    mount: str | None = None
+
+
+class Firmware(Value):
+    """Which firmware can boot the disk; ``None`` means that it could not be seen. ``why`` gives the evidence."""
+
+    bios: bool | None = None
+    uefi: bool | None = None
+    secure_boot: bool | None = None
+    why: tuple[str, ...] = ()
+
+
+class OperatingSystem(Value, omit_defaults=True):
+    """The system found in the guest; see the contract on ``id``, ``version`` and ``release``.
+
+    ``variant`` carries ``VARIANT_ID`` (or what stands for it), ``source`` the guest file that named the system.
+    """
+
+    type: str | None
+    id: str | None
+    version: str | None
+    release: str | None
+    name: str | None
+    architecture: str | None
+    bits: int | None
+    build: int | None = None
+    edition: str | None = None
+    variant: str | None = None
+    id_like: tuple[str, ...] = ()
+    source: str | None = None
+
+
+class GuestCheck(Value):
+    """One readiness fact; ``check`` is an id of the guest rules, ``files`` are guest paths."""
+
+    check: str
+    status: GuestStatus
+    detail: str
+    files: tuple[str, ...] = ()
+
+
+class Witness(Value):
+    """What qemu-img says of the same file.
+
+    ``found`` is its version or ``None`` where it is not installed; ``probed`` is the format it takes when it
+    is not told, ``format`` and ``virtual_size`` what it reads under our format.
+    """
+
+    found: str | None = None
+    format: str | None = None
+    virtual_size: int | None = None
+    probed: str | None = None
+    error: str | None = None
+
+
+class Run(Value):
+    """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only."""
+
+    seconds: float
+    hash_seconds: float | None
+    inspect_seconds: float
+    reads: int
+    bytes_read: int
+    allocated: int | None
+    sandbox: tuple[str, ...]
+    qemu: Witness | None = None
+
+
+class Inspection(Value):
+    """The facts of one image file; the document of ``imgbuild inspect``."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["inspection"] = "inspection"
+    path: str
+    size: int
+    format: str | None = None
+    disk_format: str | None = None
+    virtual_size: int | None = None
+    checksums: dict[str, str] | None = None
+    container: dict[str, Any] = {}
+    problems: tuple[Problem, ...] = ()
+    partition_table: Literal["gpt", "mbr"] | None = None
+    partitions: tuple[Partition, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    firmware: Firmware = Firmware()
+    os: OperatingSystem | None = None
+    other_os: tuple[OperatingSystem, ...] = ()
+    guest: tuple[GuestCheck, ...] = ()
+    run: Run | msgspec.UnsetType = msgspec.UNSET
+
+
+class Source(Value):
+    """A document: where it is, of which date, and what it says (the reading)."""
+
+    title: str
+    url: str | None = None
+    date: str | None = None
+    reading: str | None = None
+
+
+class Derived(Value):
+    """A request field with the reasons for its value and the documents behind them."""
+
+    value: Any
+    why: tuple[str, ...]
+    sources: tuple[Source, ...] = ()
+
+
+class Request(Value):
+    """The call that creates the image."""
+
+    operation: str
+    method: str
+    path: str
+    body: dict[str, Any]
+
+
+class RouteOption(Value):
+    """Another import path; ``why_not`` is ``None`` where it could carry the file as well."""
+
+    operation: str
+    why_not: str | None
+
+
+class Route(Value):
+    """The import path that carries this file; ``operation`` is ``None`` where none does."""
+
+    operation: str | None
+    why: tuple[str, ...]
+    others: tuple[RouteOption, ...] = ()
+
+
+class Expected(Value):
+    """What the server must show, field by field: after the create call, and once the image is active.
+
+    A plain value is a prediction. An object ``{"set_by": "server", …}`` names a field that is the server's own,
+    with what its value must look like.
+    """
+
+    created: dict[str, Any]
+    active: dict[str, Any]
+
+
+class Policy(Value):
+    """Choices of reading that were in force when the manifest was built."""
+
+    min_disk: Literal["greater", "not-less"]
+
+
+class Manifest(Value):
+    """The document of ``imgbuild build``."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["manifest"] = "manifest"
+    cloud: str
+    policy: Policy
+    image: Inspection
+    derived: dict[str, Derived]
+    request: Request
+    route: Route
+    expected: Expected
+
+
+class Evidence(Value):
+    """The bytes behind a finding."""
+
+    field: str | None
+    offset: int | None
+    length: int | None
+    hex: str | None
+
+
+class ErrorCode(Value):
+    """The answer the server would give."""
+
+    code: str
+    status: int | None
+
+
+class Subject(Value):
+    """What a finding is about; ``line`` and ``column`` count from 1, ``pointer`` is a JSON Pointer."""
+
+    kind: SubjectKind
+    path: str | None = None
+    pointer: str | None = None
+    line: int | None = None
+    column: int | None = None
+    guest_path: str | None = None
+
+
+class Finding(Value):
+    """One thing that a rule found."""
+
+    rule: str
+    severity: Severity
+    group: Group
+    cloud: str | None
+    message: str
+    hint: str
+    subject: Subject
+    value: Any = None
+    sources: tuple[Source, ...] = ()
+    errors: tuple[ErrorCode, ...] = ()
+    evidence: Evidence | None = None
+    fingerprint: str = ""
+
+
+class Summary(Value):
+    """How many findings there are of each severity."""
+
+    error: int = 0
+    warning: int = 0
+    note: int = 0
+
+
+class Tally(Value):
+    """How many rules were asked, and what came of it."""
+
+    passed: int = 0
+    failed: int = 0
+    not_applicable: int = 0
+
+
+class Findings(Value):
+    """The document of ``imgbuild lint`` and ``imgbuild check``."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["findings"] = "findings"
+    summary: Summary
+    rules: Tally = Tally()
+    findings: tuple[Finding, ...]
+
+
+def encode(document: Value, *, indent: int = 2) -> bytes:
+    """Return the document as JSON with a newline at its end; the same value gives the same bytes."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=indent) + b"\n"
+
+
+def encode_line(document: Value) -> bytes:
+    """Return the document as one line of JSON (JSON Lines)."""
+    return msgspec.json.encode(document) + b"\n"

@@ -1,0 +1,34 @@
+"""What a partition table gives: its kind, its entries and its problems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from imgbuild.model import Partition, Problem
+    from imgbuild.readers import Reader
+
+
+@dataclass(frozen=True)
+class PartitionTable:
+    """A partition table; offsets and sizes of the partitions are bytes of the virtual disk.
+
+    ``facts`` holds what the boot check needs besides: sector size in bytes, boot code, disk identifier.
+    """
+
+    kind: Literal["gpt", "mbr"]
+    sector_size: int
+    partitions: tuple[Partition, ...]
+    problems: tuple[Problem, ...] = ()
+    disk_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LogicalVolume:
+    """A volume that was put together from partitions, with a reader over its bytes."""
+
+    kind: str
+    name: str
+    reader: Reader
+    problems: tuple[Problem, ...] = field(default=())

@@ -1,0 +1,35 @@
+"""Tools that tests compare with: each test says what it needs, and how to get it.
+
+Without the tool the test is skipped by name with the line that installs it. With ``IMGBUILD_NO_SKIPS`` set, as in
+``.ci/run``, a missing tool is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from functools import cache
+
+import pytest
+
+PACKAGES = {
+    "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "debugfs": "e2fsprogs", "mke2fs": "e2fsprogs", "tune2fs": "e2fsprogs",
+    "mkfs.xfs": "xfsprogs", "xfs_db": "xfsprogs", "mkfs.vfat": "dosfstools", "mcopy": "mtools", "mmd": "mtools",
+    "sfdisk": "fdisk", "sgdisk": "gdisk", "blkid": "util-linux", "mkswap": "util-linux", "xorriso": "xorriso", "isoinfo": "genisoimage",
+    "genisoimage": "genisoimage", "mksquashfs": "squashfs-tools", "mkfs.btrfs": "btrfs-progs", "mkntfs": "ntfs-3g", "cryptsetup": "cryptsetup-bin",
+    "zstd": "zstd", "xz": "xz-utils", "lz4": "lz4", "bash": "bash",
+}
+
+
+@cache
+def find_tool(name: str) -> str | None:
+    """Return the path of the program, also where only root's PATH has it."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    """Mark a test that runs these programs."""
+    missing = [name for name in names if find_tool(name) is None]
+    packages = " ".join(sorted({PACKAGES.get(name, name) for name in missing}))
+    reason = f"{', '.join(missing)} not found: apt-get install {packages}"
+    return pytest.mark.skipif(bool(missing) and not os.environ.get("IMGBUILD_NO_SKIPS"), reason=reason)
