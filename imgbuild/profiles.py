@@ -1,0 +1,279 @@
+"""What is known of a cloud: the leaf types into which the rule packs are read.
+
+A :class:`Profile` holds the values that differ between clouds (words for disk formats, bounds, operations and their
+fields, the fields of the answer), a :class:`Catalogue` the spellings of ``__os_version``. Everything here is data from
+``rules/<cloud>/*.toml``; ``sources`` are ids of documents, which the rule book resolves. Sizes of disks are whole GiB,
+sizes of files bytes. Nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+
+MinDiskPolicy = Literal["greater", "not-less"]
+FieldType = Literal["string", "integer", "boolean", "string-list", "object-list", "object", "binary"]
+Bounds = tuple[int, int]
+
+
+class Leaf(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of everything that is read from a pack: immutable, and an unknown key is an error."""
+
+
+class DiskBounds(Leaf, frozen=True, kw_only=True):
+    """The least and the greatest ``min_disk`` in GiB for each OS type, and who says so."""
+
+    linux: Bounds
+    windows: Bounds
+    sources: tuple[str, ...]
+    reading: str = ""
+
+    def of(self, os_type: str | None) -> Bounds:
+        """Return the bounds for ``Windows``, ``Linux`` or another type (which counts as Linux)."""
+        return self.windows if (os_type or "").lower() == "windows" else self.linux
+
+
+class PolicyReading(Leaf, frozen=True, kw_only=True):
+    """What the documents behind one reading of *min_disk against the disk* say."""
+
+    sources: tuple[str, ...]
+    reading: str
+
+
+class MinDisk(Leaf, frozen=True, kw_only=True):
+    """The documented rules on ``min_disk``: the policy taken, its readings, the bounds and their other readings."""
+
+    policy: MinDiskPolicy
+    policies: dict[MinDiskPolicy, PolicyReading]
+    bounds: DiskBounds
+    readings: tuple[DiskBounds, ...] = ()
+    iso: DiskBounds | None = None
+
+    def target(self, image_format: str | None) -> DiskBounds:
+        """Return the bounds that hold for an image of this format."""
+        return self.iso if image_format == "iso" and self.iso is not None else self.bounds
+
+
+class DefaultSystem(Leaf, frozen=True, kw_only=True):
+    """The value for a system that the cloud does not list: ``value`` is written, ``also`` is accepted as well."""
+
+    value: str
+    also: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    reading: str = ""
+
+
+class FieldSpec(Leaf, frozen=True, kw_only=True):
+    """One field of a request. ``format`` names a common form (``image-name``, ``tags-native``, …).
+
+    ``mandatory_when`` and ``note`` are words for people; lengths count characters, ``unit`` is that of an integer.
+    """
+
+    type: FieldType
+    name: str = ""
+    place: Literal["body", "path"] = "body"
+    mandatory: bool = False
+    mandatory_when: str | None = None
+    default: Any = None
+    allowed: tuple[Any, ...] = ()
+    unit: str | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    format: str | None = None
+    excludes: tuple[str, ...] = ()
+    note: str | None = None
+    sources: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class FileRules(Leaf, frozen=True, kw_only=True):
+    """What a file must be for one import path: formats (our names), size in bytes, a second file beside it.
+
+    ``bound`` says whether a file of exactly ``max_bytes`` is still taken; ``limit`` is the size as the page prints it.
+    ``extra_file`` maps a format to the extension of the file it needs beside it (RAW: its ``mf`` bitmap).
+    """
+
+    formats: tuple[str, ...]
+    sources: tuple[str, ...]
+    max_bytes: int | None = None
+    bound: Literal["inclusive", "exclusive"] = "inclusive"
+    limit: str = ""
+    extra_file: dict[str, str] = {}
+    errors: tuple[str, ...] = ()
+    size_errors: tuple[str, ...] = ()
+
+    def carries(self, size: int) -> bool:
+        """Say whether a file of ``size`` bytes is within the limit."""
+        if self.max_bytes is None:
+            return True
+        return size <= self.max_bytes if self.bound == "inclusive" else size < self.max_bytes
+
+
+class Operation(Leaf, frozen=True, kw_only=True):
+    """One call of the image service.
+
+    ``carries`` are the kinds of image it takes (``system``, ``data``, ``iso``); ``follows`` names the operation whose
+    answer gives the image id. ``configures`` is true where the regular import may repair the guest, ``reads_guest``
+    where the server looks into the file and its own view of the system wins.
+    """
+
+    id: str = ""
+    title: str
+    method: str
+    path: str
+    sources: tuple[str, ...]
+    safe_mode_path: str | None = None
+    success_status: int = 200
+    asynchronous: bool = False
+    carries: tuple[Literal["system", "data", "iso"], ...] = ()
+    next_steps: tuple[str, ...] = ()
+    follows: str | None = None
+    from_object_store: bool = False
+    configures: bool = False
+    reads_guest: bool = False
+    custom_properties: bool = False
+    fields: dict[str, FieldSpec] = {}
+    file: FileRules | None = None
+    min_disk: MinDisk | None = None
+
+
+class ResponseField(Leaf, frozen=True, kw_only=True):
+    """One field of the answer to the create call.
+
+    ``presence`` is ``always`` for what the sample shows, ``documented`` for what only the table has. ``not_in_use``
+    is true where a page says so: such a field may be absent or null. ``read_only`` fields are the server's own.
+    """
+
+    type: FieldType
+    name: str = ""
+    presence: Literal["always", "documented"]
+    meaning: str
+    read_only: bool = False
+    not_in_use: bool = False
+    allowed: tuple[Any, ...] = ()
+    created: Any = msgspec.UNSET
+    pattern: str | None = None
+    form: str | None = None
+    unit: str | None = None
+    max_length: int | None = None
+    note: str | None = None
+    sources: tuple[str, ...]
+
+
+class Profile(Leaf, frozen=True, kw_only=True):
+    """The values of one cloud. ``disk_formats`` maps our format to the cloud's word for it, where it takes it.
+
+    ``disk_format_readings`` has formats that only another document takes (a warning), ``sisters`` the clouds whose
+    catalogue is asked next, ``platforms`` the cloud's spelling of a platform where it differs from the catalogue's.
+    ``checksums`` are added to md5 and sha256. ``operations``, ``response`` and ``custom_properties`` are empty in the
+    profile that :func:`imgbuild.rulebook.load_profile` gives.
+    """
+
+    name: str
+    title: str
+    inherits: tuple[str, ...] = ()
+    prefix: str = ""
+    sisters: tuple[str, ...] = ()
+    checksums: tuple[str, ...] = ()
+    disk_formats: dict[str, str] = {}
+    disk_format_readings: dict[str, str] = {}
+    default_disk_format: str | None = None
+    platforms: dict[str, str] = {}
+    min_disk: MinDisk
+    default_system: DefaultSystem
+    default_operation: str = "create-metadata"
+    operations: dict[str, Operation] = {}
+    response: dict[str, ResponseField] = {}
+    custom_properties: dict[str, FieldSpec] = {}
+    server_set: tuple[str, ...] = ()
+    server_set_sources: tuple[str, ...] = ()
+
+    def min_disk_of(self, operation: str) -> MinDisk:
+        """Return the rules on ``min_disk`` for an operation: its own where it has some, else the cloud's."""
+        found = self.operations.get(operation)
+        return found.min_disk if found is not None and found.min_disk is not None else self.min_disk
+
+
+class CatalogueEntry(Leaf, frozen=True, kw_only=True):
+    """One spelling of ``__os_version`` and what it stands for.
+
+    ``id`` and ``version`` are as os-release would say them (``sles`` ``15.3``, ``debian`` ``12.0.0``), ``variant`` is
+    what os-release keeps elsewhere (``stream``; the edition of a Windows). ``bits`` is 32 or 64, ``architecture``
+    ``x86`` or ``arm``. ``usable`` is ``yes`` or ``likely`` where the spelling was seen as a value, ``unproven`` where
+    it was seen as a label only. ``prefer`` is another spelling of the same system to prefer.
+    """
+
+    os_version: str
+    id: str
+    version: str | None
+    variant: str | None
+    platform: str
+    os_type: Literal["Linux", "Windows", "Other"]
+    bits: int
+    architecture: Literal["x86", "arm"]
+    usable: Literal["yes", "likely", "unproven"]
+    clouds: tuple[str, ...]
+    uefi: Literal["required", "listed", "not-listed"]
+    prefer: str | None
+    sources: tuple[str, ...]
+
+    def listed_on(self, cloud: str) -> bool:
+        """Say whether the cloud takes this spelling as a value, so far as its documents show."""
+        return self.usable != "unproven" and cloud in self.clouds
+
+
+def fold(text: str) -> str:
+    """Return the text without case, spaces and punctuation, to tell a misspelling from another system."""
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+class Catalogue:
+    """The known spellings of ``__os_version`` on all clouds. ``name`` says where they come from.
+
+    ``exact`` is true for a list that was fetched for one region; the built-in one is known to be incomplete.
+    """
+
+    def __init__(self, entries: tuple[CatalogueEntry, ...], *, name: str = "built in", exact: bool = False) -> None:
+        self.entries = entries
+        self.name = name
+        self.exact = exact
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, CatalogueEntry]:
+        return {entry.os_version: entry for entry in self.entries}
+
+    @cached_property
+    def _by_folded(self) -> dict[str, tuple[CatalogueEntry, ...]]:
+        groups: dict[str, list[CatalogueEntry]] = {}
+        for entry in self.entries:
+            groups.setdefault(fold(entry.os_version), []).append(entry)
+        return {key: tuple(group) for key, group in groups.items()}
+
+    def find(self, os_version: str) -> CatalogueEntry | None:
+        """Return the entry of exactly this spelling."""
+        return self._by_spelling.get(os_version)
+
+    def for_cloud(self, cloud: str) -> tuple[CatalogueEntry, ...]:
+        """Return the entries that are listed as values on a cloud; labels (unproven) are left out."""
+        return tuple(entry for entry in self.entries if entry.listed_on(cloud))
+
+    def of_system(self, system_id: str) -> tuple[CatalogueEntry, ...]:
+        """Return the entries of a distribution by the id that os-release has for it."""
+        return tuple(entry for entry in self.entries if entry.id == system_id)
+
+    def folded(self, text: str) -> tuple[CatalogueEntry, ...]:
+        """Return the entries that differ from ``text`` at most in case, spaces and punctuation."""
+        return self._by_folded.get(fold(text), ())
+
+    def nearest(self, text: str, cloud: str | None = None) -> CatalogueEntry | None:
+        """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named."""
+        pool = self.entries if cloud is None else self.for_cloud(cloud)
+        spellings = {fold(entry.os_version): entry for entry in reversed(pool)}
+        close = get_close_matches(fold(text), spellings, n=1, cutoff=0.75)
+        return spellings[close[0]] if close else None
