@@ -24,7 +24,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all values: immutable; msgspec wants ``kw_only`` said again by each of them."""
 
 
-class Problem(Value, kw_only=True):
+class Problem(Value, frozen=True, kw_only=True):
     """What a reader objected to; code X is the finding image-X.
 
     ``field`` is the standard's own name of the field at ``offset`` (bytes into the file), ``length`` its
@@ -39,7 +39,7 @@ class Problem(Value, kw_only=True):
     hex: str | None = None
 
 
-class Partition(Value, kw_only=True):
+class Partition(Value, frozen=True, kw_only=True):
     """One partition; a file system on the whole disk is one partition with index 0 and start 0.
 
     ``type`` is the name of the type in words where it is known, else its GUID or its MBR byte as ``0x83``;
@@ -60,7 +60,7 @@ class Partition(Value, kw_only=True):
     mount: str | None = None
 
 
-class Volume(Value, kw_only=True):
+class Volume(Value, frozen=True, kw_only=True):
     """A logical volume that is put together from partitions."""
 
     kind: str
@@ -72,7 +72,7 @@ class Volume(Value, kw_only=True):
     mount: str | None = None
 
 
-class Firmware(Value, kw_only=True):
+class Firmware(Value, frozen=True, kw_only=True):
     """Which firmware can boot the disk; ``None`` means that it could not be seen. ``why`` gives the evidence."""
 
     bios: bool | None = None
@@ -81,7 +81,7 @@ class Firmware(Value, kw_only=True):
     why: tuple[str, ...] = ()
 
 
-class OperatingSystem(Value, kw_only=True, omit_defaults=True):
+class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The system found in the guest; see the contract on ``id``, ``version`` and ``release``.
 
     ``variant`` carries ``VARIANT_ID`` (or what stands for it), ``source`` the guest file that named the system.
@@ -101,7 +101,7 @@ class OperatingSystem(Value, kw_only=True, omit_defaults=True):
     source: str | None = None
 
 
-class GuestCheck(Value, kw_only=True):
+class GuestCheck(Value, frozen=True, kw_only=True):
     """One readiness fact; ``check`` is an id of the guest rules, ``files`` are guest paths."""
 
     check: str
@@ -110,7 +110,7 @@ class GuestCheck(Value, kw_only=True):
     files: tuple[str, ...] = ()
 
 
-class Witness(Value, kw_only=True):
+class Witness(Value, frozen=True, kw_only=True):
     """What qemu-img says of the same file.
 
     ``found`` is its version or ``None`` where it is not installed; ``probed`` is the format it takes when it
@@ -124,7 +124,7 @@ class Witness(Value, kw_only=True):
     error: str | None = None
 
 
-class Run(Value, kw_only=True):
+class Run(Value, frozen=True, kw_only=True):
     """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only."""
 
     seconds: float
@@ -137,7 +137,7 @@ class Run(Value, kw_only=True):
     qemu: Witness | None = None
 
 
-class Inspection(Value, kw_only=True):
+class Inspection(Value, frozen=True, kw_only=True):
     """The facts of one image file; the document of ``imgbuild inspect``."""
 
     imgbuild: str = __version__
@@ -161,7 +161,7 @@ class Inspection(Value, kw_only=True):
     run: Run | msgspec.UnsetType = msgspec.UNSET
 
 
-class Source(Value, kw_only=True):
+class Source(Value, frozen=True, kw_only=True):
     """A document: where it is, of which date, and what it says (the reading)."""
 
     title: str
@@ -170,7 +170,7 @@ class Source(Value, kw_only=True):
     reading: str | None = None
 
 
-class Derived(Value, kw_only=True):
+class Derived(Value, frozen=True, kw_only=True):
     """A request field with the reasons for its value and the documents behind them."""
 
     value: Any
@@ -178,7 +178,7 @@ class Derived(Value, kw_only=True):
     sources: tuple[Source, ...] = ()
 
 
-class Request(Value, kw_only=True):
+class Request(Value, frozen=True, kw_only=True):
     """The call that creates the image."""
 
     operation: str
@@ -187,14 +187,14 @@ class Request(Value, kw_only=True):
     body: dict[str, Any]
 
 
-class RouteOption(Value, kw_only=True):
+class RouteOption(Value, frozen=True, kw_only=True):
     """Another import path; ``why_not`` is ``None`` where it could carry the file as well."""
 
     operation: str
     why_not: str | None
 
 
-class Route(Value, kw_only=True):
+class Route(Value, frozen=True, kw_only=True):
     """The import path that carries this file; ``operation`` is ``None`` where none does."""
 
     operation: str | None
@@ -202,7 +202,7 @@ class Route(Value, kw_only=True):
     others: tuple[RouteOption, ...] = ()
 
 
-class Expected(Value, kw_only=True):
+class Expected(Value, frozen=True, kw_only=True):
     """What the server must show, field by field: after the create call, and once the image is active.
 
     A plain value is a prediction. An object ``{"set_by": "server", …}`` names a field that is the server's own,
@@ -213,13 +213,13 @@ class Expected(Value, kw_only=True):
     active: dict[str, Any]
 
 
-class Policy(Value, kw_only=True):
+class Policy(Value, frozen=True, kw_only=True):
     """Choices of reading that were in force when the manifest was built."""
 
     min_disk: Literal["greater", "not-less"]
 
 
-class Manifest(Value, kw_only=True):
+class Manifest(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild build``."""
 
     imgbuild: str = __version__
@@ -234,7 +234,7 @@ class Manifest(Value, kw_only=True):
     expected: Expected
 
 
-class Evidence(Value, kw_only=True):
+class Evidence(Value, frozen=True, kw_only=True):
     """The bytes behind a finding."""
 
     field: str | None
@@ -243,14 +243,14 @@ class Evidence(Value, kw_only=True):
     hex: str | None
 
 
-class ErrorCode(Value, kw_only=True):
+class ErrorCode(Value, frozen=True, kw_only=True):
     """The answer the server would give."""
 
     code: str
     status: int | None
 
 
-class Subject(Value, kw_only=True):
+class Subject(Value, frozen=True, kw_only=True):
     """What a finding is about; ``line`` and ``column`` count from 1, ``pointer`` is a JSON Pointer."""
 
     kind: SubjectKind
@@ -261,7 +261,7 @@ class Subject(Value, kw_only=True):
     guest_path: str | None = None
 
 
-class Finding(Value, kw_only=True):
+class Finding(Value, frozen=True, kw_only=True):
     """One thing that a rule found."""
 
     rule: str
@@ -278,7 +278,7 @@ class Finding(Value, kw_only=True):
     fingerprint: str = ""
 
 
-class Summary(Value, kw_only=True):
+class Summary(Value, frozen=True, kw_only=True):
     """How many findings there are of each severity."""
 
     error: int = 0
@@ -286,7 +286,7 @@ class Summary(Value, kw_only=True):
     note: int = 0
 
 
-class Tally(Value, kw_only=True):
+class Tally(Value, frozen=True, kw_only=True):
     """How many rules were asked, and what came of it."""
 
     passed: int = 0
@@ -294,7 +294,7 @@ class Tally(Value, kw_only=True):
     not_applicable: int = 0
 
 
-class Findings(Value, kw_only=True):
+class Findings(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild lint`` and ``imgbuild check``."""
 
     imgbuild: str = __version__

@@ -138,7 +138,7 @@ class FileView(io.RawIOBase):
         self._position += len(data)
         return data
 
-    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override] - RawIOBase wants any buffer
+    def readinto(self, buffer: bytearray, /) -> int:  # type: ignore[override]  # RawIOBase allows any buffer
         """Fill ``buffer`` from the position on and return how many bytes were put there."""
         data = self.read(len(buffer))
         buffer[: len(data)] = data

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from imgbuild.errors import SourceError
 from imgbuild.readers import broken, check_range
@@ -57,7 +57,8 @@ class Source:
         self.reads += 1
         self.bytes_read += len(data)
         if len(data) != length:
-            raise broken("changed", f"the file shrank while it was read: {offset + len(data)} of {self.size} bytes left")
+            left = offset + len(data)
+            raise broken("changed", f"the file shrank while it was read: {left} of {self.size} bytes are left")
         return data
 
     def changed(self) -> bool:
@@ -74,7 +75,7 @@ class Source:
         """Close the file."""
         os.close(self.descriptor)
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,

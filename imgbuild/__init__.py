@@ -1,0 +1,42 @@
+"""imgbuild: inspect disk images offline, build their create-image request, and lint both.
+
+The library is the twin of the command line: each command has a function of its name here.
+
+    >>> import imgbuild
+    >>> imgbuild.inspect("samples/debian-12-tiny.qcow2").format
+    'qcow2'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imgbuild.version import __version__
+
+if TYPE_CHECKING:
+    from imgbuild.derivation import Choices
+    from imgbuild.errors import ImgbuildError
+    from imgbuild.model import Finding, Findings, Inspection, Manifest
+    from imgbuild.pipeline import Settings, build, check, inspect, lint
+
+__all__ = [
+    "Choices", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
+    "__version__", "build", "check", "inspect", "lint",
+]
+
+_HOMES = {
+    "Choices": "derivation", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
+    "Manifest": "model", "Settings": "pipeline", "build": "pipeline", "check": "pipeline", "inspect": "pipeline",
+    "lint": "pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the names above
+    """Import a name when it is first used: ``imgbuild --version`` needs none of them."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'imgbuild' has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - see above
+
+    value = getattr(import_module(f"imgbuild.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
