@@ -1,0 +1,230 @@
+"""JSON that people wrote: bytes in, :class:`JsonDocument` out, with the line and column of every value and key.
+
+Obeys RFC 8259 (https://www.rfc-editor.org/rfc/rfc8259, December 2017) and is stricter where that leaves a choice:
+UTF-8 only, no byte order mark, no key twice, no number over 64 bits, at most 1 MiB and 64 levels. Pointers are those
+of RFC 6901. The reader never raises: whatever is wrong is a problem. After a slip whose meaning is plain (a comma too
+many, a comment, NaN) it reads on, so that one look finds them all.
+
+No kept library does this: json-source-map (its last release is of 2021) gives positions, but takes duplicate keys in
+silence and recurses without a limit; json, orjson and msgspec give no positions.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from imgbuild.jsontokens import LINE_END, JsonProblem, Lines, Stop, Tokens, quoted
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "JsonDocument", "JsonProblem", "parse", "split_lines"]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+
+# The first bytes of a text that begins with an ASCII character, or with a mark, in another encoding than UTF-8.
+_OTHER_ENCODINGS = (
+    (re.compile(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff|\x00\x00\x00.|.\x00\x00\x00", re.DOTALL), "UTF-32"),
+    (re.compile(rb"\xff\xfe|\xfe\xff|\x00.|.\x00", re.DOTALL), "UTF-16"),
+)
+_INDEX = re.compile("0|[1-9][0-9]{0,8}")
+
+# Where a value stands: its offset, then for an object {key: (offset of the key, place)}, for an array its items.
+_Place = tuple[int, "dict[str, tuple[int, _Place]] | list[_Place] | None"]
+
+
+@dataclass(frozen=True)
+class JsonDocument:
+    """What was read.
+
+    Attributes:
+        value: The value; ``None`` where the text could not be followed to its end. Of a key given twice the last value
+            counts. A number that is none (NaN) or does not fit into 64 bits is ``None``, what is no character U+FFFD.
+        problems: What is wrong with the text, in the order of the text.
+        complete: Whether the text could be followed to its end.
+    """
+
+    value: Any
+    problems: tuple[JsonProblem, ...]
+    complete: bool
+    _lines: Lines
+    _root: _Place
+
+    def position_of(self, pointer: str) -> tuple[int, int] | None:
+        """Return line and column of the value that ``pointer`` names; ``None`` where there is no such value."""
+        found = self._find(pointer)
+        return None if found is None else self._lines.position(found[1][0])
+
+    def key_position_of(self, pointer: str) -> tuple[int, int] | None:
+        """Return line and column of the key that ``pointer`` ends with; for an item of an array, of its value."""
+        found = self._find(pointer)
+        return None if found is None else self._lines.position(found[0])
+
+    def _find(self, pointer: str) -> tuple[int, _Place] | None:
+        start, *tokens = pointer.split("/")
+        found = None if start or not self.complete else (self._root[0], self._root)
+        for token in tokens:
+            found = None if found is None else _step(found[1], token.replace("~1", "/").replace("~0", "~"))
+        return found
+
+
+def parse(data: bytes) -> JsonDocument:
+    """Read a document that should be a JSON object."""
+    if len(data) > MAX_BYTES:
+        return _refused("json-too-large", f"the document has {len(data)} bytes: at most {MAX_BYTES} are read")
+    for start, encoding in _OTHER_ENCODINGS:
+        if start.match(data):
+            return _refused("json-encoding", f"the document is {encoding}: save it as UTF-8, which JSON is sent in")
+    tokens = Tokens(_decode(data))
+    complete, value = True, None
+    place: _Place = (0, None)
+    try:
+        _check_bytes(tokens, data)
+        value, place = _root(tokens)
+    except Stop:
+        complete = False
+    ordered = sorted(tokens.problems, key=lambda problem: (problem.line, problem.column))
+    return JsonDocument(value, tuple(ordered), complete, tokens.lines, place)
+
+
+def split_lines(data: bytes) -> list[str]:
+    """Return the lines of a document as :func:`parse` counts them, without their ends and the byte order mark."""
+    return LINE_END.split(_decode(data[:MAX_BYTES]))
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8", "replace").removeprefix("\ufeff")
+
+
+def _refused(code: str, message: str) -> JsonDocument:
+    problem = JsonProblem(code, message, "", 1, 1)
+    return JsonDocument(None, (problem,), complete=False, _lines=Lines(""), _root=(0, None))
+
+
+def _step(place: _Place, token: str) -> tuple[int, _Place] | None:
+    members = place[1]
+    if isinstance(members, dict):
+        return members.get(token)
+    if isinstance(members, list) and _INDEX.fullmatch(token) and int(token) < len(members):
+        item = members[int(token)]
+        return item[0], item
+    return None
+
+
+def _check_bytes(tokens: Tokens, data: bytes) -> None:
+    if data.startswith(b"\xef\xbb\xbf"):
+        tokens.note("json-bom", "the document begins with a byte order mark: save it as UTF-8 without one", 0)
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        tokens.note("json-encoding", f"the byte 0x{data[error.start]:02x} is not UTF-8: save the document as UTF-8",
+                    len(_decode(data[: error.start])))
+
+
+def _root(tokens: Tokens) -> tuple[Any, _Place]:
+    tokens.skip()
+    start = tokens.at
+    if not tokens.peek():
+        tokens.stop("json-empty", "the document is empty: an object such as {} is expected", start)
+    value, place = _value(tokens)
+    tokens.skip()
+    if tokens.peek():
+        tokens.note("json-syntax", f"the document is complete before {tokens.found()}: remove what follows", tokens.at)
+    if not isinstance(value, dict):
+        tokens.note("json-not-an-object", f"the document is {_kind(value)}: an object such as {{}} is expected", start)
+    return value, place
+
+
+def _value(tokens: Tokens) -> tuple[Any, _Place]:
+    start, character = tokens.at, tokens.peek()
+    if character == "{":
+        return _object(tokens)
+    if character == "[":
+        return _array(tokens)
+    return tokens.string() if character == '"' else tokens.scalar(), (start, None)
+
+
+def _object(tokens: Tokens) -> tuple[dict[str, Any], _Place]:
+    start = _enter(tokens)
+    value: dict[str, Any] = {}
+    places: dict[str, tuple[int, _Place]] = {}
+    while _another(tokens, start, "}"):
+        at = tokens.at
+        key = _key(tokens)
+        tokens.path.append(key)
+        if key in places:
+            _note_duplicate(tokens, key, places[key][0], at)
+        value[key], place = _value(tokens)
+        places[key] = (at, place)
+        tokens.path.pop()
+    return value, (start, places)
+
+
+def _key(tokens: Tokens) -> str:
+    if tokens.peek() != '"':
+        tokens.stop("json-syntax", f"a key in double quotes is expected, not {tokens.found()}", tokens.at)
+    key = tokens.string()
+    tokens.skip()
+    if not tokens.take(":"):
+        tokens.stop("json-syntax", f"a colon is expected after the key {quoted(key)}, not {tokens.found()}", tokens.at)
+    tokens.skip()
+    return key
+
+
+def _array(tokens: Tokens) -> tuple[list[Any], _Place]:
+    start = _enter(tokens)
+    value: list[Any] = []
+    places: list[_Place] = []
+    while _another(tokens, start, "]"):
+        tokens.path.append(len(value))
+        item, place = _value(tokens)
+        value.append(item)
+        places.append(place)
+        tokens.path.pop()
+    return value, (start, places)
+
+
+def _enter(tokens: Tokens) -> int:
+    if len(tokens.path) >= MAX_DEPTH:
+        tokens.stop("json-depth", f"objects and arrays are more than {MAX_DEPTH} deep here", tokens.at)
+    tokens.at += 1
+    return tokens.at - 1
+
+
+def _another(tokens: Tokens, start: int, closing: str) -> bool:
+    """Pass the comma and say whether a member or an item follows; pass ``closing`` where none does."""
+    first = tokens.at == start + 1
+    tokens.skip()
+    comma = tokens.at
+    separated = not first and tokens.take(",")
+    tokens.skip()
+    if tokens.take(closing):
+        if separated:
+            tokens.note("json-syntax", f"the comma before {closing!r} is one too many: remove it", comma)
+        return False
+    if not tokens.peek():
+        line, column = tokens.lines.position(start)
+        tokens.stop("json-syntax", f"{closing!r} is missing at the end: {tokens.text[start]!r} was opened at line"
+                                   f" {line} column {column}", tokens.at)
+    if not first and not separated:
+        _note_missing_comma(tokens, closing)
+    return True
+
+
+def _note_missing_comma(tokens: Tokens, closing: str) -> None:
+    follows = tokens.peek()
+    if follows in "}],:" or (closing == "}" and follows != '"'):
+        tokens.stop("json-syntax", f"a comma or {closing!r} is expected, not {tokens.found()}", tokens.at)
+    tokens.note("json-syntax", f"a comma is missing before {tokens.found()}", tokens.at)
+
+
+def _note_duplicate(tokens: Tokens, key: str, first: int, second: int) -> None:
+    line, column = tokens.lines.position(first)
+    again, there = tokens.lines.position(second)
+    tokens.note("json-duplicate-key", f"the key {quoted(key)} stands at line {line} column {column} and again at line"
+                                      f" {again} column {there}: keep one, the last counts", second)
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "an array", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")
