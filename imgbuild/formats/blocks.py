@@ -1,0 +1,42 @@
+"""What the block-wise containers share: a range cut into blocks, and a small cache of unpacked blocks."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def pieces(offset: int, length: int, block_size: int) -> Iterator[tuple[int, int, int]]:
+    """Yield ``(block, start in the block, bytes)`` for each block that the range touches, in order."""
+    end = offset + length
+    while offset < end:
+        block, start = divmod(offset, block_size)
+        count = min(block_size - start, end - offset)
+        yield block, start, count
+        offset += count
+
+
+class BlockCache:
+    """The blocks that were used last, up to ``budget`` bytes together; the newest is always kept."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._held = 0
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def get(self, block: int) -> bytes | None:
+        """Return the block, or ``None`` where it is not held."""
+        data = self._blocks.get(block)
+        if data is not None:
+            self._blocks.move_to_end(block)
+        return data
+
+    def put(self, block: int, data: bytes) -> None:
+        """Keep the block; those that were not used for longest make room."""
+        self._held += len(data) - len(self._blocks.pop(block, b""))
+        self._blocks[block] = data
+        while self._held > self._budget and len(self._blocks) > 1:
+            self._held -= len(self._blocks.popitem(last=False)[1])
