@@ -13,7 +13,7 @@ _UNITS = (("TiB", TIB), ("GiB", GIB), ("MiB", MIB), ("KiB", KIB))
 def human_size(size: int) -> str:
     """Return a size in bytes as people write it: ``2 GiB``, ``654 MiB``, ``512 bytes``.
 
-    Three digits are kept; a value that the rounding would falsify gets one decimal more.
+    Three digits are kept, so a message that turns on the exact size gives the bytes beside it.
     """
     for unit, scale in _UNITS:
         if size >= scale:

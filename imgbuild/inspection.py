@@ -1,0 +1,194 @@
+"""inspect: an open source in, the facts of the image out.
+
+The steps are detection, container, partition table, volumes and file systems, guests, boot modes. After each one what
+is known so far is reported, so that a child that dies in a later step loses nothing. What cannot be followed becomes a
+problem, and the next step goes on with what there is.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imgbuild import filesystems, volumes
+from imgbuild.detection import detect
+from imgbuild.guests import firmware, layout, linux
+from imgbuild.guests.layout import Block
+from imgbuild.model import Inspection, Partition, Problem, Value, Volume
+from imgbuild.readers import BrokenImage, Slice, problem
+from imgbuild.sizes import human_size
+from imgbuild.volumes import lvm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from imgbuild.filesystems import Identity
+    from imgbuild.formats.base import Container
+    from imgbuild.readers import Reader
+    from imgbuild.source import Source
+    from imgbuild.volumes.base import PartitionTable
+
+
+class Look(Value, frozen=True, kw_only=True):
+    """What is known of an image so far, and what it cost: reads, bytes read, seconds."""
+
+    facts: Inspection
+    reads: int
+    bytes_read: int
+    seconds: float
+
+
+def look(source: Source, claim: str | None, report: Callable[[Look], None]) -> None:
+    """Inspect ``source`` step by step and report after each step.
+
+    ``claim`` is the format that a person believes it has. Nothing is raised for what is wrong with the image.
+    """
+    state = _State(source, claim, report)
+    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware):
+        try:
+            goes_on = step(state)
+        except BrokenImage as broken:
+            state.object(broken.problem)
+            goes_on = state.disk is not None
+        state.report()
+        if not goes_on:
+            return
+
+
+class _State:
+    """What the steps hand on to each other."""
+
+    def __init__(self, source: Source, claim: str | None, report: Callable[[Look], None]) -> None:
+        self.source = source
+        self.claim = claim
+        self.facts = Inspection(path=source.path, size=source.size)
+        self.container: Container | None = None
+        self.disk: Reader | None = None
+        self.table: PartitionTable | None = None
+        self.blocks: list[Block] = []
+        self._problems: list[Problem] = []
+        self._report = report
+        self._started = time.monotonic()
+
+    def learn(self, **facts: Any) -> None:  # noqa: ANN401 - the fields of Inspection, which checks nothing here
+        self.facts = msgspec.structs.replace(self.facts, **facts)
+
+    def object(self, *problems: Problem) -> None:
+        self._problems += [new for new in problems if new not in self._problems]
+
+    def report(self) -> None:
+        """Send what is known; a container also objects while it is read, so its problems are asked for each time."""
+        objections = self.container.problems if self.container is not None else []
+        self.object(*objections)
+        self.learn(problems=tuple(self._problems))
+        self._report(Look(facts=self.facts, reads=self.source.reads, bytes_read=self.source.bytes_read,
+                          seconds=time.monotonic() - self._started))
+
+
+def _read_container(state: _State) -> bool:
+    found = detect(state.source, path=state.source.path, claim=state.claim)
+    state.object(*found.problems)
+    state.learn(format=found.name)
+    if found.format is None or found.format.open is None:
+        return False
+    container = found.format.open(state.source)
+    state.container = container
+    state.learn(virtual_size=container.virtual_size, container=container.header)
+    state.disk = container if container.readable and container.virtual_size else None
+    return state.disk is not None
+
+
+def _read_table(state: _State) -> bool:
+    assert state.disk is not None  # noqa: S101 - the steps stop without a disk
+    if state.facts.format != "iso":
+        # The system area of an isohybrid holds a partition table, but the image is the ISO file system.
+        state.table = volumes.read_table(state.disk)
+    if state.table is not None:
+        state.object(*state.table.problems)
+        state.learn(partition_table=state.table.kind, partitions=state.table.partitions)
+    return True
+
+
+def _read_filesystems(state: _State) -> bool:
+    assert state.disk is not None  # noqa: S101 - as above
+    whole = Partition(index=0, start=0, size=state.disk.size)
+    partitions = state.table.partitions if state.table is not None else (whole,)
+    state.blocks = [block for entry in partitions if (block := _partition_block(state, entry)) is not None]
+    if state.table is None and state.blocks and state.blocks[0].identity is None:
+        state.object(_nothing_inside(state.disk))
+        state.blocks = []
+    physical = [block.reader for block in state.blocks if block.identity is not None and block.identity.kind == "lvm2"]
+    if physical:
+        logical, problems = lvm.open_volumes(physical)
+        state.object(*problems)
+        state.blocks += [_volume_block(state, volume.kind, volume.name, volume.reader) for volume in logical]
+    _learn_blocks(state, state.blocks)
+    return True
+
+
+def _partition_block(state: _State, entry: Partition) -> Block | None:
+    assert state.disk is not None  # noqa: S101 - as above
+    try:
+        reader = Slice(state.disk, entry.start, entry.size)
+    except BrokenImage:
+        return None  # the table's reader has already objected to a partition past the end
+    identity = _identify(state, reader, f"partition {entry.index}")
+    return Block(reader=reader, identity=identity, partition=_named(entry, identity))
+
+
+def _volume_block(state: _State, kind: str, name: str, reader: Reader) -> Block:
+    identity = _identify(state, reader, f"volume {name!r}")
+    return Block(reader=reader, identity=identity, volume=_named(Volume(kind=kind, name=name, size=reader.size), identity))
+
+
+def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
+    try:
+        identity = filesystems.identify(reader)
+    except BrokenImage as broken:
+        state.object(broken.problem)
+        return None
+    if identity is not None and identity.size is not None and identity.size > reader.size:
+        state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is"
+                             f" {human_size(identity.size)}, but there is room for {human_size(reader.size)} only"))
+    return identity
+
+
+def _named(entry: Any, identity: Identity | None) -> Any:  # noqa: ANN401 - a Partition or a Volume, given back as such
+    if identity is None:
+        return entry
+    return msgspec.structs.replace(entry, filesystem=identity.kind, uuid=identity.uuid, label=identity.label)
+
+
+def _nothing_inside(disk: Reader) -> Problem:
+    return problem("nothing-inside", f"no partition table and no file system is known in these {human_size(disk.size)}")
+
+
+def _learn_blocks(state: _State, blocks: Iterable[Block]) -> None:
+    found = list(blocks)
+    seen = {block.partition.index: block.partition for block in found if block.partition is not None}
+    listed = state.table.partitions if state.table is not None else tuple(seen.values())
+    state.learn(partitions=tuple(seen.get(entry.index, entry) for entry in listed),
+                volumes=tuple(block.volume for block in found if block.volume is not None))
+
+
+def _read_guests(state: _State) -> bool:
+    joined = layout.assemble(state.blocks)
+    state.object(*joined.problems)
+    state.blocks = list(joined.blocks)
+    _learn_blocks(state, state.blocks)
+    systems = [system for guest in joined.guests if (system := linux.identify(guest.tree)) is not None]
+    if systems:
+        state.learn(os=systems[0], other_os=tuple(systems[1:]))
+    return True
+
+
+def _read_firmware(state: _State) -> bool:
+    assert state.disk is not None  # noqa: S101 - as above
+    system = state.facts.os
+    modes = firmware.boot_modes(state.disk, state.table, state.blocks, container=state.facts.container,
+                                architecture=system.architecture if system is not None else None)
+    state.learn(firmware=modes)
+    return True

@@ -1,0 +1,94 @@
+"""A source is a regular file, held open, read exactly, and watched."""
+
+import os
+
+import pytest
+
+from imgbuild.errors import SourceError
+from imgbuild.readers import BrokenImage
+from imgbuild.source import open_source
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(range(256)) * 4)
+    return path
+
+
+def test_reads_are_exact_and_counted(image):
+    with open_source(str(image)) as source:
+        assert source.read_at(255, 3) == b"\xff\x00\x01"
+        assert source.read_at(1024, 0) == b""
+        assert (source.size, source.reads, source.bytes_read) == (1024, 2, 3)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(1024, 1), (0, 1025), (-1, 1), (1 << 70, 1)])
+def test_a_read_past_the_end_is_a_problem_of_the_image(image, offset, length):
+    with open_source(str(image)) as source, pytest.raises(BrokenImage) as raised:
+        source.read_at(offset, length)
+    assert raised.value.problem.code == "truncated"
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_a_problem(image):
+    with open_source(str(image)) as source:
+        os.truncate(image, 100)
+        with pytest.raises(BrokenImage) as raised:
+            source.read_at(0, 200)
+    assert str(raised.value) == "the file shrank while it was read: 100 of 1024 bytes are left"
+
+
+def test_an_untouched_file_has_not_changed(image):
+    with open_source(str(image)) as source:
+        source.read_at(0, 10)
+        assert not source.changed()
+
+
+def test_a_file_that_is_written_to_has_changed(image):
+    with open_source(str(image)) as source:
+        os.utime(image, ns=(1, 1))
+        assert source.changed()
+
+
+def test_a_file_that_is_replaced_has_changed(image, tmp_path):
+    with open_source(str(image)) as source:
+        other = tmp_path / "other"
+        other.write_bytes(b"x")
+        other.rename(image)
+        assert source.changed()
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(SourceError, match=r"^no such file: 'not-here.raw' \(check the path\)$"):
+        open_source("not-here.raw")
+
+
+def test_a_name_with_a_null_byte_is_refused():
+    with pytest.raises(SourceError, match="cannot open"):
+        open_source("a\0b")
+
+
+def test_a_directory_is_named(tmp_path):
+    with pytest.raises(SourceError, match=r"is a directory, not a regular file \(name an image file\)$"):
+        open_source(str(tmp_path))
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
+    fifo = tmp_path / "disk.qcow2"
+    os.mkfifo(fifo)
+    with pytest.raises(SourceError, match="is a FIFO"):
+        open_source(str(fifo))
+
+
+def test_a_device_is_refused():
+    with pytest.raises(SourceError, match="is a character device"):
+        open_source("/dev/null")
+
+
+def test_a_file_without_permission_is_named(image, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(SourceError, match="no permission to read"):
+        open_source(str(image))
