@@ -143,6 +143,6 @@ def check_dynamic(header: DynamicHeader) -> Iterator[Problem]:
         message = f"the version of the dynamic disk header is {version}, but only 1.x is known"
         raise BrokenImage(header.complain("vhd-version", message, "header_version"))
     if not header.intact:
-        right = checksum_text(checksum(header.raw, DYNAMIC_CHECKSUM_AT))
-        message = f"the checksum of the dynamic disk header is {checksum_text(header.checksum)}, but its bytes give {right}"
+        found, right = checksum_text(header.checksum), checksum_text(checksum(header.raw, DYNAMIC_CHECKSUM_AT))
+        message = f"the checksum of the dynamic disk header is {found}, but its bytes give {right}"
         yield header.complain("checksum-mismatch", message, "checksum")
