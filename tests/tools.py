@@ -13,11 +13,11 @@ from functools import cache
 import pytest
 
 PACKAGES = {
-    "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "debugfs": "e2fsprogs", "mke2fs": "e2fsprogs", "tune2fs": "e2fsprogs",
-    "mkfs.xfs": "xfsprogs", "xfs_db": "xfsprogs", "mkfs.vfat": "dosfstools", "mcopy": "mtools", "mmd": "mtools",
-    "sfdisk": "fdisk", "sgdisk": "gdisk", "blkid": "util-linux", "mkswap": "util-linux", "xorriso": "xorriso", "isoinfo": "genisoimage",
-    "genisoimage": "genisoimage", "mksquashfs": "squashfs-tools", "mkfs.btrfs": "btrfs-progs", "mkntfs": "ntfs-3g", "cryptsetup": "cryptsetup-bin",
-    "zstd": "zstd", "xz": "xz-utils", "lz4": "lz4", "bash": "bash",
+    "bash": "bash", "blkid": "util-linux", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs",
+    "genisoimage": "genisoimage", "isoinfo": "genisoimage", "lz4": "lz4", "mcopy": "mtools", "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs",
+    "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools",
+    "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "sfdisk": "fdisk",
+    "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xorriso": "xorriso", "xz": "xz-utils", "zstd": "zstd",
 }
 
 
