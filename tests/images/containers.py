@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from formats.zvhd_writer import Options, write_zvhd, write_zvhd2
 from images.run import run
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ VARIANTS: dict[str, Variant] = {
     "zvhd2-zlib": Variant("zvhd2", "zvhd2", None),
     "zvhd2-zstd": Variant("zvhd2", "zvhd2", None),
 }
+_WRITERS = {
+    "zvhd": write_zvhd,
+    "zvhd2-zlib": partial(write_zvhd2, options=Options(compress_method=0)),
+    "zvhd2-zstd": partial(write_zvhd2, options=Options(compress_method=1)),
+}
 GIB = 1 << 30
 
 
@@ -46,7 +53,8 @@ def wrap(name: str, raw: Path, folder: Path) -> Path:
     variant = VARIANTS[name]
     target = folder / f"{raw.stem}.{name}.{variant.ending}"
     if variant.words is None:
-        _write_zvhd(name, raw, target)
+        with raw.open("rb") as disk, target.open("wb") as out:
+            _WRITERS[name](disk, out)
     else:
         run("qemu-img", "convert", "-q", "-f", "raw", *variant.words, raw, target)
     return target
