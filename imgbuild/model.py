@@ -114,7 +114,8 @@ class Witness(Value, frozen=True, kw_only=True):
     """What qemu-img says of the same file.
 
     ``found`` is its version or ``None`` where it is not installed; ``probed`` is the format it takes when it
-    is not told, ``format`` and ``virtual_size`` what it reads under our format.
+    is not told, ``format`` and ``virtual_size`` what it reads under our format. Where it gave no answer, ``error``
+    says why and ``failure`` which way: it was not asked, could not run, refused the image, or died over it.
     """
 
     found: str | None = None
@@ -122,6 +123,7 @@ class Witness(Value, frozen=True, kw_only=True):
     virtual_size: int | None = None
     probed: str | None = None
     error: str | None = None
+    failure: Literal["not-asked", "not-run", "refused", "died"] | None = None
 
 
 class Run(Value, frozen=True, kw_only=True):

@@ -1,0 +1,222 @@
+"""The witness: what qemu-img says of an image. The only code that starts qemu-img.
+
+An inspection and the open descriptor come in, a :class:`Witness` leaves; that qemu-img is missing, refuses the image or
+dies over it is a fact and never an exception.
+
+It is asked about ``/dev/fd/N``, our own descriptor that the child inherits: the name of the image is in no argument (so
+no ``-o``, ``json:``, ``nbd:`` or comma in it can mean anything), and what is looked at is the file that was inspected.
+It is always told the format, because probing is what CVE-2010-3851 and CVE-2024-32498 were made of, and it is not asked
+where our own reader objects to the container. ``qemu-img info`` opens no backing file. See
+https://www.qemu.org/docs/master/tools/qemu-img.html, and CVE-2015-5162 on why the child has limits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from imgbuild.model import Inspection, Problem, Witness
+from imgbuild.sizes import MIB, ceil_div
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Our names, qemu's names. An ISO is a raw disk to qemu; it knows neither ZVHD nor ZVHD2.
+FORMATS = {"raw": "raw", "iso": "raw", "qcow2": "qcow2", "vhd": "vpc", "vmdk": "vmdk", "vhdx": "vhdx", "vdi": "vdi",
+           "qcow": "qcow", "qed": "qed", "parallels": "parallels"}
+
+# Objections of our readers that are about sizes alone. With any other one qemu-img does not get to see the image.
+HARMLESS = frozenset({"vhd-size-differs-from-chs"})
+
+CPU_SECONDS = 10
+MEMORY_BYTES = 1024 * MIB
+OUTPUT_BYTES = 4 * MIB
+OPEN_FILES = 64
+_SECTOR = 512
+
+
+class Descriptor(Protocol):
+    """A file that is open for reading."""
+
+    @property
+    def descriptor(self) -> int:
+        """Its number in this process."""
+        ...
+
+
+Failure = Literal["not-asked", "not-run", "refused", "died"]
+
+
+class _NoAnswerError(Exception):
+    """The child gave no answer; carries how, and a sentence."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+
+@cache
+def find() -> str | None:
+    """Return the absolute path of qemu-img, or ``None`` where it is not installed."""
+    path = shutil.which("qemu-img")
+    return None if path is None else os.path.abspath(path)
+
+
+@cache
+def version() -> str | None:
+    """Return the version that qemu-img gives (``7.2.22``), or ``None`` where it is not installed or not working."""
+    if find() is None:
+        return None
+    try:
+        words = _run(["--version"], None, timeout=CPU_SECONDS).split()
+    except _NoAnswerError:
+        return None
+    return words[2].decode("ascii", "replace") if words[1:2] == [b"version"] and words[2:] else None
+
+
+def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, probe: bool = False) -> Witness:
+    """Return what qemu-img says of the image under our format; ``timeout`` in seconds of the clock.
+
+    With ``probe`` it is also asked what it takes the file for when it is not told.
+    """
+    found = version()
+    if found is None:
+        return Witness()
+    reason = _reason_not_to_ask(image)
+    if reason is not None:
+        return Witness(found=found, error=reason, failure="not-asked")
+    try:
+        told = _info(source, ["-f", FORMATS[image.format or ""]], timeout)
+        probed = _info(source, [], timeout)["format"] if probe else None
+    except _NoAnswerError as failed:
+        return Witness(found=found, error=str(failed), failure=failed.failure)
+    return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], probed=probed)
+
+
+def compare(image: Inspection, said: Witness) -> tuple[Problem, ...]:
+    """Return the problems that follow where qemu-img says something else than our own reader."""
+    name = f"qemu-img {said.found}"
+    if said.failure == "died":
+        return (Problem(code="qemu-died", message=f"{name} did not survive this image: {said.error}"),)
+    if said.failure == "refused" and not image.problems:
+        return (Problem(code="qemu-disagrees", message=f"{name} does not open this as {image.format}: {said.error}"),)
+    if None in (said.virtual_size, image.virtual_size) or said.virtual_size in _acceptable_sizes(image):
+        return ()
+    return (Problem(code="qemu-disagrees", message=f"{name} sees a disk of {said.virtual_size} bytes in this"
+                                                   f" {image.format}, our reader one of {image.virtual_size}"),)
+
+
+def _reason_not_to_ask(image: Inspection) -> str | None:
+    if image.format not in FORMATS:
+        return f"not asked: qemu-img does not know {image.format or 'what is not recognised'}"
+    objections = [problem.code for problem in image.problems if problem.code not in HARMLESS]
+    return f"not asked: our own reader objects first ({objections[0]})" if objections else None
+
+
+def _acceptable_sizes(image: Inspection) -> set[int]:
+    """Return the sizes that are no disagreement: whole sectors, and of a VHD also that of its geometry.
+
+    Where its creator counted by the geometry, qemu does so, too (block/vpc.c, vpc_open).
+    """
+    sizes = (image.virtual_size, image.container.get("chs_size"))
+    return {ceil_div(size, _SECTOR) * _SECTOR for size in sizes if isinstance(size, int)}
+
+
+def _info(source: Descriptor, options: Sequence[str], timeout: float) -> dict[str, Any]:
+    path = f"/dev/fd/{source.descriptor}"
+    output = _run(["info", "--output=json", "--force-share", *options, path], source.descriptor, timeout)
+    try:
+        answer = json.loads(output)
+        if isinstance(answer["format"], str) and isinstance(answer["virtual-size"], int):
+            return dict(answer)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise _NoAnswerError("not-run", f"its answer is not understood: {output[:80]!r}")
+
+
+def _run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> bytes:
+    """Run qemu-img under limits and return what it wrote to standard output; ``timeout`` in seconds."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}
+    inherited = () if descriptor is None else (descriptor,)
+    try:
+        child = subprocess.Popen(  # noqa: S603 - no shell, and no word of the arguments is from outside
+            [find() or "qemu-img", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, pass_fds=inherited, env=environment, cwd="/")
+    except OSError as error:
+        raise _NoAnswerError("not-run", f"it cannot be started: {error.strerror}") from error
+    with child:
+        _limit(child.pid)
+        try:
+            output, complaints = _collect(child, time.monotonic() + timeout)
+        finally:
+            child.kill()
+    if child.returncode == 0:
+        return output
+    raise _failure(child.returncode, complaints, arguments[-1])
+
+
+def _limit(pid: int) -> None:
+    """Put limits on the child from outside: a function run between fork and exec could deadlock beside our threads."""
+    if sys.platform != "linux":
+        return
+    import resource  # noqa: PLC0415 - Unix only
+
+    limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_FSIZE: 0,
+              resource.RLIMIT_NOFILE: OPEN_FILES, resource.RLIMIT_CORE: 0}
+    for which, value in limits.items():
+        try:
+            hard = resource.prlimit(pid, which)[1]
+            bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+            resource.prlimit(pid, which, (bound, bound))
+        except ProcessLookupError:  # it has ended already
+            return
+
+
+def _collect(child: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    """Read both streams to their ends, at most OUTPUT_BYTES of them."""
+    assert child.stdout is not None  # noqa: S101 - both are pipes
+    assert child.stderr is not None  # noqa: S101 - as above
+    parts: dict[int, list[bytes]] = {child.stdout.fileno(): [], child.stderr.fileno(): []}
+    left = OUTPUT_BYTES
+    with selectors.DefaultSelector() as selector:
+        for stream in parts:
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise _NoAnswerError("died", "it took too long and was stopped")
+            for key, _ in ready:
+                data = os.read(key.fd, 1 << 16)
+                parts[key.fd].append(data)
+                left -= len(data)
+                if not data:
+                    selector.unregister(key.fd)
+            if left < 0:
+                raise _NoAnswerError("died", f"it wrote over {OUTPUT_BYTES // MIB} MiB and was stopped")
+    child.wait()
+    output, complaints = (b"".join(part) for part in parts.values())
+    return output, complaints
+
+
+def _failure(status: int, complaints: bytes, path: str) -> _NoAnswerError:
+    if status < 0:
+        return _NoAnswerError("died", f"signal {_signal_name(-status)}")
+    lines = complaints.decode("utf-8", "replace").strip().splitlines() or [f"exit status {status}"]
+    reason = lines[0].removeprefix("qemu-img: ").removeprefix(f"Could not open '{path}': ")
+    ours = reason.startswith(f"Could not open '{path}': ")  # named twice: the file cannot be opened, whatever it holds
+    return _NoAnswerError("not-run" if ours else "refused", repr(reason[:200])[1:-1])
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)

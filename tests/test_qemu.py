@@ -1,0 +1,243 @@
+"""The witness: the real qemu-img on good images, and programs in its place that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+from tools import needs
+
+from imgbuild import qemu
+from imgbuild.model import Inspection, Problem, Witness
+from imgbuild.source import open_source
+
+MIB = 1 << 20
+RULES = Path(__file__).parent.parent / "rules"
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    qemu.find.cache_clear()
+    qemu.version.cache_clear()
+    yield
+    qemu.find.cache_clear()
+    qemu.version.cache_clear()
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Put a program named qemu-img on the PATH that answers --version properly and does ``body`` (Python) otherwise."""
+
+    def put(body):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / "qemu-img"
+        program.write_text(f"#!{sys.executable} -IS\nimport sys, os, time, json\n"
+                           "if sys.argv[1] == '--version':\n    print('qemu-img version 9.9.9 (Test)'); sys.exit()\n"
+                           + body + "\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+
+    return put
+
+
+def facts(**changes):
+    return Inspection(**{"path": "disk", "size": MIB, "format": "qcow2", "virtual_size": MIB, **changes})
+
+
+def ask(path, image=None, **options):
+    with open_source(str(path)) as source:
+        return qemu.witness(image or facts(), source, **options)
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "disk.qcow2"
+    path.write_bytes(b"x" * 512)
+    return path
+
+
+REAL = [  # ours, qemu's, options
+    ("raw", "raw", ()), ("qcow2", "qcow2", ()), ("vhd", "vpc", ("-o", "subformat=fixed")), ("vhd", "vpc", ()),
+    ("vmdk", "vmdk", ()), ("vhdx", "vhdx", ()), ("vdi", "vdi", ()), ("qed", "qed", ()),
+]
+
+
+@needs("qemu-img")
+@pytest.mark.parametrize(("ours", "theirs", "options"), REAL)
+def test_the_real_one_reads_each_format_under_its_own_name(tmp_path, ours, theirs, options):
+    path = tmp_path / "disk"
+    subprocess.run(["qemu-img", "create", "-q", "-f", theirs, *options, str(path), "64M"], check=True)
+    said = ask(path, facts(format=ours))
+    assert (said.format, said.error, said.failure) == (theirs, None, None)
+    assert said.virtual_size in {64 * MIB, 67125248}  # a VHD is rounded up to its geometry
+    assert said.found[0].isdigit()
+
+
+NAMES = ["-o", "json:{}", "nbd:localhost:1", "a,b=c", "a b", "o:x", "'", "$(id)", "\n", "\x1b[31m", "é"]
+
+
+@needs("qemu-img")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_name_of_the_file_means_nothing(tmp_path, name, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(tmp_path / "good"), "1M"], check=True)
+    os.rename("good", name)
+    said = ask(name, probe=True)
+    assert (said.format, said.probed, said.virtual_size) == ("qcow2", "qcow2", MIB)
+
+
+@needs("qemu-img")
+def test_the_real_one_refuses_what_is_of_another_format(tmp_path):
+    path = tmp_path / "disk"
+    path.write_bytes(bytes(MIB))
+    said = ask(path)
+    assert (said.failure, said.error) == ("refused", "Image is not in qcow2 format")
+    assert [p.code for p in qemu.compare(facts(), said)] == ["qemu-disagrees"]
+
+
+@needs("qemu-img")
+def test_a_backing_file_is_not_opened(tmp_path):
+    """The backing file is a FIFO: to open it would wait for ever."""
+    os.mkfifo(tmp_path / "fifo")
+    path = tmp_path / "disk"
+    options = ["-q", "-f", "qcow2", "-u", "-F", "raw", "-b", str(tmp_path / "fifo")]
+    subprocess.run(["qemu-img", "create", *options, str(path), "1M"], check=True)
+    assert ask(path, timeout=5).virtual_size == MIB
+
+
+def test_it_is_not_asked_where_our_own_reader_objects(image, install):
+    install("os.abort()")
+    said = ask(image, facts(problems=(Problem(code="backing-file", message="…"),)))
+    assert (said.failure, said.error) == ("not-asked", "not asked: our own reader objects first (backing-file)")
+    assert qemu.compare(facts(), said) == ()
+
+
+def test_an_objection_to_sizes_alone_does_not_keep_it_away(image, install):
+    install("print(json.dumps({'format': 'vpc', 'virtual-size': 5}))")
+    said = ask(image, facts(format="vhd", problems=(Problem(code="vhd-size-differs-from-chs", message="…"),)))
+    assert (said.format, said.virtual_size) == ("vpc", 5)
+
+
+@pytest.mark.parametrize(("given", "words"), [("zvhd2", "zvhd2"), ("gzip", "gzip"), (None, "what is not recognised")])
+def test_it_is_not_asked_for_formats_that_it_does_not_know(image, install, given, words):
+    install("os.abort()")
+    assert ask(image, facts(format=given)).error == f"not asked: qemu-img does not know {words}"
+
+
+def test_where_it_is_missing_nothing_is_said(image, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ask(image) == Witness()
+    assert (qemu.find(), qemu.version()) == (None, None)
+
+
+def test_the_call_tells_the_format_and_little_else(image, install):
+    install("said = [sys.argv[1:], sorted(os.environ), os.getcwd()]\n"
+            "print(json.dumps({'format': json.dumps(said), 'virtual-size': 1}))")
+    with open_source(str(image)) as source:
+        said = qemu.witness(facts(), source)
+        arguments, environment, folder = json.loads(said.format)
+        assert arguments == ["info", "--output=json", "--force-share", "-f", "qcow2", f"/dev/fd/{source.descriptor}"]
+    assert set(environment) <= {"PATH", "LC_ALL", "MALLOC_ARENA_MAX", "LC_CTYPE"}
+    assert folder == "/"
+
+
+def test_it_inherits_the_image_and_no_other_file(image, install, tmp_path):
+    install("print(json.dumps({'format': json.dumps(os.listdir('/dev/fd')), 'virtual-size': 1}))")
+    other = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(other, True)
+    with open_source(str(image)) as source:
+        said = qemu.witness(facts(), source)
+        numbers = {int(number) for number in json.loads(said.format)}
+        assert source.descriptor in numbers
+    os.close(other)
+    assert other not in numbers - {source.descriptor, 3}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits are set from outside on Linux only")
+def test_it_runs_under_limits(image, install):
+    install("import resource as r; time.sleep(0.3)\n"
+            "print(json.dumps({'format': json.dumps([r.getrlimit(n)[0] for n in (r.RLIMIT_AS, r.RLIMIT_CPU,"
+            " r.RLIMIT_FSIZE, r.RLIMIT_NOFILE, r.RLIMIT_CORE)]), 'virtual-size': 1}))")
+    assert ask(image).format == "[1073741824, 10, 0, 64, 0]"
+
+
+COMPLAIN = "sys.stderr.write({}.format(sys.argv[-1])); sys.exit(1)"
+MISBEHAVIOUR = [  # a program, how it failed, the sentence
+    ("os.kill(os.getpid(), 11)", "died", "signal SIGSEGV"),
+    ("os.abort()", "died", "signal SIGABRT"),
+    ("os.kill(os.getpid(), 40)", "died", "signal 40"),
+    ("time.sleep(60)", "died", "it took too long and was stopped"),
+    ("os.write(1, b'[' * 5_000_000)", "died", "it wrote over 4 MiB and was stopped"),
+    ("os.write(2, b'x' * 5_000_000)", "died", "it wrote over 4 MiB and was stopped"),
+    ("print('nonsense')", "not-run", "its answer is not understood: b'nonsense\\n'"),
+    ("print('[' * 100_000)", "not-run", "its answer is not understood: b'" + "[" * 80 + "'"),
+    ("print('{}')", "not-run", "its answer is not understood: b'{}\\n'"),
+    ("sys.exit(1)", "refused", "exit status 1"),
+    (COMPLAIN.format("\"qemu-img: Could not open '{}': L1 \\x1b[31m bad\\nmore\""), "refused", "L1 \\x1b[31m bad"),
+    (COMPLAIN.format("\"qemu-img: Could not open '{0}': Could not open '{0}': No such file\""), "not-run", None),
+]
+
+
+@pytest.mark.parametrize(("body", "failure", "error"), MISBEHAVIOUR)
+def test_whatever_it_does_is_a_fact(image, install, body, failure, error):
+    install(body)
+    started = time.monotonic()
+    said = ask(image, timeout=1)
+    assert time.monotonic() - started < 10
+    assert (said.found, said.failure) == ("9.9.9", failure)
+    assert error is None or said.error == error
+
+
+def test_a_program_that_cannot_be_started_is_a_fact(image, install):
+    install("")
+    assert qemu.version() == "9.9.9"
+    Path(qemu.find()).chmod(stat.S_IRUSR)
+    said = ask(image)
+    assert (said.failure, said.error) == ("not-run", "it cannot be started: Permission denied")
+
+
+@pytest.mark.parametrize("said", ["", "qemu-img", "something else 1.2"])
+def test_a_program_that_is_not_qemu_img_has_no_version(tmp_path, monkeypatch, said):
+    program = tmp_path / "qemu-img"
+    program.write_text(f"#!/bin/sh\necho {said}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert qemu.version() is None
+
+
+COMPARED = [  # our facts, the witness, messages
+    ({}, {"format": "qcow2", "virtual_size": MIB}, []),
+    ({}, {}, []),
+    ({}, {"format": "qcow2", "virtual_size": MIB + 512},
+     ["qemu-img 7.2 sees a disk of 1049088 bytes in this qcow2, our reader one of 1048576"]),
+    ({"format": "raw", "virtual_size": 1025}, {"format": "raw", "virtual_size": 1536}, []),
+    ({"format": "raw", "virtual_size": 1024}, {"format": "raw", "virtual_size": 1536},
+     ["qemu-img 7.2 sees a disk of 1536 bytes in this raw, our reader one of 1024"]),
+    ({"format": "vhd", "container": {"chs_size": 2 * MIB}}, {"format": "vpc", "virtual_size": 2 * MIB}, []),
+    ({"virtual_size": None}, {"format": "qcow2", "virtual_size": 512}, []),
+    ({}, {"failure": "refused", "error": "bad L1"}, ["qemu-img 7.2 does not open this as qcow2: bad L1"]),
+    ({"problems": (Problem(code="truncated", message="…"),)}, {"failure": "refused", "error": "bad L1"}, []),
+    ({}, {"failure": "died", "error": "signal SIGSEGV"}, ["qemu-img 7.2 did not survive this image: signal SIGSEGV"]),
+    ({}, {"failure": "not-run", "error": "…"}, []),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "messages"), COMPARED)
+def test_two_readings_are_compared(ours, theirs, messages):
+    found = qemu.compare(facts(**ours), Witness(found="7.2", **theirs))
+    assert [problem.message for problem in found] == messages
+
+
+def test_nothing_harmless_is_a_matter_of_safety():
+    packs = [tomllib.loads(path.read_text()) for path in sorted(RULES.glob("*/*.toml"))]
+    rules = [rule for pack in packs for rule in pack.get("rule", [])]
+    unsafe = {rule["id"].removeprefix("image-") for rule in rules if rule["group"] == "safety"}
+    assert not unsafe & qemu.HARMLESS
