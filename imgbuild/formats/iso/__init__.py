@@ -1,0 +1,78 @@
+"""ISO 9660 and UDF discs: the volume descriptors in, header facts and a container that reads the file out.
+
+The disk in an ISO is the file itself. Documents: ECMA-119 (ISO 9660), ECMA-167 and UDF for bridge discs,
+"El Torito" for the boot catalog, UEFI chapter 5 for the partition table of an isohybrid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgbuild.formats import overlaps
+from imgbuild.formats.base import HEAD_BYTES, Container, Format, Probe
+from imgbuild.formats.iso import descriptors, eltorito, udf
+from imgbuild.readers import problem, read_clipped
+from imgbuild.sizes import human_size
+
+if TYPE_CHECKING:
+    from imgbuild.model import Problem
+    from imgbuild.readers import Reader
+
+SECTOR = descriptors.SECTOR
+FIRST = descriptors.FIRST_SECTOR * SECTOR
+
+
+@dataclass
+class Iso(Container):
+    """An ISO: its content is the file."""
+
+    file: Reader | None = None
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes of the file from ``offset``, or raise BrokenImage."""
+        return super().read_at(offset, length) if self.file is None else self.file.read_at(offset, length)
+
+
+def matches(probe: Probe) -> bool:
+    """Say whether a volume descriptor of ISO 9660, or the recognition sequence of UDF alone, is at sector 16."""
+    return probe.at(FIRST + 1, 5) == b"CD001" or udf.recognised(probe.head[FIRST:])
+
+
+def open_iso(reader: Reader) -> Iso:
+    """Return the facts of the descriptors; what is wrong with them is a problem, not an exception."""
+    area = descriptors.read(reader)
+    head = read_clipped(reader, 0, HEAD_BYTES)
+    table = overlaps.partition_table(Probe(reader.size, head, b""))
+    discs = udf.read(reader, area.recognition)
+    catalog = eltorito.read(reader, area.boot_catalog)
+    header = {**area.facts, "udf": discs.revision if discs else None, **_boot_facts(catalog),
+              "isohybrid": table is not None, "partition_table": table}
+    if discs and "volume_id" not in header:
+        header["volume_id"] = discs.volume_id
+    problems = [*area.problems, *catalog.problems, *_cut(reader.size, area, discs)]
+    readable = area.facts != {} or discs is not None
+    return Iso("iso", reader.size, header, problems, readable=readable, file=reader)
+
+
+def _boot_facts(catalog: eltorito.Catalog) -> dict[str, object]:
+    platforms = sorted({str(entry["platform"]) for entry in catalog.entries if entry["bootable"]})
+    return {"el_torito": list(catalog.entries), "boot_platforms": platforms}
+
+
+def _cut(size: int, area: descriptors.Area, discs: udf.Disc | None) -> list[Problem]:
+    """Return the problem ``iso-truncated`` if the volume or the UDF partition ends behind the file."""
+    volume_end = area.end
+    disc_end = discs.end if discs else 0
+    end = max(volume_end, disc_end)
+    if end <= size:
+        return []
+    whose = "the volume" if volume_end >= disc_end else "the UDF partition"
+    evidence = area.space_size if volume_end >= disc_end else None
+    return [problem("iso-truncated", f"{whose} takes {end} bytes, but the file has {size}: the last"
+                                     f" {human_size(end - size)} are missing; download or copy it again",
+                    field="Volume Space Size" if evidence else "Partition Length",
+                    offset=area.space_size_offset if evidence else None, raw=evidence)]
+
+
+FORMAT = Format("iso", "ISO 9660 disc image", ("iso",), matches, open_iso)
