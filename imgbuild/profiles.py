@@ -8,7 +8,6 @@ sizes of files bytes. Nothing here reads a file.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Literal
 
@@ -228,6 +227,22 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
         return self.usable != "unproven" and cloud in self.clouds
 
 
+# Distributions whose releases are told apart by both numbers: 22.04 and 22.10 are not one system.
+TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine"})
+
+
+def version_numbers(version: str | None) -> tuple[int, ...]:
+    """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; parts without a digit are passed over."""
+    parts = ("".join(char for char in part if char.isdecimal()) for part in (version or "").split("."))
+    return tuple(int(part[:9]) for part in parts if part)
+
+
+def major_version(system_id: str | None, version: str | None) -> tuple[int, ...]:
+    """Return what tells major versions of a distribution apart; empty where there is no number."""
+    numbers = version_numbers(version)
+    return numbers[:2] if system_id in TWO_PART_MAJOR else numbers[:1]
+
+
 def fold(text: str) -> str:
     """Return the text without case, spaces and punctuation, to tell a misspelling from another system."""
     return "".join(char for char in text.casefold() if char.isalnum())
@@ -273,6 +288,8 @@ class Catalogue:
 
     def nearest(self, text: str, cloud: str | None = None) -> CatalogueEntry | None:
         """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named."""
+        from difflib import get_close_matches  # noqa: PLC0415 - only a misspelt request pays for it
+
         pool = self.entries if cloud is None else self.for_cloud(cloud)
         spellings = {fold(entry.os_version): entry for entry in reversed(pool)}
         close = get_close_matches(fold(text), spellings, n=1, cutoff=0.75)

@@ -1,0 +1,29 @@
+"""The closed vocabulary of checks: what a rule may say under ``check = {kind = …}``.
+
+A rule's parameters in, findings' raw material (:class:`Hit`) out. A new kind is one type in one of these modules and
+one line here; ``rules/README.md`` lists them all.
+"""
+
+from __future__ import annotations
+
+from imgbuild.checks import boot, disk, files, objects, problems, shape, system, values
+from imgbuild.checks.base import Case, Check, Context, Hit
+from imgbuild.checks.problems import hit_of_problem
+
+__all__ = ["KINDS", "AnyCheck", "Case", "Check", "Context", "Hit", "hit_of_problem"]
+
+AnyCheck = (
+    problems.ProblemOfImage | problems.ProblemOfJson | problems.GuestReadiness
+    | values.Length | values.Range | values.OneOf | values.Characters | values.Matches | values.Trimmed
+    | values.Given | values.Count | values.Unique
+    | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
+    | shape.OtherKey | shape.FieldValue | shape.Exclusive
+    | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat
+    | files.FileFormat | files.FileNamed | files.FileSize | files.ExtraFile | files.DiskSize | files.OverWholeGib
+    | files.FileSystems | files.RootVolume
+    | objects.ObjectAddress
+    | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
+    | boot.Firmware | boot.Architecture
+)
+
+KINDS: dict[str, type[Check]] = {str(kind.__struct_config__.tag): kind for kind in AnyCheck.__args__}

@@ -1,0 +1,168 @@
+"""Checks of the file and of what lies on its disk: format and size for the import path, volumes, encryption."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, ClassVar
+
+from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits, listed, quoted
+from imgbuild.checks.disk import needed_bytes
+from imgbuild.sizes import GIB, MIB, human_size
+
+if TYPE_CHECKING:
+    from imgbuild.profiles import FileRules, Operation
+
+
+def _paths(case: Case) -> list[tuple[Operation, FileRules]]:
+    """Return the operations that would carry the file: the one of the request, or those that follow it."""
+    operation = case.operation
+    if operation is None:
+        return []
+    ways = [operation] if operation.file else [case.profile.operations[step] for step in operation.next_steps]
+    return [(way, way.file) for way in ways if way.file is not None]
+
+
+class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
+    """The file is of a format that the import path takes; those in ``but`` have a rule of their own."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    but: tuple[str, ...] = ()
+
+    def find(self, case: Case) -> Hits:
+        """Yield a file of a format that no way on takes."""
+        found, paths = case.image.format if case.image else None, _paths(case)
+        if found is None or found in self.but or not paths or any(found in rules.formats for _, rules in paths):
+            return
+        taken = tuple(dict.fromkeys(name for _, rules in paths for name in rules.formats))
+        yield Hit(message=f"the file is {found}, which {listed(tuple(way.id for way, _ in paths))} does not take:"
+                          f" {', '.join(taken)} are taken", on="image", value=found)
+
+
+class FileNamed(Check, frozen=True, kw_only=True, tag="file-named"):
+    """The file is none of ``formats``, and its name does not match ``pattern``."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    formats: tuple[str, ...] = ()
+    pattern: str = "(?!)"
+
+    def find(self, case: Case) -> Hits:
+        """Yield a file of such a format or name."""
+        image = case.image
+        if image is None:
+            return
+        name = re.split(r"[/\\]", image.path)[-1]
+        if image.format in self.formats:
+            yield Hit(message=f"the file is {image.format}", on="image", value=image.format)
+        elif re.search(self.pattern, name):
+            yield Hit(message=f"the file is named {quoted(name)}", on="image", value=name)
+
+
+class FileSize(Check, frozen=True, kw_only=True, tag="file-size"):
+    """The file is within the size limit: of ``every`` way on, or of the way ``past`` while another one carries it."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    past: str | None = None
+
+    def find(self, case: Case) -> Hits:
+        """Yield a file that is too large."""
+        image, paths = case.image, _paths(case)
+        if image is None or not paths:
+            return
+        small = [(way, rules) for way, rules in paths if not rules.carries(image.size)]
+        if self.past is None and len(small) == len(paths):
+            way, rules = max(small, key=lambda path: path[1].max_bytes or 0)
+            yield _too_large(image.size, way, rules)
+        elif len(small) < len(paths):
+            yield from (_too_large(image.size, way, rules) for way, rules in small if way.id == self.past)
+
+
+def _too_large(size: int, way: Operation, rules: FileRules) -> Hit:
+    return Hit(message=f"the file has {human_size(size)} ({size} bytes): {way.id} takes {rules.limit}", on="image",
+               value=size, sources=tuple((source, rules.limit) for source in rules.sources),
+               errors=rules.size_errors or None)
+
+
+class ExtraFile(Check, frozen=True, kw_only=True, tag="extra-file"):
+    """The format needs no second file beside it."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    def find(self, case: Case) -> Hits:
+        """Yield a file whose format needs another one beside it on this path."""
+        found = case.image.format if case.image else None
+        for way, rules in _paths(case):
+            ending = rules.extra_file.get(found or "")
+            if ending is not None:
+                yield Hit(message=f"{way.id} of a {found} file needs its .{ending} file of the same name in the same"
+                                  " bucket", on="image", value=ending)
+
+
+class DiskSize(Check, frozen=True, kw_only=True, tag="disk-size"):
+    """The virtual disk has at least ``min_gib`` and at most ``max_gib`` GiB."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    min_gib: int = 0
+    max_gib: int | None = None
+
+    def find(self, case: Case) -> Hits:
+        """Yield a disk that is too small or too large."""
+        size = needed_bytes(case.image) if case.image else None
+        if size is None:
+            return
+        if self.max_gib is not None and size > self.max_gib * GIB:
+            yield Hit(message=f"the disk has {human_size(size)} ({size} bytes): at most {self.max_gib} GiB is accepted",
+                      on="image", value=size)
+        elif size < self.min_gib * GIB:
+            yield Hit(message=f"the disk has {human_size(size)} ({size} bytes): one page asks for at least"
+                              f" {self.min_gib} GiB", on="image", value=size)
+
+
+class OverWholeGib(Check, frozen=True, kw_only=True, tag="over-whole-gib"):
+    """The virtual disk is not a little (up to ``slack_mib`` MiB) over a whole GiB."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    slack_mib: int
+
+    def find(self, case: Case) -> Hits:
+        """Yield a disk that costs a whole GiB for a little."""
+        size = needed_bytes(case.image) if case.image else None
+        whole, rest = divmod(size or 0, GIB)
+        if whole and 0 < rest <= self.slack_mib * MIB:
+            yield Hit(message=f"the disk has {size} bytes, {human_size(rest)} over {whole} GiB: it needs {whole + 1}",
+                      on="image", value=size)
+
+
+class FileSystems(Check, frozen=True, kw_only=True, tag="file-systems"):
+    """No partition or volume holds one of the ``kinds``."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    kinds: tuple[str, ...]
+
+    def find(self, case: Case) -> Hits:
+        """Yield each partition and volume that does."""
+        for part in case.image.partitions if case.image else ():
+            if part.filesystem in self.kinds:
+                yield Hit(message=f"partition {part.index} holds {part.filesystem}", on="image", value=part.filesystem)
+        for volume in case.image.volumes if case.image else ():
+            if volume.filesystem in self.kinds:
+                yield Hit(message=f"the volume {quoted(volume.name)} holds {volume.filesystem}", on="image",
+                          value=volume.filesystem)
+
+
+class RootVolume(Check, frozen=True, kw_only=True, tag="root-volume"):
+    """The root of the guest is no logical volume."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    def find(self, case: Case) -> Hits:
+        """Yield the volume that holds the root."""
+        for volume in case.image.volumes if case.image else ():
+            if volume.mount == "/":
+                yield Hit(message=f"the root is the {volume.kind} volume {quoted(volume.name)}", on="guest",
+                          guest_path="/", value=volume.name)

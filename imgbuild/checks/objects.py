@@ -1,0 +1,78 @@
+"""Checks of the address of a file in the object store: ``bucket:object``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from imgbuild.checks.base import Case, Check, Hit, Hits, label, quoted, texts_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Fault = Literal["form", "bucket-empty", "bucket-name", "key-length", "key-space", "file-name", "iso-name"]
+KEY_BYTES = 1024
+_BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)(?!.*\.-)(?!.*-\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_FILE = re.compile(r"[A-Za-z0-9._ -]{1,128}")
+_ISO = re.compile(r"[A-Za-z0-9_-]+\.iso", re.IGNORECASE)
+
+
+class ObjectAddress(Check, frozen=True, kw_only=True, tag="object-address"):
+    """An address is ``bucket:object`` with names that the object store and the service take; ``fault`` is one slip."""
+
+    fault: Fault
+
+    def find(self, case: Case) -> Hits:
+        """Yield addresses with this fault."""
+        for pointer, text in texts_at(case):
+            bucket, colon, key = text.partition(":")
+            message = _FAULTS[self.fault](bucket, key) if colon else (
+                f"{quoted(text)} has no colon between bucket and object" if self.fault == "form" else None)
+            if message is not None:
+                yield Hit(message=f"{label(pointer)}: {message}", pointer=pointer, value=text)
+
+
+def _form(bucket: str, key: str) -> str | None:
+    if ":" in key or bucket.endswith("//") or key.startswith("//"):
+        return f"{quoted(f'{bucket}:{key}')} is not of the form bucket:object"
+    return None if key or not bucket else f"no object is named after {quoted(bucket + ':')}"
+
+
+def _bucket_empty(bucket: str, _: str) -> str | None:
+    return None if bucket else "no bucket is named before the colon"
+
+
+def _bucket_name(bucket: str, _: str) -> str | None:
+    if not bucket or _BUCKET.fullmatch(bucket):
+        return None
+    return (f"{quoted(bucket)} is no bucket name: 3 to 63 lower case letters, digits, hyphens and dots are accepted, a"
+            " letter or digit at both ends")
+
+
+def _key_length(_: str, key: str) -> str | None:
+    size = len(key.encode("utf-8", "surrogatepass"))
+    return f"the object key has {size} bytes: at most {KEY_BYTES} are accepted" if size > KEY_BYTES else None
+
+
+def _key_space(_: str, key: str) -> str | None:
+    return f"the object key {quoted(key)} holds a space" if " " in key else None
+
+
+def _file_name(_: str, key: str) -> str | None:
+    name = key.rpartition("/")[2]
+    if not name or _FILE.fullmatch(name):
+        return None
+    return f"the file name {quoted(name)} is not 1 to 128 letters, digits, hyphens, dots and underscores"
+
+
+def _iso_name(_: str, key: str) -> str | None:
+    name = key.rpartition("/")[2]
+    if not name.lower().endswith(".iso") or _ISO.fullmatch(name):
+        return None
+    return f"the name of the ISO file {quoted(name)} is not of letters, digits, hyphens and underscores"
+
+
+_FAULTS: dict[str, Callable[[str, str], str | None]] = {
+    "form": _form, "bucket-empty": _bucket_empty, "bucket-name": _bucket_name, "key-length": _key_length,
+    "key-space": _key_space, "file-name": _file_name, "iso-name": _iso_name,
+}

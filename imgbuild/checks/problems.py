@@ -1,0 +1,67 @@
+"""Checks that pass on what was found before: problems of the image, of the JSON text, readiness of the guest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits
+from imgbuild.model import Evidence
+
+if TYPE_CHECKING:
+    from imgbuild.model import Problem
+
+
+class ProblemOfImage(Check, frozen=True, kw_only=True, tag="problem"):
+    """Fires for each problem of the image whose code is the rule's id without ``image-``."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    def find(self, case: Case) -> Hits:
+        """Yield the problems of this code."""
+        code = case.rule_id.removeprefix("image-")
+        for problem in case.image.problems if case.image else ():
+            if problem.code == code:
+                yield hit_of_problem(problem)
+
+
+def hit_of_problem(problem: Problem) -> Hit:
+    """Return a problem of the image as a hit, with its bytes as evidence."""
+    evidence = None
+    if problem.field is not None or problem.offset is not None:
+        evidence = Evidence(field=problem.field, offset=problem.offset, length=problem.length, hex=problem.hex)
+    return Hit(message=problem.message, on="image", evidence=evidence)
+
+
+class ProblemOfJson(Check, frozen=True, kw_only=True, tag="json"):
+    """Fires for each problem of the request's text that has one of the ``codes``."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"document"})
+
+    codes: tuple[str, ...]
+
+    def find(self, case: Case) -> Hits:
+        """Yield the problems of these codes with their place in the text."""
+        document = case.context.document
+        for problem in document.problems if document else ():
+            if problem.code in self.codes:
+                yield Hit(message=problem.message, pointer=problem.pointer or None,
+                          position=(problem.line, problem.column))
+
+
+class GuestReadiness(Check, frozen=True, kw_only=True, tag="guest"):
+    """Fires where the readiness check of the guest that is named ``check`` has failed."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    check: str
+
+    def applies(self, case: Case) -> bool:
+        """Say whether the guest could be looked at for this."""
+        return any(fact.check == self.check and fact.status in {"pass", "fail"}
+                   for fact in (case.image.guest if case.image else ()))
+
+    def find(self, case: Case) -> Hits:
+        """Yield what failed, at the first of the guest's files that show it."""
+        for fact in case.image.guest if case.image else ():
+            if fact.check == self.check and fact.status == "fail":
+                yield Hit(message=fact.detail, on="guest", guest_path=fact.files[0] if fact.files else None)

@@ -1,0 +1,138 @@
+"""lint: request, facts and rules in, findings out.
+
+Every rule that holds for the operation is asked; what it finds becomes a finding with its documents, the server's error
+codes and its place. Findings are sorted by severity, then place, then rule. A problem of the image or of the request's
+text that no rule knows becomes a finding of its own: nothing that was seen is dropped in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from imgbuild.checks import Case, Context, Hit, hit_of_problem
+from imgbuild.errors import UsageError
+from imgbuild.model import Finding, Group, Severity, Source, Subject, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from imgbuild.rulebook import RuleBook
+    from imgbuild.rulebook.rules import Rule
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+VALUE_LENGTH = 200
+_UNKNOWN_HINT = "Report this to the authors of imgbuild: the problem has no rule."
+
+
+def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
+         ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], Tally]:
+    """Return what the rules of ``book`` find, and how many of them were asked.
+
+    ``select`` leaves only the rules of these ids, ``ignore`` leaves out those. Raises UsageError for an unknown id.
+    """
+    _check_ids(book, (*select, *ignore))
+    rules = [rule for rule in book.rules if (not select or rule.id in select) and rule.id not in ignore]
+    asked = [(rule, case) for rule in rules if (case := _case(book, context, rule)) is not None]
+    found = [(rule, list(rule.check.find(case))) for rule, case in asked]
+    findings = [_finding(book, context, rule, hit) for rule, hits in found for hit in hits]
+    if not select:
+        findings += _without_rule(book, context)
+    failed = sum(bool(hits) for _, hits in found)
+    tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
+    return tuple(sorted(findings, key=_order)), tally
+
+
+def _check_ids(book: RuleBook, ids: Iterable[str]) -> None:
+    for rule_id in ids:
+        if book.rule(rule_id) is None:
+            raise UsageError(f"no rule {rule_id!r}", cure="imgbuild rules lists them")
+
+
+def _case(book: RuleBook, context: Context, rule: Rule) -> Case | None:
+    """Return the rule's view of the context; ``None`` where the rule cannot be asked."""
+    if rule.operations and context.operation not in rule.operations:
+        return None
+    case = Case(context=context, profile=book.profile, catalogue=lambda: book.catalogue, rule_id=rule.id,
+                at=rule.places)
+    return case if rule.check.applies(case) else None
+
+
+def _finding(book: RuleBook, context: Context, rule: Rule, hit: Hit) -> Finding:
+    codes = rule.errors if hit.errors is None else hit.errors
+    subject = _subject(context, hit)
+    return Finding(
+        rule=rule.id, severity=rule.severity, group=rule.group, cloud=_cloud(book, rule), message=hit.message,
+        hint=hit.hint or rule.hint, subject=subject, value=_shown(hit.value), sources=_sources(book, rule, hit),
+        errors=tuple(error for code in codes if (error := book.error(code)) is not None), evidence=hit.evidence,
+        fingerprint=_fingerprint(rule.id, subject, hit),
+    )
+
+
+def _cloud(book: RuleBook, rule: Rule) -> str | None:
+    """Return the cloud that a rule speaks for; the common rules on files and guests speak for all."""
+    return None if rule.pack == "common" else book.profile.name
+
+
+def _sources(book: RuleBook, rule: Rule, hit: Hit) -> tuple[Source, ...]:
+    if hit.sources is None:
+        return tuple(book.source(source, rule.readings.get(source)) for source in rule.cited)
+    return tuple(book.source(source, reading or rule.readings.get(source)) for source, reading in hit.sources)
+
+
+def _subject(context: Context, hit: Hit) -> Subject:
+    if hit.on != "request":
+        path = context.image.path if context.image else None
+        return Subject(kind=hit.on, path=path, guest_path=hit.guest_path)
+    line, column = _position(context, hit) or (None, None)
+    return Subject(kind="request", path=context.request_path, pointer=hit.pointer, line=line, column=column)
+
+
+def _position(context: Context, hit: Hit) -> tuple[int, int] | None:
+    if context.request_path is None or context.document is None:
+        return None
+    if hit.position is not None or hit.pointer is None:
+        return hit.position
+    find = context.document.key_position_of if hit.on_key else context.document.position_of
+    return find(hit.pointer)
+
+
+def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value of the request
+    """Return the value as it stands in the finding: a long text is cut, a list or an object is not repeated."""
+    if isinstance(value, str) and len(value) > VALUE_LENGTH:
+        return value[: VALUE_LENGTH - 1] + "…"
+    return None if isinstance(value, (list, dict)) else value
+
+
+def _fingerprint(rule_id: str, subject: Subject, hit: Hit) -> str:
+    """Return a mark that stays when lines move and files are renamed: of rule, subject, place in it and value."""
+    field = hit.evidence.field if hit.evidence else None
+    parts = [rule_id, subject.kind, subject.pointer or subject.guest_path or field, hit.value]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _order(finding: Finding) -> tuple[int, int, int, str, str, str]:
+    subject = finding.subject
+    return (SEVERITIES.index(finding.severity), subject.line or 0, subject.column or 0,
+            subject.pointer or subject.guest_path or "", finding.rule, finding.message)
+
+
+def _without_rule(book: RuleBook, context: Context) -> Iterator[Finding]:
+    """Yield a finding for each problem, of the image or of the JSON text, that no rule of the book knows."""
+    for problem in context.image.problems if context.image else ():
+        if book.rule(f"image-{problem.code}") is None:
+            yield _generic(context, f"image-{problem.code}", hit_of_problem(problem))
+    known = {code for rule in book.rules for code in getattr(rule.check, "codes", ())}
+    for slip in context.document.problems if context.document else ():
+        if slip.code not in known:
+            yield _generic(context, slip.code, Hit(message=slip.message, pointer=slip.pointer or None,
+                                                   position=(slip.line, slip.column)))
+
+
+def _generic(context: Context, rule_id: str, hit: Hit) -> Finding:
+    subject = _subject(context, hit)
+    group: Group = "integrity" if hit.on == "image" else "request"
+    return Finding(rule=rule_id, severity="error", group=group, cloud=None, message=hit.message, hint=_UNKNOWN_HINT,
+                   subject=subject, evidence=hit.evidence, fingerprint=_fingerprint(rule_id, subject, hit))

@@ -1,0 +1,159 @@
+"""Find, load and validate rule packs: the name of a cloud in, a :class:`RuleBook` out.
+
+``rules/README.md`` says what a pack holds. Only the packs of the cloud are read; the catalogue when first asked for,
+the rules not at all by :func:`load_profile`. A pack that does not hold together raises RuleBookError with file, line,
+rule and cure.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import msgspec
+
+from imgbuild.errors import RuleBookError
+from imgbuild.model import Source
+from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
+from imgbuild.rulebook.packs import CLOUD_FILE, clouds, read_packs, read_values
+
+if TYPE_CHECKING:
+    from imgbuild.model import ErrorCode
+    from imgbuild.rulebook.packs import Packs
+    from imgbuild.rulebook.rules import Rule
+
+__all__ = ["DEFAULT_CLOUD", "Document", "RuleBook", "ServerError", "clouds", "load", "load_profile"]
+
+DEFAULT_CLOUD = "huaweicloud"
+
+NamedField = TypeVar("NamedField", FieldSpec, ResponseField)
+Table = TypeVar("Table", bound=Leaf)
+
+
+class Document(Leaf, frozen=True, kw_only=True):
+    """A source: ``date`` is that of the document, of its commit, or the month it was read.
+
+    ``kind`` is ``logic`` for what no page says but follows from the request itself, ``seed`` for the page that the
+    contract began with, ``specification`` for a file format's. ``also`` are further addresses of the same facts.
+    """
+
+    title: str
+    url: str | None = None
+    date: str | None = None
+    also: tuple[str, ...] = ()
+    kind: Literal["page", "logic", "seed", "specification"] = "page"
+    note: str | None = None
+
+
+class ServerError(Leaf, frozen=True, kw_only=True):
+    """A code that the server answers with, its HTTP status, and what it says in own words."""
+
+    status: int
+    meaning: str
+    sources: tuple[str, ...] = ()
+
+
+class RuleBook:
+    """The rules and values of one cloud, with those of the packs it inherits.
+
+    Attributes:
+        profile: The values of the cloud.
+        rules: The rules, in the order of their ids.
+        sources: The documents behind rules and values, by id.
+        errors: The codes that the cloud answers with.
+    """
+
+    def __init__(self, profile: Profile, rules: tuple[Rule, ...], sources: dict[str, Document],
+                 errors: dict[str, ServerError]) -> None:
+        self.profile = profile
+        self.rules = rules
+        self.sources = sources
+        self.errors = errors
+
+    @cached_property
+    def _catalogue(self) -> tuple[Catalogue, dict[str, Document]]:
+        from imgbuild.rulebook.catalogue import read_catalogue  # noqa: PLC0415 - not every command asks for it
+
+        catalogue, sources = read_catalogue()
+        return catalogue, _documents(sources)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The spellings of ``__os_version``, read when first asked for."""
+        return self._catalogue[0]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """Return a rule by its id."""
+        return self._by_id.get(rule_id)
+
+    def document(self, source_id: str) -> Document:
+        """Return a document by its id, of rules, values or the catalogue; raises RuleBookError for an unknown id."""
+        found = self.sources.get(source_id) or self._catalogue[1].get(source_id)
+        if found is None:
+            raise RuleBookError(f"there is no source {source_id!r}", cure=f"add [sources.{source_id}] to a pack")
+        return found
+
+    def source(self, source_id: str, reading: str | None = None) -> Source:
+        """Return a document as it stands in findings and manifests, with what it says as ``reading``."""
+        found = self.document(source_id)
+        return Source(title=found.title, url=found.url, date=found.date, reading=reading)
+
+    def error(self, code: str) -> ErrorCode | None:
+        """Return an error code with its status; ``None`` where this cloud has no such code."""
+        from imgbuild.model import ErrorCode  # noqa: PLC0415 - beside its one use
+
+        found = self.errors.get(code)
+        return None if found is None else ErrorCode(code=code, status=found.status)
+
+
+def load(cloud: str = DEFAULT_CLOUD) -> RuleBook:
+    """Return the rule book of a cloud.
+
+    Raises:
+        UsageError: There is no such cloud.
+        RuleBookError: A pack does not hold together.
+    """
+    from imgbuild.rulebook.rules import read_rules  # noqa: PLC0415 - inspect needs no rule, nor the checks behind them
+
+    packs = read_packs(cloud)
+    return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs))
+
+
+def load_profile(cloud: str = DEFAULT_CLOUD) -> Profile:
+    """Return the values of ``cloud.toml`` alone, without operations and answer; raises as :func:`load` does."""
+    return _profile(cloud, read_values(cloud))
+
+
+def _profile(cloud: str, values: dict[str, Any]) -> Profile:
+    try:
+        profile = msgspec.convert(values, Profile)
+    except msgspec.ValidationError as error:
+        raise RuleBookError(f"rules/{cloud}/{CLOUD_FILE} or a file beside it: {error}",
+                            cure="see rules/README.md for the keys of a profile") from error
+    return msgspec.structs.replace(
+        profile, custom_properties=_named(profile.custom_properties), response=_named(profile.response),
+        operations={key: msgspec.structs.replace(found, id=key, fields=_named(found.fields))
+                    for key, found in profile.operations.items()})
+
+
+def _named(fields: dict[str, NamedField]) -> dict[str, NamedField]:
+    return {name: msgspec.structs.replace(field, name=name) for name, field in fields.items()}
+
+
+def _documents(tables: dict[str, dict[str, Any]]) -> dict[str, Document]:
+    return {key: _convert(key, "source", table, Document) for key, table in tables.items()}
+
+
+def _errors(packs: Packs) -> dict[str, ServerError]:
+    return {code: _convert(code, "error", table, ServerError) for code, table in packs.errors.items()}
+
+
+def _convert(key: str, what: str, table: dict[str, Any], kind: type[Table]) -> Table:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise RuleBookError(f"the {what} {key!r}: {error}", cure="see rules/README.md for its keys") from error

@@ -1,0 +1,141 @@
+"""Find and read rule packs: the name of a cloud in, the tables of its packs out, base first.
+
+A pack is a folder of TOML files. ``common`` is the base of all; a cloud's pack has a ``cloud.toml``, whose ``inherits``
+names further packs below it. In any file ``[sources.ID]``, ``[errors]`` and ``[[rule]]`` may stand; what else is there
+makes up the cloud's profile, a later pack's value taking the place of an earlier one's key by key. A ``[[rule]]`` of an
+id that a lower pack has changes only the keys it gives.
+
+The packs are looked for in the installed package (``imgbuild/_rules``) first, then beside the checkout (``rules/``).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from imgbuild.errors import RuleBookError, UsageError
+
+BASE = "common"
+CLOUD_FILE = "cloud.toml"
+CATALOGUE_FILE = "os_versions.toml"
+
+
+@dataclass
+class Packs:
+    """The tables of a chain of packs. ``origin`` says for each rule and source which file had it first."""
+
+    chain: tuple[str, ...]
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, Path] = field(default_factory=dict)
+
+
+@cache
+def folder() -> Path:
+    """Return the folder of the packs; raises RuleBookError where there is none."""
+    here = Path(__file__).resolve().parent.parent
+    for candidate in (here / "_rules", here.parent / "rules"):
+        if (candidate / BASE).is_dir():
+            return candidate
+    raise RuleBookError(f"no rule packs beside {here}", cure="reinstall imgbuild")
+
+
+def clouds() -> tuple[str, ...]:
+    """Return the names of the clouds that have a pack."""
+    return tuple(sorted(path.parent.name for path in folder().glob(f"*/{CLOUD_FILE}")))
+
+
+def read_values(cloud: str) -> dict[str, Any]:
+    """Return the merged ``cloud.toml`` of a cloud and of what it inherits."""
+    values: dict[str, Any] = {}
+    for name in chain_of(cloud):
+        path = folder() / name / CLOUD_FILE
+        values = merged(values, read_toml(path) if path.is_file() else {})
+    return values
+
+
+def read_packs(cloud: str) -> Packs:
+    """Return all tables of a cloud's packs but the catalogue."""
+    packs = Packs(chain_of(cloud))
+    for name in packs.chain:
+        seen: set[str] = set()
+        for path in sorted((folder() / name).glob("*.toml")):
+            if path.name != CATALOGUE_FILE:
+                _add(packs, path, name, seen)
+    return packs
+
+
+def chain_of(cloud: str) -> tuple[str, ...]:
+    """Return the packs of a cloud, base first; raises UsageError for a cloud without a pack."""
+    if cloud not in clouds():
+        raise UsageError(f"no cloud {cloud!r}", cure=f"one of: {', '.join(clouds())}")
+    return (BASE, *_ancestors(cloud, ()))
+
+
+def _ancestors(cloud: str, below: tuple[str, ...]) -> tuple[str, ...]:
+    if cloud in below or cloud not in clouds():
+        raise RuleBookError(f"the pack {below[-1]!r} cannot inherit {cloud!r}", cure="name another pack of a cloud")
+    found: dict[str, None] = {}
+    for parent in read_toml(folder() / cloud / CLOUD_FILE).get("inherits", ()):
+        found.update(dict.fromkeys(_ancestors(parent, (*below, cloud))))
+    return (*found, cloud)
+
+
+@cache
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the tables of a file; raises RuleBookError where it cannot be read or is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RuleBookError(f"{shown(path)}: {error}", cure="mend the file, or reinstall imgbuild") from error
+
+
+def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``top``; tables are merged key by key, all else is replaced."""
+    both = {key: merged(base[key], value) for key, value in top.items()
+            if isinstance(value, dict) and isinstance(base.get(key), dict)}
+    return {**base, **top, **both}
+
+
+def shown(path: Path) -> str:
+    """Return how a file of a pack is called in messages: ``rules/common/qcow2.toml``."""
+    return f"rules/{path.parent.name}/{path.name}"
+
+
+def line_of(path: Path, rule_id: str) -> int | None:
+    """Return the line of a file on which a rule's id stands."""
+    wanted = (f'id = "{rule_id}"', f"id = '{rule_id}'")
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.startswith(wanted):
+            return number
+    return None
+
+
+def _add(packs: Packs, path: Path, pack: str, seen: set[str]) -> None:
+    tables = dict(read_toml(path))
+    for key, value in tables.pop("sources", {}).items():
+        if packs.sources.setdefault(key, value) != value:
+            raise RuleBookError(f"{shown(path)}: the source {key!r} is another one in {shown(packs.origin[key])}",
+                                cure="give one of them another id")
+        packs.origin.setdefault(key, path)
+    packs.errors.update(tables.pop("errors", {}))
+    for rule in tables.pop("rule", []):
+        _add_rule(packs, rule, path, pack, seen)
+    packs.profile = merged(packs.profile, tables)
+
+
+def _add_rule(packs: Packs, rule: dict[str, Any], path: Path, pack: str, seen: set[str]) -> None:
+    rule_id = rule.get("id")
+    if not isinstance(rule_id, str):
+        raise RuleBookError(f"{shown(path)}: a rule has no id", cure='begin it with id = "..."')
+    if rule_id in seen:
+        raise RuleBookError(f"{shown(path)}:{line_of(path, rule_id)}: the rule {rule_id!r} stands in {pack} twice",
+                            cure="give one of them another id")
+    seen.add(rule_id)
+    packs.rules[rule_id] = {"pack": pack, **packs.rules.get(rule_id, {}), **rule}
+    packs.origin[rule_id] = path

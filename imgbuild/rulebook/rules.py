@@ -1,0 +1,85 @@
+"""One rule as it is read from a pack, and what makes it valid."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from imgbuild.checks import AnyCheck  # noqa: TC001 - msgspec reads the annotation when it converts
+from imgbuild.errors import RuleBookError
+from imgbuild.model import Group, Severity  # noqa: TC001 - as above
+from imgbuild.profiles import Leaf
+from imgbuild.rulebook.packs import line_of, shown
+
+if TYPE_CHECKING:
+    from imgbuild.rulebook.packs import Packs
+
+_ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+
+
+class Rule(Leaf, frozen=True, kw_only=True):
+    """A rule of the book.
+
+    ``sources`` are ids of documents, of which the first is the reading taken; ``readings`` says what each of them (or a
+    further one) says. ``errors`` are the codes the server would answer with. ``at`` are JSON Pointers into the request,
+    ``operations`` the operations it is asked for (all where empty). ``fails`` and ``passes`` are short examples of a
+    request body, as JSON. ``pack`` is the pack that has the rule.
+    """
+
+    id: str
+    severity: Severity
+    group: Group
+    title: str
+    why: str
+    hint: str
+    sources: tuple[str, ...]
+    readings: dict[str, str] = msgspec.field(default_factory=dict)
+    errors: tuple[str, ...] = ()
+    at: str | tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    check: AnyCheck
+    fails: str | None = None
+    passes: str | None = None
+    pack: str = ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The JSON Pointers of ``at``, also where only one is written."""
+        return (self.at,) if isinstance(self.at, str) else self.at
+
+    @property
+    def cited(self) -> tuple[str, ...]:
+        """The ids of all its documents: ``sources``, then those that only ``readings`` names."""
+        return tuple(dict.fromkeys((*self.sources, *self.readings)))
+
+
+def read_rules(packs: Packs) -> tuple[Rule, ...]:
+    """Return the rules of the packs in the order of their ids; raises RuleBookError where one does not hold."""
+    return tuple(_read(rule_id, packs) for rule_id in sorted(packs.rules))
+
+
+def _read(rule_id: str, packs: Packs) -> Rule:
+    table: dict[str, Any] = packs.rules[rule_id]
+    try:
+        rule = msgspec.convert(table, Rule)
+    except msgspec.ValidationError as error:
+        raise _broken(rule_id, packs, str(error), "see rules/README.md for the keys of a rule") from error
+    if not _ID.fullmatch(rule_id):
+        raise _broken(rule_id, packs, "the id is not in kebab-case", "write it as image-backing-file")
+    if not rule.sources:
+        raise _broken(rule_id, packs, "it has no source", "name the document that says so: no document, no rule")
+    for source in rule.cited:
+        if source not in packs.sources:
+            raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]")
+    for code in rule.errors:
+        if packs.errors and code not in packs.errors:
+            raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors")
+    return rule
+
+
+def _broken(rule_id: str, packs: Packs, what: str, cure: str) -> RuleBookError:
+    path = packs.origin[rule_id]
+    line = line_of(path, rule_id)
+    return RuleBookError(f"{shown(path)}{f':{line}' if line else ''}: rule {rule_id!r}: {what}", cure=cure)
