@@ -50,7 +50,7 @@ def detect(reader: Reader, *, path: str = "", claim: str | None = None) -> Detec
     Raises:
         UsageError: There is no format ``claim``.
     """
-    claimed = _formats_meant(claim) if claim else None
+    claimed = formats_meant(claim) if claim else None
     probe = probe_of(reader)
     found = _weigh(probe)
     if found.name is None and any(objection.code == "format-conflict" for objection in found.problems):
@@ -131,7 +131,7 @@ def _conflict(probe: Probe, rivals: list[tuple[str, int, bytes]]) -> Problem:
                    field="signature", offset=offset, raw=raw)
 
 
-def _formats_meant(word: str) -> frozenset[str]:
+def formats_meant(word: str) -> frozenset[str]:
     """Return the formats that a person means by a format's name or by an extension."""
     name = word.lower().removeprefix(".")
     if any(row.name == name for row in FORMATS):

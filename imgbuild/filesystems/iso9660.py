@@ -7,7 +7,7 @@ damaged disc (documents: ECMA-119, ECMA-167).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imgbuild.filesystems.isonames import choose_names
 from imgbuild.readers import BrokenImage, FileView, broken, read_clipped
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from imgbuild.filesystems.base import Stat
     from imgbuild.filesystems.isonames import Names
     from imgbuild.readers import Reader
+
+_Result = TypeVar("_Result")
 
 # A record takes 34 bytes or more and some 25 microseconds: these are about two seconds' worth of directories. UDF reads
 # a block for each file, and copies the rest of a directory for each entry.
@@ -125,11 +127,11 @@ def _announces_udf(reader: Reader) -> bool:
     return any(sectors[at + 1 : at + 5] == b"NSR0" for at in range(0, len(sectors), _BLOCK))
 
 
-def _guarded(call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what the library returns
+def _guarded(call: Callable[..., _Result], *arguments: object) -> _Result:
     """Call into pycdlib; whatever it raises on a damaged disc becomes BrokenImage."""
     try:
         return call(*arguments)
     except (BrokenImage, FileNotFoundError):
         raise
-    except Exception as error:  # noqa: BLE001 - struct.error, IndexError, RecursionError, its own: all mean the disc
+    except Exception as error:  # struct.error, IndexError, RecursionError, its own: all say that the disc is damaged
         raise broken("filesystem-damaged", f"the ISO 9660 file system is damaged: {str(error)[:200]!r}") from error

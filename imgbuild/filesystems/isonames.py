@@ -80,7 +80,7 @@ class _Records:
         raise FileNotFoundError(f"no link at {self._name_of(node)!r}")
 
     def extents(self, node: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as above
-        found = []
+        found: list[tuple[int, int]] = []
         while node is not None and len(found) < _MAX_EXTENTS:
             found.append((node.extent_location() * self._block_size, max(0, node.get_data_length())))
             node = node.data_continuation

@@ -76,7 +76,7 @@ def open_vhdx(reader: Reader) -> Container:
         problems.insert(0, problem("needs-check", "the file was not closed: its log must be replayed;"
                                                   " 'qemu-img check -f vhdx -r all FILE' does it", field="LogGuid"))
     if header["has_parent"]:
-        problems.insert(0, problem("backing-file", "the disk is a differencing disk; it cannot stand without its parent",
+        problems.insert(0, problem("backing-file", "the disk is a delta over a parent; it cannot stand alone",
                                    field="HasParent"))
     return Container("vhdx", size, header, problems, readable=False)
 

@@ -85,17 +85,17 @@ def _open_sparse(reader: Reader) -> Container:
      unclean, algorithm) = _HEADER.unpack(raw)
     header: dict[str, Any] = {"version": version, "flags": flags, "capacity": capacity, "grain_size": grain_size,
                               "unclean_shutdown": bool(unclean), "compress_algorithm": algorithm}
-    if descriptor_offset == 0 or descriptor_size == 0:
+    descriptor = _parse(_embedded(reader, descriptor_offset * _SECTOR, descriptor_size * _SECTOR))
+    if not descriptor.pairs:
         return Container("vmdk", None, header, [_lone_extent()], readable=False)
     size = checked_size(capacity * _SECTOR, "capacity", 12, raw[12:20])
-    descriptor = _parse(_embedded(reader, descriptor_offset * _SECTOR, descriptor_size * _SECTOR))
     header |= _facts(descriptor)
     problems = [*_references(descriptor, embedded=True), content_unread("VMDK")]
     return Container("vmdk", size, header, problems, readable=False)
 
 
 def _embedded(reader: Reader, offset: int, size: int) -> bytes:
-    return read_clipped(reader, offset, min(size, _DESCRIPTOR_LIMIT))
+    return read_clipped(reader, offset, min(size, _DESCRIPTOR_LIMIT)) if offset else b""
 
 
 def _open_descriptor(reader: Reader) -> Container:

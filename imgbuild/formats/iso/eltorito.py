@@ -1,7 +1,7 @@
 """The El Torito boot catalog: its sector in, the boot entries with their platforms out.
 
 Documents: "El Torito" Bootable CD-ROM Format Specification 1.0, January 1995, section 2,
-https://pdos.csail.mit.edu/6.828/2014/readings/boot-cdrom.pdf; platform 0xEF is UEFI's (its specification 2.10, 13.3.2.1)
+https://pdos.csail.mit.edu/6.828/2014/readings/boot-cdrom.pdf; platform 0xEF is from the UEFI Specification, 13.3.2.1
 """
 
 from __future__ import annotations
