@@ -1,0 +1,96 @@
+"""A block: a partition or a logical volume together with its bytes, and the file system in it once it is asked for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imgbuild import filesystems
+from imgbuild.guests.osrelease import clean
+from imgbuild.readers import BrokenImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imgbuild.filesystems import Identity
+    from imgbuild.filesystems.base import FileSystem
+    from imgbuild.model import Partition, Problem, Volume
+    from imgbuild.readers import Reader
+
+_FAT = re.compile(r"v?fat\d*")
+_EFI_SYSTEM = frozenset({"EFI system", "FAT EFI system"})
+_ROLES = (
+    (re.compile(r"root \(|Flatcar root$"), "/"), (re.compile(r"usr \(|Flatcar usr$"), "/usr"),
+    (re.compile(r"home$"), "/home"), (re.compile(r"srv$"), "/srv"), (re.compile(r"var$"), "/var"),
+    (re.compile(r"extended boot"), "/boot"),
+)
+
+
+def _open(reader: Reader, kind: str) -> FileSystem:
+    return filesystems.open_filesystem(reader, kind)
+
+
+@dataclass(eq=False)
+class Block:
+    """A partition or a logical volume, its reader, and what its superblock says of the file system in it.
+
+    ``problems`` fills with what opening the file system objected to.
+    """
+
+    reader: Reader
+    identity: Identity | None
+    partition: Partition | None = None
+    volume: Volume | None = None
+    problems: list[Problem] = field(default_factory=list)
+    opener: Callable[[Reader, str], FileSystem] = _open
+
+    @cached_property
+    def filesystem(self) -> FileSystem | None:
+        """The file system, opened at the first use; ``None`` where there is none that can be read."""
+        if self.identity is None or not self.identity.readable:
+            return None
+        try:
+            return self.opener(self.reader, self.identity.kind)
+        except BrokenImage as broken:
+            self.problems.append(broken.problem)
+            return None
+
+    @property
+    def is_fat(self) -> bool:
+        """Whether it holds a FAT file system."""
+        return self.identity is not None and _FAT.fullmatch(self.identity.kind) is not None
+
+    @property
+    def is_esp(self) -> bool:
+        """Whether the partition table calls it an EFI system partition."""
+        return self.partition is not None and self.partition.type in _EFI_SYSTEM
+
+    @property
+    def is_whole_disk(self) -> bool:
+        """Whether it is the disk itself, without a partition table."""
+        return self.partition is not None and self.partition.index == 0
+
+    @property
+    def role(self) -> str | None:
+        """Where the type of the partition says that it belongs: ``/usr``, ``/home``; ``None`` where it says nothing."""
+        name = self.partition.type if self.partition is not None and self.partition.type else ""
+        return next((place for pattern, place in _ROLES if pattern.match(name)), None)
+
+    @property
+    def title(self) -> str:
+        """What people call it: ``partition 1``, ``volume vg0/root``, ``the whole disk``."""
+        if self.volume is not None:
+            return f"volume {clean(self.volume.name)}"
+        index = self.partition.index if self.partition is not None else 0
+        return f"partition {index}" if index else "the whole disk"
+
+    def mount(self, point: str) -> None:
+        """Note where the guest mounts it."""
+        if self.volume is not None:
+            self.volume = msgspec.structs.replace(self.volume, mount=point)
+        if self.partition is not None:
+            self.partition = msgspec.structs.replace(self.partition, mount=point)

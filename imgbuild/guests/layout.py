@@ -1,0 +1,140 @@
+"""Which guests are on the disk: its partitions and volumes in, one joined tree for each guest out.
+
+A guest begins at its root file system. What belongs under it is found through the guest's own fstab, then through the
+types of the partitions: first join, then judge, for the files that make a root may be on a separate ``/usr``.
+
+fstab(5), https://man7.org/linux/man-pages/man5/fstab.5.html
+The Discoverable Partitions Specification, https://uapi-group.org/specifications/specs/discoverable_partitions_specification/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from imgbuild.filesystems.tree import GuestTree
+from imgbuild.guests import devices, fstab, ostree, releases
+from imgbuild.guests.blocks import Block
+from imgbuild.guests.careful import Careful
+from imgbuild.readers import BrokenImage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgbuild.filesystems.base import FileSystem
+    from imgbuild.model import Problem
+
+__all__ = ["Block", "Guest", "Layout", "assemble"]
+
+_SELF_NAMED = ("/etc/os-release", "/usr/lib/os-release", *releases.PATHS,
+               "/nix/var/nix/profiles/system", "/bin/freebsd-version")
+_PROGRAMS = ("/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/bin/sh", "/usr/bin/sh")
+_FOREIGN = frozenset({"ntfs", "exfat", "iso9660", "udf"})
+
+
+@dataclass
+class Guest:
+    """One operating system on the disk: its tree, and which block is mounted where (``/`` among them)."""
+
+    tree: GuestTree
+    root: Block
+    mounts: dict[str, Block] = field(default_factory=dict)
+    fstab: tuple[fstab.Entry, ...] = ()
+
+    @property
+    def careful(self) -> Careful:
+        """The tree for lookups whose damage belongs to the root's problems."""
+        return Careful(self.tree, self.root.problems)
+
+
+@dataclass
+class Layout:
+    """The guests in disk order, all blocks with their mount points noted, and what was objected to."""
+
+    guests: tuple[Guest, ...]
+    blocks: tuple[Block, ...]
+    problems: tuple[Problem, ...]
+
+
+def assemble(blocks: Sequence[Block]) -> Layout:
+    """Find the guests among the partitions and volumes of a disk and join their file systems."""
+    guests: list[Guest] = []
+    for block in blocks:
+        guest = _guest_at(block, blocks)
+        if guest is not None and not _belongs_to(guests, guest):
+            guests.append(guest)
+    for guest in reversed(guests):
+        for point, block in guest.mounts.items():
+            block.mount(point)
+    return Layout(tuple(guests), tuple(blocks), tuple(problem for block in blocks for problem in block.problems))
+
+
+def _guest_at(block: Block, blocks: Sequence[Block]) -> Guest | None:
+    filesystem = _root_of(block, blocks)
+    if filesystem is None:
+        return None
+    guest = Guest(GuestTree(filesystem), block, {"/": block})
+    if block.role != "/" and not any(guest.careful.exists(path) for path in ("/etc", "/nix/var/nix/profiles/system")):
+        return None
+    _join_fstab(guest, blocks)
+    _join_types(guest, blocks)
+    return guest if _is_root(guest.careful) else None
+
+
+def _root_of(block: Block, blocks: Sequence[Block]) -> FileSystem | None:
+    filesystem = None if block.is_fat or _is_foreign(block) else block.filesystem
+    if filesystem is None:
+        return None
+    others = (other.filesystem for other in blocks if other is not block and not other.is_fat)
+    try:
+        return ostree.booted_root(filesystem, (other for other in others if other is not None)) or filesystem
+    except BrokenImage as broken:
+        block.problems.append(broken.problem)
+        return filesystem
+
+
+def _is_foreign(block: Block) -> bool:
+    return block.identity is not None and block.identity.kind in _FOREIGN
+
+
+def _is_root(tree: Careful) -> bool:
+    if any(tree.exists(path) for path in _SELF_NAMED):
+        return True
+    return tree.is_dir("/etc") and any(tree.exists(path) for path in _PROGRAMS)
+
+
+def _belongs_to(guests: Sequence[Guest], guest: Guest) -> bool:
+    """Whether an earlier guest mounts this root as a part of itself, and the root's own fstab does not object."""
+    taken = any(block is guest.root for other in guests for point, block in other.mounts.items() if point != "/")
+    return taken and not any(entry.mount_point == "/" for entry in guest.fstab)
+
+
+def _join_fstab(guest: Guest, blocks: Sequence[Block]) -> None:
+    guest.fstab = fstab.parse(guest.careful.read_text("/etc/fstab", fstab.LIMIT) or "")
+    names = (devices.disk_name(entry.spec) for entry in guest.fstab if entry.mount_point == "/")
+    disk = next((name.disk for name in names if name is not None), 0)
+    for entry in sorted(guest.fstab, key=lambda entry: entry.file.count("/")):
+        block = devices.find(entry.spec, blocks, disk=disk)
+        if block is not None and entry.mount_point is not None:
+            _mount(guest, entry.mount_point, block)
+
+
+def _join_types(guest: Guest, blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        place = _esp_place(guest) if block.is_esp else block.role
+        if place is not None and place != "/" and not guest.careful.listdir(place):
+            _mount(guest, place, block)
+
+
+def _esp_place(guest: Guest) -> str | None:
+    """Where a guest that does not say so has its EFI system partition: an empty directory made for it."""
+    return next((place for place in ("/efi", "/boot/efi", "/boot") if place not in guest.mounts
+                 and guest.careful.is_dir(place) and not guest.careful.listdir(place)), None)
+
+
+def _mount(guest: Guest, point: str, block: Block) -> None:
+    if point in guest.mounts or any(block is mounted for mounted in guest.mounts.values()):
+        return
+    guest.mounts[point] = block
+    if block.filesystem is not None:
+        guest.tree.mount(point, block.filesystem)
