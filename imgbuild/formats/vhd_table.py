@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 UNUSED = 0xFFFFFFFF
 ENTRY = 4
+MIN_BLOCK = 8 * SECTOR
+"""A whole byte of bitmap. Below, the specification pads the bitmap to a sector, where qemu finds none at all."""
 MAX_ENTRIES = 4 << 20
 """What a table may hold: 2 TiB in blocks of 512 KiB, the smallest that Microsoft tested; 16 MiB in memory."""
 
@@ -44,9 +46,9 @@ def read_table(reader: Reader, header: DynamicHeader, disk_size: int) -> array[i
             (``block-size-invalid``, ``table-too-small``, ``table-too-large``).
     """
     size = header.block_size
-    if size < SECTOR or size & (size - 1):
-        raise BrokenImage(header.complain("block-size-invalid", f"the block size is {size} bytes,"
-                                          " but it must be a power of two of at least 512", "block_size"))
+    if size < MIN_BLOCK or size & (size - 1):
+        message = f"the block size is {size} bytes, but it must be a power of two of at least {MIN_BLOCK}"
+        raise BrokenImage(header.complain("block-size-invalid", message, "block_size"))
     entries = ceil_div(disk_size, size)
     _check_extent(reader, header, entries)
     table = array("I", reader.read_at(header.table_offset, entries * ENTRY))
