@@ -307,6 +307,34 @@ class Findings(Value, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
+class RuleEntry(Value, frozen=True, kw_only=True):
+    """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body."""
+
+    id: str
+    severity: Severity
+    group: Group
+    pack: str
+    title: str
+    why: str
+    hint: str
+    at: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    errors: tuple[ErrorCode, ...] = ()
+    fails: str | None = None
+    passes: str | None = None
+
+
+class Rules(Value, frozen=True, kw_only=True):
+    """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["rules"] = "rules"
+    cloud: str
+    rules: tuple[RuleEntry, ...]
+
+
 def encode(document: Value, *, indent: int = 2) -> bytes:
     """Return the document as JSON with a newline at its end; the same value gives the same bytes."""
     return msgspec.json.format(msgspec.json.encode(document), indent=indent) + b"\n"
