@@ -1,0 +1,151 @@
+"""One copy of a GUID partition table: a header and its entries, checked before anything is followed.
+
+ off   hex  size  field of the header, little-endian
+   0  0x00     8  Signature, "EFI PART"
+   8  0x08     4  Revision
+  12  0x0C     4  HeaderSize, 92 to the block size
+  16  0x10     4  HeaderCRC32, over HeaderSize bytes with this field as 0
+  24  0x18     8  MyLBA
+  32  0x20     8  AlternateLBA
+  40  0x28     8  FirstUsableLBA
+  48  0x30     8  LastUsableLBA
+  56  0x38    16  DiskGUID
+  72  0x48     8  PartitionEntryLBA
+  80  0x50     4  NumberOfPartitionEntries
+  84  0x54     4  SizeOfPartitionEntry, 128 * 2^n
+  88  0x58     4  PartitionEntryArrayCRC32
+
+ off   hex  size  field of an entry
+   0  0x00    16  PartitionTypeGUID, zero when unused
+  16  0x10    16  UniquePartitionGUID
+  32  0x20     8  StartingLBA
+  40  0x28     8  EndingLBA, the last block
+  48  0x30     8  Attributes; bit 2: legacy BIOS bootable
+  56  0x38    72  PartitionName, UTF-16LE, ends at a zero
+
+UEFI 2.10, sections 5.3.2 and 5.3.3, https://uefi.org/specs/UEFI/2.10/05_GUID_Partition_Table_Format.html
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imgbuild.model import Partition, Problem
+from imgbuild.readers import broken, problem
+from imgbuild.volumes.ranges import REPORTED
+from imgbuild.volumes.types import gpt_type_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgbuild.readers import Reader
+
+SIGNATURE = b"EFI PART"
+MAX_ENTRIES = 1024
+"""More than any tool writes; the usual number is 128."""
+ENTRY_SIZES = range(128, 4096 + 1, 8)
+FIELD_NAMES = {"disk_guid": "DiskGUID", "first_usable_lba": "FirstUsableLBA", "last_usable_lba": "LastUsableLBA",
+               "entries": "the partition entries"}
+
+_HEADER = struct.Struct("<8s4xII4xQQQQ16sQIII")
+_ENTRY = struct.Struct("<16s16sQQQ72s")
+_GUID = struct.Struct("<IHH")
+_LEGACY_BIOS_BOOTABLE = 1 << 2
+_MAX_BYTES = 1 << 62
+"""No offset after this is passed on: it would not fit the integers of file systems and of JSON readers."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A valid copy; ``sector`` is the block size in bytes."""
+
+    sector: int
+    alternate_lba: int
+    first_usable_lba: int
+    last_usable_lba: int
+    disk_guid: str
+    entry_size: int
+    entries: bytes
+
+
+def guid(raw: bytes) -> str:
+    """Return 16 bytes as a GUID in upper case; its first three parts are stored little-endian."""
+    first, second, third = _GUID.unpack_from(raw)
+    return f"{first:08X}-{second:04X}-{third:04X}-{raw[8:10].hex().upper()}-{raw[10:16].hex().upper()}"
+
+
+def read_copy(disk: Reader, lba: int, sector: int) -> Copy:
+    """Read the copy whose header is at block ``lba`` of ``sector`` bytes.
+
+    Raises:
+        BrokenImage: ``gpt-damaged``, with what is wrong, or that of the disk where it cannot be read.
+    """
+    header = disk.read_at(lba * sector, sector)
+    (signature, size, crc, my_lba, alternate, first, last, disk_guid, entry_lba, count, entry_size,
+     entries_crc) = _HEADER.unpack_from(header)
+    _check_header(header, signature, size, crc)
+    if my_lba != lba:
+        raise broken("gpt-damaged", f"the header at block {lba} says that it is at block {my_lba}", field="MyLBA",
+                     raw=header[24:32])
+    entries = _entries(disk, entry_lba * sector, count, entry_size)
+    if zlib.crc32(entries) != entries_crc:
+        raise broken("gpt-damaged", "the checksum of the partition entries does not match",
+                     field="PartitionEntryArrayCRC32", raw=header[88:92])
+    return Copy(sector, alternate, first, last, guid(disk_guid), entry_size, entries)
+
+
+def _check_header(header: bytes, signature: bytes, size: int, crc: int) -> None:
+    if signature != SIGNATURE:
+        raise broken("gpt-damaged", "the signature 'EFI PART' is missing", field="Signature", raw=header[:8])
+    if not _HEADER.size <= size <= len(header):
+        raise broken("gpt-damaged", f"the header's size is {size}, it should be {_HEADER.size} to {len(header)} bytes",
+                     field="HeaderSize", raw=header[12:16])
+    if zlib.crc32(header[:16] + bytes(4) + header[20:size]) != crc:
+        raise broken("gpt-damaged", "the checksum of the header does not match", field="HeaderCRC32", raw=header[16:20])
+
+
+def _entries(disk: Reader, start: int, count: int, entry_size: int) -> bytes:
+    if entry_size not in ENTRY_SIZES:
+        raise broken("gpt-damaged", f"the size of an entry is {entry_size}, it should be 128 to 4096 in steps of 8",
+                     field="SizeOfPartitionEntry", raw=entry_size.to_bytes(4, "little"))
+    if count > MAX_ENTRIES:
+        raise broken("gpt-damaged", f"there are {count} entries, more than {MAX_ENTRIES}",
+                     field="NumberOfPartitionEntries", raw=count.to_bytes(4, "little"))
+    if start + count * entry_size > disk.size:
+        raise broken("gpt-damaged", f"the partition entries begin at byte {start}, which does not fit the disk",
+                     field="PartitionEntryLBA")
+    return disk.read_at(start, count * entry_size)
+
+
+def partitions(copy: Copy) -> tuple[tuple[Partition, ...], list[Problem]]:
+    """Return the partitions of a copy, numbered as Linux does, and what is wrong with single entries."""
+    found: list[Partition] = []
+    problems: list[Problem] = []
+    for index, raw in _used(copy):
+        start, end = (lba * copy.sector for lba in _ENTRY.unpack_from(raw)[2:4])
+        if end < start or end > _MAX_BYTES:
+            problems.append(problem("gpt-partition-range", f"partition {index} goes from byte {start} to {end}: it should"
+                                    f" end after its start and before {_MAX_BYTES}", field="EndingLBA"))
+        else:
+            found.append(_partition(index, raw, copy.sector))
+    return tuple(found), problems[:REPORTED]
+
+
+def _used(copy: Copy) -> Iterator[tuple[int, bytes]]:
+    """Yield the entries in use with their numbers from 1."""
+    for position in range(0, len(copy.entries), copy.entry_size):
+        raw = copy.entries[position : position + copy.entry_size]
+        if any(raw[:16]):
+            yield position // copy.entry_size + 1, raw
+
+
+def _partition(index: int, raw: bytes, sector: int) -> Partition:
+    type_guid, unique_guid, first, last, attributes, name = _ENTRY.unpack_from(raw)
+    type_id = guid(type_guid)
+    text = name.decode("utf-16-le", errors="replace").split("\0", 1)[0]
+    return Partition(index=index, start=first * sector, size=(last - first + 1) * sector,
+                     type=gpt_type_name(type_id) or type_id, type_id=type_id, name=text or None,
+                     bootable=bool(attributes & _LEGACY_BIOS_BOOTABLE), partuuid=guid(unique_guid).lower())
