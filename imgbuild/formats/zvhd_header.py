@@ -200,8 +200,8 @@ def check_sizes(header: Header, block_size: int) -> int:
         message = f"the format version is {version_text(header.format_version)}, but only 1.x is known"
         raise BrokenImage(header.complain("zvhd-version", message, "format_version"))
     if not 0 < header.orig_size <= header.curr_size or header.curr_size % SECTOR:
-        message = f"the disk has {header.curr_size} bytes for a source of {header.orig_size}, but it must have whole"
-        raise BrokenImage(header.complain("zvhd-size", f"{message} sectors and room for the source", "curr_size"))
+        message = f"the disk has {header.curr_size} bytes for a source of {header.orig_size}, but it must have"
+        raise BrokenImage(header.complain("zvhd-size", f"{message} room for it in whole sectors", "curr_size"))
     blocks = ceil_div(header.orig_size, block_size)
     if blocks > MAX_BLOCKS:
         message = f"a source of {header.orig_size} bytes has {blocks} blocks, but at most {MAX_BLOCKS} are read"

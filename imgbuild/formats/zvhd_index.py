@@ -107,7 +107,7 @@ class Index:
             raise BrokenImage(self._complain(entry, f"its index entry is that of block {entry.number}"))
         if entry.offset < PAGE or entry.offset % PAGE or entry.end > self._reader.size - PAGE:
             raise BrokenImage(self._complain(entry, f"its record is said to be at bytes {entry.offset} to {entry.end},"
-                                                    " but it must be a page of the file between header and footer"))
+                                                    " but it must be whole pages between header and footer page"))
         record = parse_record(self._reader.read_at(entry.offset, RECORD.size), entry.offset, self._header.block_size)
         if record.block != entry.block or record.length != entry.length:
             raise BrokenImage(self._complain(entry, f"its record at byte {entry.offset} is of block {record.block} and"

@@ -21,6 +21,7 @@ PAGE = 4096
 GIB = 1 << 30
 BLOCK = 1 << 21
 INDEX_SEGMENT = 512 * 1024
+BITMAP_SEGMENT = 4096
 HEADER = struct.Struct("<8sIIQI4sIIQQIII16sBBBBIIQQIIIIIIIBB")
 RECORD = struct.Struct("<12sII28x")
 ENTRY = struct.Struct("<QII")
@@ -64,7 +65,7 @@ def write_zvhd2(disk: BinaryIO, out: BinaryIO, options: Options | None = None) -
     page = bytearray(_header(b"z2strm", disk, options, tail=_tail(options, blocks)))
     struct.pack_into("<I", page, 136, len(entries))
     out.write(page)
-    index, bitmap = _index(entries, blocks, options), _bitmap(entries, blocks, options)
+    index, bitmap = _index(entries, blocks, options), _bitmap(entries, blocks)
     places = (out.tell(), out.tell() + len(index))
     out.write(index + bitmap)
     tail = _tail(options, blocks, places, len(index), len(bitmap), len(entries))
@@ -131,9 +132,10 @@ def _header(cookie: bytes, disk: BinaryIO, options: Options, tail: bytes) -> byt
 def _tail(options: Options, blocks: int, places: tuple[int, int] = (0, 0), index_size: int = 0, bitmap_size: int = 0,
           used: int = 0) -> bytes:
     segment = options.index_segment if bitmap_size else 0
-    segments = index_size // options.index_segment, bitmap_size * 128 // options.index_segment
+    segments = index_size // options.index_segment, bitmap_size // BITMAP_SEGMENT
     return struct.pack("<BIIQQIIIIIIIBB", 1, options.block_size, blocks, *places, index_size, bitmap_size, segment,
-                       segment // 128, *segments, used, options.index_contains_zero_blk, options.compress_method)
+                       BITMAP_SEGMENT if segment else 0, *segments, used, options.index_contains_zero_blk,
+                       options.compress_method)
 
 
 def _index(entries: dict[int, tuple[int, int, int]], blocks: int, options: Options) -> bytes:
@@ -142,9 +144,9 @@ def _index(entries: dict[int, tuple[int, int, int]], blocks: int, options: Optio
     return _padded(b"".join(ENTRY.pack(*row) for row in rows), options.index_segment)
 
 
-def _bitmap(entries: dict[int, tuple[int, int, int]], blocks: int, options: Options) -> bytes:
+def _bitmap(entries: dict[int, tuple[int, int, int]], blocks: int) -> bytes:
     bits = sum(1 << number for number in entries)
-    return _padded(bits.to_bytes(-(-blocks // 8), "little"), options.index_segment // 128)
+    return _padded(bits.to_bytes(-(-blocks // 8), "little"), BITMAP_SEGMENT)
 
 
 def _padded(data: bytes, unit: int) -> bytes:
