@@ -17,7 +17,7 @@ from imgbuild.formats.qcow2 import checks
 from imgbuild.formats.qcow2.disk import Disk
 from imgbuild.formats.qcow2.extensions import read_extensions
 from imgbuild.formats.qcow2.header import MAGIC, Autoclear, Compatible, Header, Incompatible, read_header
-from imgbuild.formats.qcow2.scan import scan
+from imgbuild.formats.qcow2.scan import table_problems
 from imgbuild.formats.qcow2.tables import Geometry, Tables, big_endian
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def open_qcow2(file: Reader) -> Qcow2:
 def _attach_disk(container: Qcow2, file: Reader, header: Header) -> None:
     geometry = Geometry.of(header)
     l1 = big_endian(file.read_at(header.l1_table_offset, 8 * geometry.l1_entries) if header.size else b"")
-    container.problems += scan(file, geometry, l1, header.l1_table_offset)
+    container.problems += table_problems(file, geometry, l1, header.l1_table_offset)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
     container.disk = Disk(file, geometry, tables, header.compression_type)
 

@@ -163,7 +163,7 @@ def _l1_table(file_size: int, header: Header) -> Iterator[Problem]:
     length = header.l1_size * 8
     needed = Geometry.of(header).l1_entries
     yield from _table(file_size, header, "l1_table_offset", ("l1_size", length, MAX_L1_BYTES), "the L1 table")
-    if header.l1_size < needed:
+    if header.l1_size < needed and header.size <= MAX_SIZE:
         yield header.problem("table-too-small", "l1_size",
                              f"l1_size is {header.l1_size}; a disk of {human_size(header.size)} needs {needed} entries")
 
@@ -198,13 +198,14 @@ def _damage_marks(header: Header) -> Iterator[Problem]:
 
 
 def _features(header: Header, extensions: Sequence[Extension]) -> Iterator[Problem]:
-    if header.compression_type == ZSTD:
+    if header.compression_type == ZSTD and header.incompatible_features & Incompatible.COMPRESSION_TYPE:
         yield header.problem("zstd-compression", "compression_type",
-                             "compressed clusters are zstd, which importers from before 2020 cannot read; deflate is"
-                             " read everywhere")
-    if header.extended_l2:
+                             "compression_type is 1 (zstd), which QEMU before 5.1 cannot open; 0 (deflate) opens"
+                             " everywhere")
+    if header.extended_l2 and cluster_bits_are_good(header):
         yield header.problem("extended-l2", "incompatible_features",
-                             "the image has extended L2 entries, which importers from before 2020 cannot read")
+                             "the image has extended L2 entries, which QEMU before 5.2 cannot open; standard entries"
+                             " open everywhere")
     if header.autoclear_features & Autoclear.BITMAPS and not ext.find(extensions, ext.BITMAPS):
         yield header.problem("header-invalid", "autoclear_features",
                              "autoclear bit 0 is set, but there is no bitmaps extension")

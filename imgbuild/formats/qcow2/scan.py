@@ -7,7 +7,8 @@ something are single entries decoded.
 What is needed of a cluster is what the guest can see of it: images end inside their last cluster where the disk is no
 multiple of the cluster size, where only the first subclusters are allocated, or after the last byte of compressed data.
 
-Of an absurd number of tables those with the highest offsets are read: they are the newest, and map the end of the file.
+Of an absurd number of tables only some are read, those of the end of the disk with the highest offsets: what is written
+last is what a cut takes away.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from imgbuild.model import Problem
     from imgbuild.readers import Reader
 
+MAX_L1_ENTRIES = 64 * KIB
 MAX_TABLES = 2048
 MAX_TABLE_BYTES = 16 * MIB
 BLOCK_BYTES = 64 * KIB
@@ -58,7 +60,7 @@ class Block(NamedTuple):
     data: bytes
 
 
-def scan(file: Reader, geometry: Geometry, l1: array[int], l1_offset: int) -> list[Problem]:
+def table_problems(file: Reader, geometry: Geometry, l1: array[int], l1_offset: int) -> list[Problem]:
     """Return at most two problems: ``truncated`` for the entry that reaches furthest, ``table-entry-invalid`` for one.
 
     ``l1`` holds the entries that the virtual size needs. Reads at most 2048 L2 tables, at most 16 MiB of them: those
@@ -128,7 +130,10 @@ class Lanes:
 
 
 def _tables(geometry: Geometry, l1: array[int]) -> list[tuple[int, int]]:
-    found = ((entry & OFFSET_MASK, index) for index, entry in enumerate(l1) if entry & OFFSET_MASK)
+    # Behind the last entry that is not 0, 4 million of them are no work.
+    end = ceil_div(len(l1.tobytes().rstrip(b"\0")), l1.itemsize)
+    start = max(0, end - MAX_L1_ENTRIES)
+    found = ((entry & OFFSET_MASK, index) for index, entry in enumerate(l1[start:end], start) if entry & OFFSET_MASK)
     return heapq.nlargest(min(MAX_TABLES, MAX_TABLE_BYTES // geometry.cluster_size), found)
 
 
