@@ -43,7 +43,7 @@ def read_table(reader: Reader, header: DynamicHeader, disk_size: int) -> array[i
 
     Raises:
         BrokenImage: The block size is no power of two, the table is too small for the disk, or larger than the file
-            (``block-size-invalid``, ``table-too-small``, ``table-too-large``).
+            (``block-size-invalid``, ``vhd-table-too-small``, ``table-too-large``).
     """
     size = header.block_size
     if size < MIN_BLOCK or size & (size - 1):
@@ -59,7 +59,7 @@ def read_table(reader: Reader, header: DynamicHeader, disk_size: int) -> array[i
 
 def _check_extent(reader: Reader, header: DynamicHeader, entries: int) -> None:
     if header.max_table_entries < entries:
-        raise BrokenImage(header.complain("table-too-small", "the block allocation table has"
+        raise BrokenImage(header.complain("vhd-table-too-small", "the block allocation table has"
                                           f" {header.max_table_entries} entries, but the disk needs {entries}",
                                           "max_table_entries"))
     if entries > MAX_ENTRIES:

@@ -158,7 +158,7 @@ PROBLEMS = [
      "the block size is 4097 bytes, but it must be a power of two of at least 4096"),
     (resealed(DYNAMIC, {32: word(2048)}), "block-size-invalid",
      "the block size is 2048 bytes, but it must be a power of two of at least 4096"),
-    (resealed(DYNAMIC, {28: word(4)}), "table-too-small",
+    (resealed(DYNAMIC, {28: word(4)}), "vhd-table-too-small",
      "the block allocation table has 4 entries, but the disk needs 5"),
     (resealed(DYNAMIC, {28: word(UNUSED := 0xFFFFFFFF)}), "table-too-large",
      f"the block allocation table ends at byte {1536 + 4 * UNUSED}, but the file at {len(DYNAMIC)}"),
