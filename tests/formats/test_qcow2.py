@@ -107,11 +107,11 @@ def test_a_long_name_is_cut_in_the_message():
     image = patch(put(plain(), 1024 + 512, b"n" * 1023), backing_file_offset=1536, backing_file_size=1023)
     [backing, place] = open_qcow2(Memory(image)).problems
     assert backing.message == f"the image needs the backing file '{'n' * 119}…'; a whole image has none"
-    assert (place.code, place.message) == ("header-invalid",
+    assert (place.code, place.message) == ("qcow2-header-invalid",
                                            "backing_file_offset is 1536; the name is in the first cluster")
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1023, ["backing-file"]), (1024, ["backing-file", "header-invalid"])])
+@pytest.mark.parametrize(("size", "expected"), [(1023, ["backing-file"]), (1024, ["backing-file", "qcow2-header-invalid"])])
 def test_a_backing_file_name_has_at_most_1023_bytes(size, expected):
     assert codes(patch(plain(), backing_file_offset=120, backing_file_size=size)) == expected
 

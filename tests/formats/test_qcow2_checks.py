@@ -36,24 +36,24 @@ HEADER_CASES = [
      "the image needs features that are not known: bit 5; bits 0 to 4 are defined", False),
     ("the last bit", {"incompatible_features": 1 << 63}, "unknown-feature", "incompatible_features",
      "the image needs features that are not known: bit 63; bits 0 to 4 are defined", False),
-    ("compression bit without a type", {"incompatible_features": 8}, "header-invalid", "compression_type",
+    ("compression bit without a type", {"incompatible_features": 8}, "qcow2-header-invalid", "compression_type",
      "compression_type is 0, but incompatible bit 3 is 1; it is set for all types but 0", False),
-    ("a compression type without its bit", {"compression_type": 1}, "header-invalid", "compression_type",
+    ("a compression type without its bit", {"compression_type": 1}, "qcow2-header-invalid", "compression_type",
      "compression_type is 1, but incompatible bit 3 is 0; it is set for all types but 0", False),
-    ("compression bit without the field", {"incompatible_features": 8, "header_length": 104}, "header-invalid",
+    ("compression bit without the field", {"incompatible_features": 8, "header_length": 104}, "qcow2-header-invalid",
      "header_length", "incompatible bit 3 is set, but header_length 104 leaves no room for compression_type; 112 would",
      False),
-    ("a compression type that nobody knows", {"incompatible_features": 8, "compression_type": 2}, "header-invalid",
+    ("a compression type that nobody knows", {"incompatible_features": 8, "compression_type": 2}, "qcow2-header-invalid",
      "compression_type", "compression_type is 2; 0 (deflate) and 1 (zstd) are defined", False),
     ("zstd", {"incompatible_features": 8, "compression_type": 1}, "zstd-compression", "compression_type",
      "compression_type is 1 (zstd), which QEMU before 5.1 cannot open; 0 (deflate) opens everywhere", True),
-    ("clusters of 256 bytes", {"cluster_bits": 8}, "header-invalid", "cluster_bits",
+    ("clusters of 256 bytes", {"cluster_bits": 8}, "qcow2-header-invalid", "cluster_bits",
      "cluster_bits is 8; 9 to 21 are good", False),
-    ("clusters of 4 MiB", {"cluster_bits": 22}, "header-invalid", "cluster_bits",
+    ("clusters of 4 MiB", {"cluster_bits": 22}, "qcow2-header-invalid", "cluster_bits",
      "cluster_bits is 22; 9 to 21 are good", False),
-    ("absurd clusters", {"cluster_bits": 0xFFFFFFFF}, "header-invalid", "cluster_bits",
+    ("absurd clusters", {"cluster_bits": 0xFFFFFFFF}, "qcow2-header-invalid", "cluster_bits",
      "cluster_bits is 4294967295; 9 to 21 are good", False),
-    ("extended L2 entries in small clusters", {"incompatible_features": 16}, "header-invalid", "cluster_bits",
+    ("extended L2 entries in small clusters", {"incompatible_features": 16}, "qcow2-header-invalid", "cluster_bits",
      "cluster_bits is 9; 14 to 21 are good with extended L2 entries", False),
     ("a size that is no signed number", {"size": 1 << 63}, "size-overflow", "size",
      "size is 9223372036854775808; 9223372036854775807 bytes is the most", False),
@@ -73,7 +73,7 @@ HEADER_CASES = [
      "the L1 table is at 36352 to 36360, but the file ends at 36352", False),
     ("an absurd L1 offset", {"l1_table_offset": (1 << 64) - 512}, "truncated", "l1_table_offset",
      "the L1 table is at 18446744073709551104 to 18446744073709551112, but the file ends at 36352", False),
-    ("no refcount table", {"refcount_table_clusters": 0}, "header-invalid", "refcount_table_clusters",
+    ("no refcount table", {"refcount_table_clusters": 0}, "qcow2-header-invalid", "refcount_table_clusters",
      "refcount_table_clusters is 0; an image has a refcount table", True),
     ("a refcount table larger than the file", {"refcount_table_clusters": 72}, "table-too-large",
      "refcount_table_clusters", "the refcount table would take 36864 bytes; the file has 36352", True),
@@ -81,15 +81,15 @@ HEADER_CASES = [
      "the refcount table is at 36352 to 36864, but the file ends at 36352", True),
     ("a refcount table off its cluster", {"refcount_table_offset": 513}, "table-misplaced", "refcount_table_offset",
      "refcount_table_offset is 513; a multiple of the cluster size 512, after the header, is needed", True),
-    ("refcounts of 128 bits", {"refcount_order": 7}, "header-invalid", "refcount_order",
+    ("refcounts of 128 bits", {"refcount_order": 7}, "qcow2-header-invalid", "refcount_order",
      "refcount_order is 7; 0 to 6 are good", True),
-    ("a short header", {"header_length": 96}, "header-invalid", "header_length",
+    ("a short header", {"header_length": 96}, "qcow2-header-invalid", "header_length",
      "header_length is 96; a multiple of 8 from 104 to the cluster size is good", True),
-    ("a header of odd length", {"header_length": 108}, "header-invalid", "header_length",
+    ("a header of odd length", {"header_length": 108}, "qcow2-header-invalid", "header_length",
      "header_length is 108; a multiple of 8 from 104 to the cluster size is good", True),
-    ("a header longer than a cluster", {"header_length": 520}, "header-invalid", "header_length",
+    ("a header longer than a cluster", {"header_length": 520}, "qcow2-header-invalid", "header_length",
      "header_length is 520; a multiple of 8 from 104 to the cluster size is good", True),
-    ("bitmaps without their extension", {"autoclear_features": 1}, "header-invalid", "autoclear_features",
+    ("bitmaps without their extension", {"autoclear_features": 1}, "qcow2-header-invalid", "autoclear_features",
      "autoclear bit 0 is set, but there is no bitmaps extension", True),
     ("a snapshot", {"nb_snapshots": 1, "snapshots_offset": 1536}, "snapshots", "nb_snapshots",
      "the image has 1 internal snapshot, so older states of the disk go along with it", True),
@@ -165,7 +165,7 @@ def test_an_extension_that_does_not_fit_ends_the_area():
     opened = open_qcow2(Memory(Builder().hole().image(extensions=area)))
     [problem] = opened.problems
     assert (problem.code, problem.field, problem.offset, problem.hex) == (
-        "header-invalid", "header extension", 112, "1111111100000190")
+        "qcow2-header-invalid", "header extension", 112, "1111111100000190")
     assert problem.message == ("the header extension '0x11111111' of 400 bytes does not fit in the 392 bytes that are"
                                " left")
     assert opened.header["header_extensions"] == []
@@ -191,7 +191,7 @@ def test_extensions_are_not_read_for_ever():
 @pytest.mark.parametrize(("kind", "length"), [(0x23852875, 23), (0x23852875, 25), (0x0537BE77, 8)])
 def test_an_extension_of_fixed_length_has_that_length(kind, length):
     image = patch(Builder().hole().image(extensions=extension(kind, bytes(length))), crypt_method=2)
-    assert "header-invalid" in codes(image)
+    assert "qcow2-header-invalid" in codes(image)
 
 
 def test_an_encryption_header_belongs_to_luks():

@@ -98,7 +98,7 @@ def _backing_file(file: Reader, header: Header, extensions: Sequence[Extension])
     yield header.problem("backing-file", "backing_file_offset",
                          f"the image needs the backing file {_quoted(name)}{words}; a whole image has none")
     if header.backing_file_size > MAX_NAME_BYTES:
-        yield header.problem("header-invalid", "backing_file_size",
+        yield header.problem("qcow2-header-invalid", "backing_file_size",
                              f"backing_file_size is {header.backing_file_size}; 1023 bytes is the longest name")
 
 
@@ -135,14 +135,14 @@ def _unknown_features(header: Header, extensions: Sequence[Extension]) -> Iterat
 def _compression_type(header: Header) -> Iterator[Problem]:
     bit = bool(header.incompatible_features & Incompatible.COMPRESSION_TYPE)
     if bit and header.header_length <= COMPRESSION_TYPE_OFFSET:
-        yield header.problem("header-invalid", "header_length",
+        yield header.problem("qcow2-header-invalid", "header_length",
                              f"incompatible bit 3 is set, but header_length {header.header_length} leaves no room for"
                              " compression_type; 112 would")
     elif header.compression_type not in (DEFLATE, ZSTD):
-        yield header.problem("header-invalid", "compression_type",
+        yield header.problem("qcow2-header-invalid", "compression_type",
                              f"compression_type is {header.compression_type}; 0 (deflate) and 1 (zstd) are defined")
     elif bit != bool(header.compression_type):
-        yield header.problem("header-invalid", "compression_type",
+        yield header.problem("qcow2-header-invalid", "compression_type",
                              f"compression_type is {header.compression_type}, but incompatible bit 3 is"
                              f" {int(bit)}; it is set for all types but 0")
 
@@ -155,7 +155,7 @@ def _size(header: Header) -> Iterator[Problem]:
 def _cluster_bits(header: Header) -> Iterator[Problem]:
     good = EXTENDED_CLUSTER_BITS if header.extended_l2 else CLUSTER_BITS
     what = " with extended L2 entries" if header.extended_l2 else ""
-    yield header.problem("header-invalid", "cluster_bits",
+    yield header.problem("qcow2-header-invalid", "cluster_bits",
                          f"cluster_bits is {header.cluster_bits}; {good[0]} to {good[-1]} are good{what}")
 
 
@@ -207,10 +207,10 @@ def _features(header: Header, extensions: Sequence[Extension]) -> Iterator[Probl
                              "the image has extended L2 entries, which QEMU before 5.2 cannot open; standard entries"
                              " open everywhere")
     if header.autoclear_features & Autoclear.BITMAPS and not ext.find(extensions, ext.BITMAPS):
-        yield header.problem("header-invalid", "autoclear_features",
+        yield header.problem("qcow2-header-invalid", "autoclear_features",
                              "autoclear bit 0 is set, but there is no bitmaps extension")
     if ext.find(extensions, ext.ENCRYPTION_HEADER) and header.crypt_method != 2:  # noqa: PLR2004 - LUKS
-        yield header.problem("header-invalid", "crypt_method",
+        yield header.problem("qcow2-header-invalid", "crypt_method",
                              f"crypt_method is {header.crypt_method}, but there is an encryption header; only 2 (LUKS)"
                              " has one")
 
@@ -219,14 +219,14 @@ def _fields(header: Header) -> Iterator[Problem]:
     cluster_size = 1 << min(max(header.cluster_bits, CLUSTER_BITS[0]), CLUSTER_BITS[-1])
     if header.version > 2 and (header.header_length < V3_LENGTH or header.header_length % 8  # noqa: PLR2004 - the version
                                or header.header_length > cluster_size):
-        yield header.problem("header-invalid", "header_length",
+        yield header.problem("qcow2-header-invalid", "header_length",
                              f"header_length is {header.header_length}; a multiple of 8 from 104 to the cluster size is"
                              " good")
     if header.refcount_order > MAX_REFCOUNT_ORDER:
-        yield header.problem("header-invalid", "refcount_order",
+        yield header.problem("qcow2-header-invalid", "refcount_order",
                              f"refcount_order is {header.refcount_order}; 0 to 6 are good")
     if header.backing_file_offset > cluster_size:
-        yield header.problem("header-invalid", "backing_file_offset",
+        yield header.problem("qcow2-header-invalid", "backing_file_offset",
                              f"backing_file_offset is {header.backing_file_offset}; the name is in the first cluster")
 
 
@@ -255,7 +255,7 @@ def _refcount_table(file_size: int, header: Header) -> Iterator[Problem]:
     extent = ("refcount_table_clusters", length, MAX_REFCOUNT_TABLE_BYTES)
     yield from _table(file_size, header, "refcount_table_offset", extent, "the refcount table")
     if not length:
-        yield header.problem("header-invalid", "refcount_table_clusters",
+        yield header.problem("qcow2-header-invalid", "refcount_table_clusters",
                              "refcount_table_clusters is 0; an image has a refcount table")
 
 

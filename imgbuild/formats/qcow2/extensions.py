@@ -118,7 +118,7 @@ def _objections(extensions: list[Extension]) -> Iterable[Problem]:
 
 def _objection(extension: Extension, what: str) -> Problem:
     name = extension.name or f"0x{extension.type:08x}"
-    return problem("header-invalid", f"the header extension {name!r} of {extension.length} bytes {what}",
+    return problem("qcow2-header-invalid", f"the header extension {name!r} of {extension.length} bytes {what}",
                    field="header extension", offset=extension.offset,
                    raw=struct.pack(">II", extension.type, extension.length))
 
