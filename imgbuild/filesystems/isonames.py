@@ -65,7 +65,7 @@ class _Records:
 
     def children(self, node: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
         for child in node.children:
-            if not child.is_dot() and not child.is_dotdot():
+            if not child.is_dot() and not child.is_dotdot() and not self._is_hidden(child):
                 yield self._name_of(child), self._followed(child)
 
     def lookup(self, children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
@@ -88,6 +88,9 @@ class _Records:
 
     def _followed(self, record: Any) -> Any:  # noqa: ANN401 - as above
         return record
+
+    def _is_hidden(self, record: Any) -> bool:  # noqa: ANN401, ARG002 - as above; only Rock Ridge hides
+        return False
 
 
 class _RockRidge(_Records):
@@ -114,6 +117,10 @@ class _RockRidge(_Records):
         moved = ridge.cl_to_moved_dr if ridge is not None and ridge.child_link_record_exists() else None
         return record if moved is None else moved
 
+    def _is_hidden(self, record: Any) -> bool:  # noqa: ANN401 - as above
+        """Say whether the record is a directory that was moved here from deeper down, where it is shown."""
+        return record.rock_ridge is not None and bool(record.rock_ridge.relocated_record())
+
 
 class _Udf:
     """UDF file entries."""
@@ -124,7 +131,7 @@ class _Udf:
         self._partition = partition
 
     def children(self, node: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
-        for child in node.fi_descs:
+        for child in node.fi_descs.values():
             if not child.is_parent() and child.file_entry is not None:
                 yield child.fi.decode(child.encoding or "latin-1", "replace"), child.file_entry
 

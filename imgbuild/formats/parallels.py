@@ -45,7 +45,7 @@ def open_parallels(reader: Reader) -> Container:
     magic, version, heads, cylinders, tracks, entries, sectors, in_use, data_off, flags, _ext = _HEADER.unpack(raw)
     size = (sectors & 0xFFFFFFFF if magic == _OLD else sectors) * _SECTOR
     checked_size(size, "nb_sectors", 36, raw[36:44])
-    header = {"magic": magic.decode("ascii"), "version": version, "heads": heads, "cylinders": cylinders,
+    header = {"magic": magic.decode("ascii", "replace"), "version": version, "heads": heads, "cylinders": cylinders,
               "tracks": tracks, "nb_bat_entries": entries, "nb_sectors": sectors, "in_use": in_use == _IN_USE,
               "data_off": data_off, "flags": flags}
     problems = [content_unread("Parallels disk")]

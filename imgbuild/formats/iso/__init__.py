@@ -56,8 +56,9 @@ def open_iso(reader: Reader) -> Iso:
 
 
 def _boot_facts(catalog: eltorito.Catalog) -> dict[str, object]:
+    """Return the boot entries and the platforms that they are for, ``None`` where the catalog cannot be read."""
     platforms = sorted({str(entry["platform"]) for entry in catalog.entries if entry["bootable"]})
-    return {"el_torito": list(catalog.entries), "boot_platforms": platforms}
+    return {"el_torito": list(catalog.entries), "boot_platforms": None if catalog.problems else platforms}
 
 
 def _cut(size: int, area: descriptors.Area, discs: udf.Disc | None) -> list[Problem]:
