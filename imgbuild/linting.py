@@ -95,7 +95,7 @@ def _position(context: Context, hit: Hit) -> tuple[int, int] | None:
     if hit.position is not None or hit.pointer is None:
         return hit.position
     find = context.document.key_position_of if hit.on_key else context.document.position_of
-    return find(hit.pointer)
+    return find(hit.pointer) or context.document.position_of("")
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value of the request

@@ -227,6 +227,8 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
         return self.usable != "unproven" and cloud in self.clouds
 
 
+LONGEST_SPELLING = 100
+
 # Distributions whose releases are told apart by both numbers: 22.04 and 22.10 are not one system.
 TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine"})
 
@@ -287,7 +289,12 @@ class Catalogue:
         return self._by_folded.get(fold(text), ())
 
     def nearest(self, text: str, cloud: str | None = None) -> CatalogueEntry | None:
-        """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named."""
+        """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named.
+
+        A text of over 100 characters is no spelling of anything.
+        """
+        if len(text) > LONGEST_SPELLING:
+            return None
         from difflib import get_close_matches  # noqa: PLC0415 - only a misspelt request pays for it
 
         pool = self.entries if cloud is None else self.for_cloud(cloud)

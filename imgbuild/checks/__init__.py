@@ -14,8 +14,8 @@ __all__ = ["KINDS", "AnyCheck", "Case", "Check", "Context", "Hit", "hit_of_probl
 
 AnyCheck = (
     problems.ProblemOfImage | problems.ProblemOfJson | problems.GuestReadiness
-    | values.Length | values.Range | values.OneOf | values.Characters | values.Matches | values.Trimmed
-    | values.Given | values.Count | values.Unique
+    | values.Length | values.Range | values.OneOf | values.NoneOf | values.Characters | values.Matches
+    | values.JsonText | values.Trimmed | values.Given | values.Count | values.Unique
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
     | shape.OtherKey | shape.FieldValue | shape.Exclusive
     | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat

@@ -76,7 +76,7 @@ def _iso_not_bootable(case: Case) -> Hit | None:
 def _default_not_bootable(case: Case) -> Hit | None:
     if KEY in case.body or is_arm(case) or _boots(case, "bios") is not False or not _boots(case, "uefi"):
         return None
-    return Hit(message=f"{KEY} is not given, so bios holds, but the image boots by UEFI only")
+    return Hit(message=f"{KEY} is not given, so bios holds, but the image boots by UEFI only", pointer=f"/{KEY}")
 
 
 def _nowhere(case: Case) -> Hit | None:
@@ -96,7 +96,7 @@ def _arm_bios(case: Case) -> Hit | None:
 def _arm_default(case: Case) -> Hit | None:
     if KEY in case.body or not is_arm(case):
         return None
-    return Hit(message=f"{KEY} is not given, but the image is for Arm", hint=f"Set {KEY} to uefi.")
+    return Hit(message=f"{KEY} is not given, but the image is for Arm", pointer=f"/{KEY}", hint=f"Set {KEY} to uefi.")
 
 
 def _arm_without_uefi(case: Case) -> Hit | None:

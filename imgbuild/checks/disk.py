@@ -140,14 +140,18 @@ class DiskFormat(Check, frozen=True, kw_only=True, tag="disk-format"):
                       pointer="/disk_format", value=given, hint=f"Set disk_format to {quoted(word)}.")
 
     def _default(self, case: Case) -> Hits:
-        default, word = case.profile.default_disk_format, _word(case)
+        default, word = case.profile.default_disk_format, _documented_word(case)
         if "disk_format" not in case.body and default and word not in {None, default} and case.image is not None:
             yield Hit(message=f"disk_format is not given, so {default} holds, but the file is {case.image.format}",
-                      hint=f"Set disk_format to {quoted(word)}.")
+                      pointer="/disk_format", hint=f"Set disk_format to {quoted(word)}.")
+
+
+def _documented_word(case: Case) -> str | None:
+    """Return the word of a document for the image's format; ``None`` for one that has none, such as VMDK."""
+    found = (case.image.format if case.image else None) or ""
+    return case.profile.disk_formats.get(found) or case.profile.disk_format_readings.get(found)
 
 
 def _word(case: Case) -> str | None:
     """Return a word for the image's format; one that this cloud does not take is found by another rule."""
-    found = case.image.format if case.image else None
-    profile = case.profile
-    return profile.disk_formats.get(found or "") or profile.disk_format_readings.get(found or "") or found
+    return _documented_word(case) or (case.image.format if case.image else None)

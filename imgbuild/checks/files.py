@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar
 
-from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits, listed, quoted
+from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits, quoted
 from imgbuild.checks.disk import needed_bytes
 from imgbuild.sizes import GIB, MIB, human_size
 
@@ -35,8 +35,9 @@ class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
         if found is None or found in self.but or not paths or any(found in rules.formats for _, rules in paths):
             return
         taken = tuple(dict.fromkeys(name for _, rules in paths for name in rules.formats))
-        yield Hit(message=f"the file is {found}, which {listed(tuple(way.id for way, _ in paths))} does not take:"
-                          f" {', '.join(taken)} are taken", on="image", value=found)
+        ways = " and ".join(way.id for way, _ in paths)
+        yield Hit(message=f"the file is {found}: {ways} {'takes' if len(paths) == 1 else 'take'} {', '.join(taken)}",
+                  on="image", value=found)
 
 
 class FileNamed(Check, frozen=True, kw_only=True, tag="file-named"):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, escaped, is_integer, listed, quoted
 from imgbuild.profiles import fold
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from imgbuild.profiles import FieldSpec
 
 KEY_LENGTH = 255
+MANY_KEYS = 100
+LONGEST_MISSPELLING = 40
 _WORDS = {"string": "a string", "integer": "a whole number", "boolean": "true or false",
           "string-list": "a list of strings", "object-list": "a list of objects", "object": "an object"}
 
@@ -76,8 +78,9 @@ class Types(Check, frozen=True, kw_only=True, tag="types"):
 
 def _wrong(pointer: str, name: str, value: object, wanted: str, field: FieldSpec) -> Hit:
     quote = _as_wanted(value, wanted)
-    return Hit(message=f"{name} is {_kind(value)}, {quoted(value)}: {_WORDS[wanted]} is expected", pointer=pointer,
-               value=value, hint=f"Write {quote}." if quote else None, sources=_cited(field))
+    found = "null" if value is None else f"{_kind(value)}, {quoted(value)}"
+    return Hit(message=f"{name} is {found}: {_WORDS[wanted]} is expected", pointer=pointer, value=value,
+               hint=f"Write {quote}." if quote else None, sources=_cited(field))
 
 
 def _as_wanted(value: object, wanted: str) -> str | None:
@@ -103,7 +106,7 @@ class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
         for name, field in _fields(case).items():
             if field.mandatory and name not in case.body:
                 yield Hit(message=f"{name} is missing: {case.context.operation} cannot do without it",
-                          sources=_cited(field), errors=field.errors or None)
+                          pointer=f"/{escaped(name)}", sources=_cited(field), errors=field.errors or None)
 
 
 class StringProperties(Check, frozen=True, kw_only=True, tag="string-properties"):
@@ -154,17 +157,18 @@ class MisspeltKey(Check, frozen=True, kw_only=True, tag="misspelt-key"):
 
 
 def _near(key: str, case: Case) -> str | None:
-    return _nearest(key, tuple(name for name in (*_fields(case), *case.profile.server_set) if name not in case.body))
+    """Return the documented field that a key is nearly; of very many or very long keys only those that fold alike."""
+    return _nearest(key, tuple(name for name in _fields(case) if name not in case.body), len(case.body) <= MANY_KEYS)
 
 
-@cache
-def _nearest(key: str, known: tuple[str, ...]) -> str | None:
+@lru_cache(maxsize=256)
+def _nearest(key: str, known: tuple[str, ...], look_close: bool) -> str | None:  # noqa: FBT001 - a key of the cache
     folded = {fold(name): name for name in reversed(known)}
-    if fold(key) in folded:
-        return folded[fold(key)]
+    if fold(key) in folded or not look_close or len(key) > LONGEST_MISSPELLING:
+        return folded.get(fold(key))
     from difflib import get_close_matches  # noqa: PLC0415 - only a request with an unknown key pays for it
 
-    close = get_close_matches(key, known, n=1, cutoff=0.88) if len(key) <= KEY_LENGTH else []
+    close = get_close_matches(key, known, n=1, cutoff=0.85)
     return close[0] if close else None
 
 
@@ -182,17 +186,20 @@ class OtherKey(Check, frozen=True, kw_only=True, tag="other-key"):
 
 
 class FieldValue(Check, frozen=True, kw_only=True, tag="field-value"):
-    """Fields with a documented list, range or form hold what it allows; ``of`` says which fields are looked at."""
+    """Fields with a documented list, range or pattern hold what it allows; ``of`` says which fields are looked at.
 
-    of: str = "properties"
+    Fields of a common form (names, descriptions, …) are passed over: each form has rules of its own.
+    """
+
+    of: Literal["properties", "operation"]
 
     def find(self, case: Case) -> Hits:
         """Yield values that the documents do not have."""
         operation = case.operation.fields if case.operation else {}
         for key, value in case.body.items():
             field = _fields(case).get(key)
-            if field is not None and (key in operation) == (self.of == "operation") and _of_type(value, field.type):
-                accepted = _refusal(value, field)
+            if field is not None and field.format is None and (key in operation) == (self.of == "operation"):
+                accepted = _refusal(value, field) if _of_type(value, field.type) else None
                 if accepted is not None:
                     yield Hit(message=f"{key} is {quoted(value)}: {accepted} is accepted", pointer=f"/{escaped(key)}",
                               value=value, sources=_cited(field), errors=field.errors or None)

@@ -69,9 +69,13 @@ def _nearest(case: Case) -> str:
 def _missing(case: Case, key: str) -> Hits:
     if key not in case.body:
         guest = case.image.os if case.image else None
-        inside = f"; the guest is {guest.name or guest.id}" if guest and (guest.name or guest.id) else ""
         yield Hit(message=f"{key} is not given, so {quoted(case.profile.default_system.value)} holds"
-                          f"{inside}{_nearest(case)}")
+                          f"{_guest_words(guest)}{_nearest(case)}", pointer=f"/{key}")
+
+
+def _guest_words(guest: OperatingSystem | None) -> str:
+    name = (guest.name or guest.id) if guest else None
+    return f"; the guest is {quoted(name)}" if name else ""
 
 
 def _misspelt(case: Case, value: str) -> _Found:
@@ -80,8 +84,9 @@ def _misspelt(case: Case, value: str) -> _Found:
     close = case.catalogue().folded(value)
     if not close:
         return None
-    listed = [entry for entry in close if entry.listed_on(case.profile.name)]
-    right = listed[0].os_version if listed else _preferred(close[0])
+    listed = [entry for entry in close if entry.listed_on(case.profile.name)] or list(close)
+    best = next((entry for entry in listed if entry.prefer is None), listed[0])
+    right = _preferred(best)
     return f"{quoted(value)} differs from the listed spelling: did you mean {right!r}?", f"Write {quoted(right)}."
 
 
@@ -94,7 +99,8 @@ def _in_no_list(case: Case, value: str) -> _Found:
     if catalogue.find(value) is not None or catalogue.folded(value) or is_default(case, value):
         return None
     near = catalogue.nearest(value, case.profile.name)
-    return (f"{quoted(value)} is in no list of OS versions" + (f"; close to it is {near.os_version!r}" if near else ""),
+    where = "is not in the list of the region" if catalogue.exact else "is in no list of OS versions"
+    return (f"{quoted(value)} {where}" + (f"; close to it is {near.os_version!r}" if near else ""),
             f"Write {quoted(near.os_version)} if that is the system." if near else "")
 
 
@@ -129,7 +135,7 @@ def _default(case: Case, value: str) -> _Found:
     guest = case.image.os if case.image else None
     if guest is None or not is_default(case, value):
         return None
-    return f"{quoted(value)} is said of {guest.name or guest.id or 'a system of no name'}{_nearest(case)}", ""
+    return f"{quoted(value)} stands for a system that is in no list{_guest_words(guest)}{_nearest(case)}", ""
 
 
 def _near_guest(case: Case, value: str) -> _Found:

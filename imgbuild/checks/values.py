@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, integers_at, label, listed, quoted, texts_at, values_of
+
+MANY = 8
 
 
 class Length(Check, frozen=True, kw_only=True, tag="length"):
@@ -55,19 +58,36 @@ class OneOf(Check, frozen=True, kw_only=True, tag="one-of"):
                           pointer=pointer, value=value)
 
 
-class Characters(Check, frozen=True, kw_only=True, tag="characters"):
-    """A string holds only characters of the class ``only`` (inside of regular expression brackets)."""
+class NoneOf(Check, frozen=True, kw_only=True, tag="none-of"):
+    """A value is none of ``values``; ``because`` says what they bring about."""
 
-    only: str
+    values: tuple[Any, ...]
+    because: str
+
+    def find(self, case: Case) -> Hits:
+        """Yield values that are in the list."""
+        for pointer, value in values_of(case):
+            if type(value) is type(self.values[0]) and value in self.values:
+                yield Hit(message=f"{label(pointer)} is {quoted(value)}: {self.because}", pointer=pointer, value=value)
+
+
+class Characters(Check, frozen=True, kw_only=True, tag="characters"):
+    """A string holds ``only`` characters of a class, or none of those ``refused``.
+
+    Both are the insides of regular expression brackets; ``accepts`` puts into words what is taken.
+    """
+
+    only: str | None = None
+    refused: str | None = None
     accepts: str
 
     def find(self, case: Case) -> Hits:
         """Yield strings with other characters, and name those."""
-        refused = re.compile(f"[^{self.only}]")
+        others = re.compile(f"[{self.refused}]" if self.refused is not None else f"[^{self.only or ''}]")
         for pointer, text in texts_at(case):
-            found = list(dict.fromkeys(refused.findall(text)))
+            found = list(dict.fromkeys(others.findall(text)))
             if found:
-                yield Hit(message=f"{label(pointer)} holds {listed(found, 'and')}: accepted are {self.accepts}",
+                yield Hit(message=f"{label(pointer)} holds {listed(found[:MANY], 'and')}: accepted are {self.accepts}",
                           pointer=pointer, value=text)
 
 
@@ -84,6 +104,19 @@ class Matches(Check, frozen=True, kw_only=True, tag="matches"):
             if not form.search(text):
                 yield Hit(message=f"{label(pointer)} is {quoted(text)}: {self.accepts} is accepted",
                           pointer=pointer, value=text)
+
+
+class JsonText(Check, frozen=True, kw_only=True, tag="json-text"):
+    """A string is itself a JSON text."""
+
+    def find(self, case: Case) -> Hits:
+        """Yield strings that are none."""
+        for pointer, text in texts_at(case):
+            try:
+                json.loads(text)
+            except (ValueError, RecursionError):
+                yield Hit(message=f"{label(pointer)} is {quoted(text)}: a JSON text is accepted", pointer=pointer,
+                          value=text)
 
 
 class Trimmed(Check, frozen=True, kw_only=True, tag="trimmed"):
@@ -108,7 +141,7 @@ class Given(Check, frozen=True, kw_only=True, tag="given"):
         for at in case.at:
             key = label(at)
             if key not in case.body:
-                yield Hit(message=f"{key} is not given")
+                yield Hit(message=f"{key} is not given", pointer=at)
             elif case.body[key] == "" and not self.empty:
                 yield Hit(message=f"{key} is empty", pointer=at, value="")
 

@@ -18,6 +18,8 @@ from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
 from imgbuild.rulebook.packs import CLOUD_FILE, clouds, read_packs, read_values
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgbuild.model import ErrorCode
     from imgbuild.rulebook.packs import Packs
     from imgbuild.rulebook.rules import Rule
@@ -64,11 +66,12 @@ class RuleBook:
     """
 
     def __init__(self, profile: Profile, rules: tuple[Rule, ...], sources: dict[str, Document],
-                 errors: dict[str, ServerError]) -> None:
+                 errors: dict[str, ServerError], region: Path | None = None) -> None:
         self.profile = profile
         self.rules = rules
         self.sources = sources
         self.errors = errors
+        self._region = region
 
     @cached_property
     def _catalogue(self) -> tuple[Catalogue, dict[str, Document]]:
@@ -77,10 +80,13 @@ class RuleBook:
         catalogue, sources = read_catalogue()
         return catalogue, _documents(sources)
 
-    @property
+    @cached_property
     def catalogue(self) -> Catalogue:
-        """The spellings of ``__os_version``, read when first asked for."""
-        return self._catalogue[0]
+        """The spellings of ``__os_version``, read when first asked for: the region's list if one was named."""
+        from imgbuild.rulebook.region import read_region  # noqa: PLC0415 - as the built-in one
+
+        known = self._catalogue[0]
+        return known if self._region is None else read_region(self._region, self.profile.name, known)
 
     @cached_property
     def _by_id(self) -> dict[str, Rule]:
@@ -110,8 +116,8 @@ class RuleBook:
         return None if found is None else ErrorCode(code=code, status=found.status)
 
 
-def load(cloud: str = DEFAULT_CLOUD) -> RuleBook:
-    """Return the rule book of a cloud.
+def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBook:
+    """Return the rule book of a cloud; ``catalogue`` is the OS list of a region, which then counts as exact.
 
     Raises:
         UsageError: There is no such cloud.
@@ -120,7 +126,8 @@ def load(cloud: str = DEFAULT_CLOUD) -> RuleBook:
     from imgbuild.rulebook.rules import read_rules  # noqa: PLC0415 - inspect needs no rule, nor the checks behind them
 
     packs = read_packs(cloud)
-    return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs))
+    return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs),
+                    catalogue)
 
 
 def load_profile(cloud: str = DEFAULT_CLOUD) -> Profile:

@@ -1,8 +1,7 @@
-"""The OS catalogue: ``os_versions.toml`` of the common pack, or the answer of a region, in; a Catalogue out.
+"""The built-in OS catalogue: ``os_versions.toml`` of the common pack in, a Catalogue out.
 
-The pack keeps its rows in one string of cells between bars, since that is read in a tenth of the time that an array of
-tables takes. The answer of a region is that of ``GET /v1/cloudimages/os_version``:
-https://support.huaweicloud.com/api-ims/ims_03_0610.html, read 2026-11.
+Its rows stand in one string of cells between bars, since that is read in a tenth of the time that an array of tables
+takes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,117 @@
+"""Every rule fires where it should and is silent where it should be: tests/rules/<pack>/<rule-id>.toml.
+
+A case file has ``[[pass]]`` and ``[[fail]]`` tables. Each says in ``says`` what the case is and gives a request, as a
+table (``request``), as text (``json``, filled up with spaces to ``bytes``) or as bytes (``hex``), facts of an image
+(``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation``, ``policy``
+(of min_disk) and ``region`` (with an exact OS list). A failing case gives the ``message`` in full, and the ``pointer``
+or ``guest_path`` where there is one.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from imgbuild import jsontext, linting, rulebook
+from imgbuild.checks import Context
+from imgbuild.model import Inspection
+
+CASES = Path(__file__).parent / "rules"
+REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
+    {"platform": "Ubuntu", "os_version_key": "Ubuntu 22.04 server 64bit", "os_version": "Ubuntu 22.04 server 64bit",
+     "os_bit": 64, "os_type": "Linux"}]}])
+KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
+        "pointer", "guest_path", "hint"}
+
+
+@cache
+def book(cloud: str = "huaweicloud") -> rulebook.RuleBook:
+    return rulebook.load(cloud)
+
+
+def read_cases() -> list[Any]:
+    return [pytest.param(path.stem, kind, case, id=f"{path.stem}: {case['says']}")
+            for path in sorted(CASES.glob("*/*.toml"))
+            for kind, cases in tomllib.loads(path.read_text(encoding="utf-8")).items() for case in cases]
+
+
+def text_of(case: dict[str, Any]) -> bytes | None:
+    if "hex" in case:
+        return bytes.fromhex(case["hex"])
+    text = case.get("json", json.dumps(case["request"]) if "request" in case else None)
+    return None if text is None else text.encode().ljust(case.get("bytes", 0))
+
+
+def image_of(case: dict[str, Any]) -> Inspection | None:
+    if "image" not in case:
+        return None
+    facts = {"path": "disk.qcow2", "size": 600 << 20, "format": None if case.get("undecided") else "qcow2"}
+    facts |= case["image"]
+    if "os" in facts:
+        facts["os"] = dict.fromkeys(("type", "id", "version", "release", "name", "architecture", "bits")) | facts["os"]
+    return msgspec.convert(facts, Inspection)
+
+
+def context_of(case: dict[str, Any]) -> Context:
+    data = text_of(case)
+    document = None if data is None else jsontext.parse(data)
+    body = document.value if document is not None and isinstance(document.value, dict) else None
+    return Context(operation=case.get("operation", "create-metadata"), document=document, body=body,
+                   image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json")
+
+
+def book_for(case: dict[str, Any], folder: Path) -> rulebook.RuleBook:
+    if "region" not in case:
+        return book()
+    path = folder / "os_version.json"
+    path.write_text(REGION)
+    return rulebook.load(catalogue=path)
+
+
+@pytest.mark.parametrize(("rule", "kind", "case"), read_cases())
+def test_case(rule, kind, case, tmp_path):
+    assert set(case) <= KEYS
+    findings, tally = linting.lint(book_for(case, tmp_path), context_of(case), select={rule})
+    if kind == "pass":
+        assert [finding.message for finding in findings] == []
+        return
+    assert tally.failed == 1
+    assert findings[0].message == case["message"]
+    assert findings[0].subject.pointer == case.get("pointer")
+    assert findings[0].subject.guest_path == case.get("guest_path")
+    if "hint" in case:
+        assert findings[0].hint == case["hint"]
+
+
+def kind_of(rule: Any) -> str:
+    return str(rule.check.__struct_config__.tag)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in book().rules if kind_of(rule) not in {"problem", "guest"}],
+                         ids=lambda rule: rule.id)
+def test_rule_has_cases(rule):
+    path = CASES / rule.pack / f"{rule.id}.toml"
+    assert path.is_file(), f"write {path.relative_to(CASES.parent)} with a [[pass]] and a [[fail]]"
+    assert set(tomllib.loads(path.read_text())) == {"pass", "fail"}
+
+
+def test_case_files_belong_to_rules():
+    homes = {(rule.pack, rule.id) for rule in book().rules}
+    assert {(path.parent.name, path.stem) for path in CASES.glob("*/*.toml")} <= homes
+
+
+EXAMPLES = [pytest.param(rule, text, fails, id=f"{rule.id}: {'fails' if fails else 'passes'}")
+            for rule in book().rules for text, fails in ((rule.fails, True), (rule.passes, False)) if text is not None]
+
+
+@pytest.mark.parametrize(("rule", "text", "fails"), EXAMPLES)
+def test_example_does_what_explain_says(rule, text, fails):
+    case = {"json": text, "operation": rule.operations[0] if rule.operations else "create-metadata"}
+    findings, _ = linting.lint(book(), context_of(case), select={rule.id})
+    assert bool(findings) == fails
