@@ -18,7 +18,7 @@ from imgbuild.sizes import GIB, human_size
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection
-    from imgbuild.profiles import FieldSpec, MinDisk, MinDiskPolicy
+    from imgbuild.profiles import FieldSpec, MinDisk, MinDiskPolicy, Profile
     from imgbuild.rulebook import RuleBook
 
 # Endings that a file name sheds on its way to an image name; also stacked, as in .qcow2.xz.
@@ -49,17 +49,17 @@ def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskP
     """Return the request fields of ``image`` in the order of the request, each with its reasons."""
     fields = book.profile.operations["create-metadata"].fields
     derived = {
-        "name": _name(image.path, fields.get("name"), book),
-        "disk_format": _disk_format(image, fields.get("disk_format"), book),
+        "name": _name(image.path, fields.get("name")),
+        "disk_format": _disk_format(image, book.profile),
         "min_disk": _min_disk(image, book.profile.min_disk_of("create-metadata"), policy, book),
-        "min_ram": _default(fields.get("min_ram"), value=0, why="nothing in the image asks for memory", book=book),
+        "min_ram": Derived(value=0, why=("nothing in the image asks for memory",)),
         **SYSTEM_FIELDS[book.profile.name](image, book),
-        "container_format": _default(fields.get("container_format"), value="bare", why="one disk in one file", book=book),
-        "visibility": _default(fields.get("visibility"), value="private", why="an uploaded image is private", book=book),
-        "protected": _default(fields.get("protected"), value=False, why="not asked for", book=book),
-        "tags": _default(fields.get("tags"), value=[], why="none given", book=book),
+        "container_format": Derived(value="bare", why=("one disk in one file",)),
+        "visibility": Derived(value="private", why=("an uploaded image is private",)),
+        "protected": Derived(value=False, why=("not asked for",)),
+        "tags": Derived(value=[], why=("none given",)),
     }
-    known = {name: value for name, value in derived.items() if value is not None}
+    known = {name: _documented(value, fields.get(name), book) for name, value in derived.items() if value is not None}
     return known | {name: _chosen(value) for name, value in _choices(choices, book).items()}
 
 
@@ -105,19 +105,17 @@ def _acceptable(stem: str, pattern: str | None) -> str:
     return kept.strip(" ")[:NAME_LENGTH].rstrip(" ") or "image"
 
 
-def _name(path: str, field: FieldSpec | None, book: RuleBook) -> Derived:
+def _name(path: str, field: FieldSpec | None) -> Derived:
     name, why = image_name(path, field.pattern if field is not None else None)
-    return Derived(value=name, why=why, sources=_sources(field, book))
+    return Derived(value=name, why=why)
 
 
-def _disk_format(image: Inspection, field: FieldSpec | None, book: RuleBook) -> Derived | None:
-    profile = book.profile
+def _disk_format(image: Inspection, profile: Profile) -> Derived | None:
     word = image.disk_format or profile.disk_format_readings.get(image.format or "") or image.format
     if word is None:
         return None
     taken = "" if image.disk_format else f"; {profile.title} does not list it"
-    why = f"the file is {image.format} by its content{taken}"
-    return Derived(value=word, why=(why,), sources=_sources(field, book))
+    return Derived(value=word, why=(f"the file is {image.format} by its content{taken}",))
 
 
 def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: RuleBook) -> Derived:
@@ -138,10 +136,12 @@ def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: Ru
                    sources=(*sources, *(book.source(source, reading.reading) for source in reading.sources)))
 
 
-def _default(field: FieldSpec | None, *, value: Any, why: str, book: RuleBook) -> Derived:  # noqa: ANN401 - a JSON value
-    documented = field is not None and field.default == value
-    return Derived(value=value, why=(f"{why}; the documented default" if documented else why,),
-                   sources=_sources(field, book))
+def _documented(derived: Derived, field: FieldSpec | None, book: RuleBook) -> Derived:
+    """Add the page that describes the field where no reason has brought a document of its own."""
+    if derived.sources or field is None:
+        return derived
+    why = (*derived.why, "the documented default") if field.default == derived.value else derived.why
+    return msgspec.structs.replace(derived, why=why, sources=_sources(field, book))
 
 
 def _sources(field: FieldSpec | None, book: RuleBook) -> tuple[Source, ...]:

@@ -141,7 +141,8 @@ def _partition_block(state: _State, entry: Partition) -> Block | None:
 
 def _volume_block(state: _State, kind: str, name: str, reader: Reader) -> Block:
     identity = _identify(state, reader, f"volume {name!r}")
-    return Block(reader=reader, identity=identity, volume=_named(Volume(kind=kind, name=name, size=reader.size), identity))
+    volume = _named(Volume(kind=kind, name=name, size=reader.size), identity)
+    return Block(reader=reader, identity=identity, volume=volume)
 
 
 def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
@@ -179,7 +180,9 @@ def _read_guests(state: _State) -> bool:
     state.object(*joined.problems)
     state.blocks = list(joined.blocks)
     _learn_blocks(state, state.blocks)
-    systems = [system for guest in joined.guests if (system := linux.identify(guest.tree)) is not None]
+    objections: list[Problem] = []
+    systems = [system for guest in joined.guests if (system := linux.identify(guest.tree, objections)) is not None]
+    state.object(*objections)
     if systems:
         state.learn(os=systems[0], other_os=tuple(systems[1:]))
     return True

@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from imgbuild import jsontext, linting, qemu, rulebook, sandbox
 from imgbuild.checks import Context
+from imgbuild.clouds.systems import closest_label
 from imgbuild.derivation import Choices, derive
+from imgbuild.detection import formats_meant
 from imgbuild.digest import digest
 from imgbuild.errors import UsageError
 from imgbuild.inspection import Look, look
@@ -27,7 +29,7 @@ from imgbuild.source import open_source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from imgbuild.jsontext import JsonDocument
+    from imgbuild.digest import Progress
     from imgbuild.model import Finding, Witness
     from imgbuild.profiles import MinDiskPolicy, Profile
     from imgbuild.rulebook import RuleBook
@@ -35,19 +37,6 @@ if TYPE_CHECKING:
     from imgbuild.source import Source
 
 DEFAULT_CHECKSUMS = ("md5", "sha256")
-
-
-class Progress(Protocol):
-    """Told how the hashing of a file goes on; sizes are bytes."""
-
-    def start(self, path: str, size: int) -> None:
-        """Begin with a file."""
-
-    def advance(self, count: int) -> None:
-        """Say that ``count`` more bytes are done."""
-
-    def finish(self) -> None:
-        """End the file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +115,7 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
     """
     book = _load(settings)
     facts = None if image is None else _inspect(image, book.profile, settings, progress)
-    context = _context(settings, book, image=facts, document=jsontext.parse(data), request_path=name)
+    context = _read_context(settings, book, facts, name, data)
     return _document(*linting.lint(book, context, select=settings.select, ignore=settings.ignore))
 
 
@@ -147,10 +136,11 @@ def check(paths: Sequence[str], settings: Settings = DEFAULTS, choices: Choices 
 
 def _check_one(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,
                settings: Settings) -> tuple[tuple[Finding, ...], Tally]:
-    name, data = request or (None, msgspec.json.encode(manifest.request.body) if manifest is not None else None)
-    document = None if data is None else jsontext.parse(data)
-    # A request that was built here is no file: its findings have a pointer, but neither path nor line.
-    context = _context(settings, book, image=image, document=document, request_path=name)
+    if request is not None:
+        context = _read_context(settings, book, image, *request)
+    else:
+        # A request that was built here is no file: its findings have a pointer, but neither path nor line.
+        context = _context(settings, book, image=image, body=manifest.request.body if manifest is not None else None)
     return linting.lint(book, context, select=settings.select, ignore=settings.ignore)
 
 
@@ -166,10 +156,24 @@ def _policy(settings: Settings, profile: Profile) -> MinDiskPolicy:
     return settings.min_disk_policy or profile.min_disk.policy
 
 
-def _context(settings: Settings, book: RuleBook, *, image: Inspection | None, document: JsonDocument | None = None,
-             request_path: str | None = None) -> Context:
-    return Context(operation=settings.operation, document=document, image=image, claim=settings.claim,
-                   min_disk_policy=_policy(settings, book.profile), request_path=request_path)
+def _read_context(settings: Settings, book: RuleBook, image: Inspection | None, name: str, data: bytes) -> Context:
+    document = jsontext.parse(data)
+    body = document.value if isinstance(document.value, dict) else None
+    return replace(_context(settings, book, image=image, body=body), document=document, request_path=name)
+
+
+def _context(settings: Settings, book: RuleBook, *, image: Inspection | None,
+             body: dict[str, Any] | None = None) -> Context:
+    return Context(operation=settings.operation, body=body, image=image, nearest=_nearest(image, book),
+                   min_disk_policy=_policy(settings, book.profile))
+
+
+def _nearest(image: Inspection | None, book: RuleBook) -> str | None:
+    """Return the spelling that comes closest to the guest's system, to be named where no entry fits."""
+    if image is None or image.os is None:
+        return None
+    label = closest_label(image.os, book.catalogue)
+    return None if label is None else label.os_version
 
 
 def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Settings) -> Manifest | None:
@@ -201,6 +205,8 @@ def _sum(tallies: Iterable[Tally]) -> Tally:
 
 def _inspect(path: str, profile: Profile, settings: Settings, progress: Progress | None) -> Inspection:
     algorithms = _algorithms(settings, profile)
+    if settings.claim is not None:
+        formats_meant(settings.claim)  # a wrong word is told before any work
     started = time.monotonic()
     with open_source(path) as source:
         # The child is forked before any thread starts; then it looks while the file is hashed.
@@ -262,18 +268,16 @@ def _digest(source: Source, algorithms: tuple[str, ...],
 def _complete(found: _Found, checksums: dict[str, str] | None, problem: Problem | None, source: Source,
               profile: Profile) -> Inspection:
     problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
-    if problem is None and source.changed():
-        checksums = None
+    if checksums is None and problem is None and source.changed():
         problems += (Problem(code="changed", message="the file was changed or replaced while it was read"),)
     return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,
                                    disk_format=profile.disk_formats.get(found.facts.format or ""))
 
 
 def _with_run_facts(image: Inspection, found: _Found, source: Source, seconds: float) -> Inspection:
-    looked = found.look
+    looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
     run = Run(seconds=seconds, hash_seconds=None if image.checksums is None else seconds,
-              inspect_seconds=looked.seconds if looked is not None else seconds,
-              reads=looked.reads if looked is not None else 0, bytes_read=looked.bytes_read if looked is not None else 0,
+              inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
               allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness)
     return msgspec.structs.replace(image, run=run)
 

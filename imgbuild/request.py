@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from imgbuild.model import Expected, Request, Route, RouteOption
 from imgbuild.sizes import human_size
 
@@ -35,19 +37,21 @@ def _refusal(image: Inspection, rules: FileRules) -> str | None:
     if image.format not in rules.formats:
         return f"it does not take {image.format or 'an unknown format'}"
     if not rules.carries(image.size):
-        return f"{human_size(image.size)}, limit {rules.limit or human_size(rules.max_bytes or 0)}"
+        return f"the file has {human_size(image.size)}, it takes {rules.limit}"
     return None
 
 
 def _fits(image: Inspection, rules: FileRules) -> str:
-    limit = rules.limit or (human_size(rules.max_bytes) if rules.max_bytes else "none")
-    return f"{human_size(image.size)}, limit {limit}"
+    return f"the file has {human_size(image.size)}, it takes {rules.limit or 'any size'}"
 
 
 def expect(request: Request, image: Inspection, book: RuleBook) -> Expected:
     """Return what the server must answer, for each field that its documents name."""
-    entry = book.catalogue.find(str(request.body.get("__os_version", book.profile.default_system.value)))
+    default = book.profile.default_system
+    entry = book.catalogue.find(str(request.body.get("__os_version", default.value)))
     known = {**_echo(request, book), **_of_system(entry, book), "virtual_env_type": _environment(image)}
+    if "__os_version" not in request.body:
+        known["__os_version"] = {"set_by": "server", "allowed": [default.value, *default.also]}
     created = {name: _created(field, known) for name, field in book.profile.response.items()}
     return Expected(created=created, active=_active(image, book.profile.response))
 
@@ -75,6 +79,8 @@ def _environment(image: Inspection) -> str:
 def _created(field: ResponseField, known: dict[str, Any]) -> Any:  # noqa: ANN401 - a JSON value
     if field.name in known:
         return known[field.name]
+    if field.created is not msgspec.UNSET:
+        return field.created
     if len(field.allowed) == 1 and field.presence == "always":
         return field.allowed[0]
     return _servers_own(field)

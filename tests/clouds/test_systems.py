@@ -1,0 +1,86 @@
+"""From a guest's system to the catalogue's spelling: the order of the design, and what must never match."""
+
+import pytest
+
+from imgbuild.clouds.systems import closest_label, match_system
+from imgbuild.model import OperatingSystem
+from imgbuild.profiles import Catalogue, CatalogueEntry
+from imgbuild.rulebook import load_profile
+
+PROFILE = load_profile("huaweicloud")
+
+
+def entry(spelling, system, version, **other):
+    values = {"variant": None, "platform": "Other", "os_type": "Linux", "bits": 64, "architecture": "x86",
+              "usable": "yes", "clouds": ("huaweicloud",), "uefi": "not-listed", "prefer": None,
+              "sources": ("hw-table",)}
+    return CatalogueEntry(os_version=spelling, id=system, version=version, **(values | other))
+
+
+def guest(system, version, release=None, **other):
+    values = {"type": "Linux", "name": system, "architecture": "x86_64", "bits": 64}
+    return OperatingSystem(id=system, version=version, release=release, **(values | other))
+
+
+LISTED = Catalogue((
+    entry("CentOS 7 64bit", "centos", "7"),
+    entry("CentOS 7.9 64bit", "centos", "7.9"),
+    entry("CentOS 7.6 64bit", "centos", "7.6"),
+    entry("CentOS 7.9 32bit", "centos", "7.9", bits=32),
+    entry("CentOS Stream 9 64bit", "centos", "9", variant="stream"),
+    entry("Debian 12.0.0 64bit", "debian", "12.0.0", usable="unproven", prefer="Debian GNU/Linux 12.0.0 64bit"),
+    entry("Debian GNU/Linux 12.0.0 64bit", "debian", "12.0.0", clouds=("otc",), usable="likely"),
+    entry("Debian GNU/Linux 11.5.0 64bit", "debian", "11.5.0", clouds=("otc",)),
+    entry("Ubuntu 22.04 server 64bit", "ubuntu", "22.04"),
+    entry("Ubuntu 22.04 Server 64bit", "ubuntu", "22.04", prefer="Ubuntu 22.04 server 64bit"),
+    entry("Ubuntu 16.04.6 server 64bit", "ubuntu", "16.04.6"),
+    entry("Ubuntu 16.04 server 64bit", "ubuntu", "16.04"),
+    entry("SUSE Linux Enterprise Server 15 SP3 64bit", "sles", "15.3"),
+    entry("openSUSE 42.3 64bit", "opensuse", "42.3"),
+    entry("openEuler 20.03 64bit with ARM", "openEuler", "20.03", architecture="arm", usable="unproven"),
+    entry("openEuler 20.03 64bit", "openEuler", "20.03"),
+    entry("CoreOS 1298.6.0 64bit", "coreos", "1298.6.0"),
+))
+
+
+@pytest.mark.parametrize(("grade", "spelling", "system"), [
+    ("exact", "Ubuntu 22.04 server 64bit", guest("ubuntu", "22.04", "22.04.4")),
+    ("exact", "Ubuntu 16.04.6 server 64bit", guest("ubuntu", "16.04", "16.04.6")),
+    ("exact", "Ubuntu 16.04 server 64bit", guest("ubuntu", "16.04", "16.04.2")),
+    ("exact", "CentOS 7.9 64bit", guest("centos", "7", "7.9.2009")),
+    ("exact", "CentOS 7 64bit", guest("centos", "7")),
+    ("exact", "CentOS Stream 9 64bit", guest("centos", "9", name="CentOS Stream 9")),
+    ("exact", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.3")),
+    ("near", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.5")),
+    ("sister", "Debian GNU/Linux 12.0.0 64bit", guest("debian", "12", "12.5")),
+    ("sister", "Debian GNU/Linux 11.5.0 64bit", guest("debian", "11", "11.9")),
+])
+def test_the_best_entry_is_found(grade, spelling, system):
+    match = match_system(system, LISTED, PROFILE)
+    assert (match.grade, match.entry.os_version) == (grade, spelling)
+
+
+@pytest.mark.parametrize("system", [
+    pytest.param(guest("ubuntu", "22.10"), id="another half year of Ubuntu"),
+    pytest.param(guest("debian", "13"), id="another major version"),
+    pytest.param(guest("centos", "9"), id="CentOS is not CentOS Stream"),
+    pytest.param(guest("centos", "7", "7.9.2009", name="CentOS Stream 7"), id="CentOS Stream is not CentOS"),
+    pytest.param(guest("opensuse-tumbleweed", "20240101"), id="Tumbleweed is not 42.3"),
+    pytest.param(guest("openEuler", "20.03", architecture="aarch64"), id="arm takes no x86 name"),
+    pytest.param(guest("ubuntu", "22.04", bits=32, architecture="x86"), id="32 bit takes no 64 bit name"),
+    pytest.param(guest("fedora", "39", variant="coreos"), id="Fedora CoreOS is not CoreOS 1298"),
+    pytest.param(guest("sles", None), id="a version that is not known"),
+    pytest.param(guest(None, None), id="a system without an id"),
+])
+def test_what_is_nearly_right_is_not_taken(system):
+    assert match_system(system, LISTED, PROFILE).grade == "none"
+
+
+def test_this_cloud_comes_before_its_sisters():
+    both = Catalogue((entry("X 9.4", "rocky", "9.4", clouds=("otc",)), entry("X 9.1", "rocky", "9.1")))
+    assert match_system(guest("rocky", "9.4"), both, PROFILE).entry.os_version == "X 9.1"
+
+
+def test_the_closest_label_is_for_messages_only():
+    assert closest_label(guest("debian", "13", "13.1"), LISTED).version == "12.0.0"
+    assert closest_label(guest("guix", "1"), LISTED) is None
