@@ -1,0 +1,56 @@
+"""``imgbuild build``: prints the manifest of images; what is no image gets a line on standard error instead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, options, settings_of
+from imgbuild.commands.program import say
+
+if TYPE_CHECKING:
+    from imgbuild.model import Findings
+
+
+@click.command("build", short_help="Derive the create request.",
+               epilog="\b\nExample:\n  imgbuild build samples/debian-12-tiny.qcow2 --name web --tag team=blue")
+@options("images", *CHOICES, "cloud", "operation", "min-disk-policy", *IMAGE)
+@click.option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
+@options("fail-on", *REPORT)
+def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options
+    """Derive the create request of disk images and print it as a manifest: facts, fields with reasons, import path.
+
+    What you choose is obeyed; whether it fits the image is for 'imgbuild check' to say.
+    """
+    from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
+    from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
+    from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
+    from imgbuild.reports.views import ManifestView  # noqa: PLC0415 - as above
+
+    output = Output(words, inputs=images)
+    settings, choices, progress = settings_of(words), choices_of(words), bar(quiet=words["quiet"])
+    status = 0
+    for number, path in enumerate(images):
+        built = pipeline.build(path, settings, choices, progress=progress)
+        if built.manifest is None:
+            say(_refusal(path, built.findings))
+            status = 1
+            continue
+        output.show(ManifestView(manifest=built.manifest, number=number, several=len(images) > 1,
+                                 request_only=words["request_only"]))
+        status = max(status, _say_failures(path, built.findings, words["fail_on"]))
+    output.close()
+    return status
+
+
+def _refusal(path: str, findings: Findings) -> str:
+    reason = next((f"{finding.message} ({finding.rule})" for finding in findings.findings), "its format is not known")
+    return f"{path!r} is no disk image to build a request for: {reason}"
+
+
+def _say_failures(path: str, findings: Findings, fail_on: str) -> int:
+    failures = [finding for finding in findings.findings if is_failure(finding.severity, fail_on)]
+    for finding in failures:
+        say(f"{path!r}: {finding.severity}: {finding.message} ({finding.rule})")
+    return 1 if failures else 0

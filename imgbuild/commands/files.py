@@ -1,0 +1,86 @@
+"""Files that commands write and requests that they read; every failure is an ImgbuildError with one sentence."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+
+from imgbuild.errors import ImgbuildError, SourceError
+
+# One byte more than the reader of requests takes: it then says itself that the request is too large.
+REQUEST_BYTES = (1 << 20) + 1
+STANDARD_INPUT = "-"
+
+
+def read_request(path: str) -> bytes:
+    """Return the bytes of a request, up to REQUEST_BYTES; ``-`` is standard input.
+
+    Raises:
+        SourceError: There is no such file, or it cannot be read.
+    """
+    try:
+        if path == STANDARD_INPUT:
+            return sys.stdin.buffer.read(REQUEST_BYTES)
+        with open(path, "rb") as file:
+            return file.read(REQUEST_BYTES)
+    except FileNotFoundError as error:
+        raise SourceError(f"no such file: {path!r}", cure="check the path") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"cannot read {path!r}: {_reason(error)}") from error
+
+
+def check_target(path: str) -> None:
+    """Raise ImgbuildError where ``path`` cannot become a file, before any work is done for it."""
+    folder = os.path.dirname(os.path.realpath(path))
+    if not os.path.isdir(folder):
+        raise ImgbuildError(f"cannot write {path!r}: there is no folder {folder!r}", cure="make it first")
+    if os.path.isdir(path):
+        raise ImgbuildError(f"cannot write {path!r}: it is a directory", cure="name a file")
+
+
+def write_whole(path: str, data: bytes) -> None:
+    """Write a file whole or not at all: beside it, down to the disk, then in its place.
+
+    A link is followed; what is no regular file (a pipe, ``/dev/null``) is written to as it is.
+
+    Raises:
+        ImgbuildError: It cannot be written; nothing is left behind.
+    """
+    target = os.path.realpath(path)
+    try:
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            with open(target, "wb") as file:
+                file.write(data)
+            return
+        _replace(target, data, mode)
+    except (OSError, ValueError) as error:
+        raise ImgbuildError(f"cannot write {path!r}: {_reason(error)}") from error
+
+
+def _replace(target: str, data: bytes, mode: int | None) -> None:
+    beside = os.path.join(os.path.dirname(target), f".imgbuild-{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    try:
+        with open(beside, "xb") as file:
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), stat.S_IMODE(mode))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, target)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

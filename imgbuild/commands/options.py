@@ -1,0 +1,125 @@
+"""The options, each once, so that it means the same in every command; and what their values become."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgbuild.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from imgbuild.derivation import Choices
+    from imgbuild.pipeline import Settings
+
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+SEVERITIES = ("error", "warning", "note")
+
+
+def known_format(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Return the name of an image format, or refuse it with those that there are."""
+    if value is not None and value not in format_names():
+        raise click.BadParameter(f"no image format {value!r}: {', '.join(format_names())}")
+    return value
+
+
+def format_names() -> tuple[str, ...]:
+    """Return the names of all image formats."""
+    from imgbuild.formats import FORMATS  # noqa: PLC0415 - its modules are read when somebody asks
+
+    return tuple(known.name for known in FORMATS)
+
+
+OPTIONS: dict[str, Decorator] = {
+    "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True),
+    "format": click.option("--format", "formats", metavar="F[=FILE]", help="Report as F: text or json; to FILE with "
+                           "=FILE. May be repeated.", multiple=True),
+    "output": click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "
+                           "a name in .json asks for json."),
+    "verbose": click.option("-v", "--verbose", is_flag=True, help="Say more, facts on the run included."),
+    "quiet": click.option("-q", "--quiet", is_flag=True, help="No progress, and of a text the first line."),
+    "run-facts": click.option("--run-facts", is_flag=True, help="Add facts on the run: seconds, reads, sandbox, "
+                              "qemu-img."),
+    "claim": click.option("--claim", metavar="FORMAT", callback=known_format, help="The image format that you believe "
+                          "it has; another one is a finding."),
+    "cloud": click.option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud."),
+    "operation": click.option("--operation", metavar="ID", default="create-metadata", show_default=True,
+                              help="The create operation."),
+    "checksum": click.option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
+                             "sha256 and the cloud's own. May be repeated.", multiple=True),
+    "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
+    "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
+                               type=click.FloatRange(min=0, min_open=True), help="Stop looking into an image after "
+                               "this time."),
+    "min-disk-policy": click.option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),
+                                    help="Whether min_disk must be greater than the disk; else the cloud says."),
+    "select": click.option("--select", metavar="RULE", help="Ask only this rule. May be repeated.", multiple=True),
+    "ignore": click.option("--ignore", metavar="RULE", help="Do not ask this rule. May be repeated.", multiple=True),
+    "fail-on": click.option("--fail-on", type=click.Choice([*SEVERITIES, "never"]), default="error", show_default=True,
+                            help="The least severity that makes the exit status 1."),
+    "name": click.option("--name", help="Name of the image, instead of the file's."),
+    "os-version": click.option("--os-version", metavar="TEXT", help="__os_version, instead of what was found."),
+    "min-disk": click.option("--min-disk", metavar="GIB", type=int, help="min_disk in GiB."),
+    "min-ram": click.option("--min-ram", metavar="MIB", type=int, help="min_ram in MiB."),
+    "tag": click.option("--tag", "tags", help="A tag. May be repeated.", multiple=True),
+    "protected": click.option("--protected/--no-protected", default=None, help="Whether the image may be deleted."),
+    "visibility": click.option("--visibility", metavar="TEXT", help="Who sees the image."),
+    "set": click.option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
+}
+REPORT = ("format", "output", "verbose", "quiet")
+IMAGE = ("claim", "checksum", "no-checksum", "time-limit", "run-facts")
+CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "set")
+
+
+def options(*names: str) -> Decorator:
+    """Give a command the options of these names; they come in its help in this order."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for name in reversed(names):
+            function = OPTIONS[name](function)
+        return function
+
+    return decorate
+
+
+def settings_of(words: dict[str, Any]) -> Settings:
+    """Return the settings that the words of a command line make; raises UsageError where they contradict."""
+    from imgbuild.pipeline import Settings  # noqa: PLC0415 - --help needs none of it
+
+    names = ("cloud", "operation", "claim", "time_limit", "min_disk_policy", "select", "ignore")
+    given = {name: words[name] for name in names if words.get(name) is not None}
+    facts = bool(words.get("run_facts") or words.get("verbose"))
+    return Settings(**given, checksums=_checksums(words), run_facts=facts)
+
+
+def choices_of(words: dict[str, Any]) -> Choices:
+    """Return the choices of a person; raises UsageError for a ``--set`` that is not KEY=VALUE."""
+    from imgbuild.derivation import Choices  # noqa: PLC0415 - as above
+
+    extra: dict[str, str] = {}
+    for pair in words["extra"]:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise UsageError(f"--set {pair!r} has no value", cure="write --set KEY=VALUE")
+        if key in extra:
+            raise UsageError(f"--set names {key!r} twice", cure="give one of them")
+        extra[key] = value
+    names = ("name", "os_version", "min_disk", "min_ram", "tags", "protected", "visibility")
+    return Choices(**{name: words[name] for name in names}, extra=extra)
+
+
+def is_failure(severity: str, fail_on: str) -> bool:
+    """Say whether a finding of this severity makes the exit status 1."""
+    return fail_on != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(fail_on)
+
+
+def _checksums(words: dict[str, Any]) -> tuple[str, ...] | None:
+    from imgbuild.digest import algorithm_name  # noqa: PLC0415 - as above
+
+    asked = words.get("checksums", ())
+    if words.get("no_checksum") and asked:
+        raise UsageError("--no-checksum and --checksum contradict each other", cure="give one of them")
+    return None if words.get("no_checksum") else tuple(algorithm_name(algorithm) for algorithm in asked)

@@ -1,0 +1,138 @@
+"""Where reports go: ``--format`` and ``-o`` in, bytes on standard output and in files out.
+
+Standard output is written as each part is made; a file is written once all of them are there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imgbuild import reports
+from imgbuild.commands.files import check_target, write_whole
+from imgbuild.commands.options import format_names
+from imgbuild.commands.program import ClosedPipe
+from imgbuild.errors import ImgbuildError, UsageError
+from imgbuild.reports.layout import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgbuild.reports.views import View
+
+NARROWEST, PIPED, WIDEST = 80, 100, 120
+
+
+@dataclass
+class _Target:
+    """A report and the file that it goes to, ``None`` for standard output."""
+
+    report: str
+    path: str | None
+    data: list[bytes] = field(default_factory=list)
+
+
+class Output:
+    """The reports of one run."""
+
+    def __init__(self, words: dict[str, Any], *, inputs: Sequence[str] = ()) -> None:
+        """Take the words of a command line; ``inputs`` are the files that no output may replace.
+
+        Raises:
+            UsageError: The words contradict each other, or an output is one of the inputs.
+            ImgbuildError: A file cannot be written where it is wanted.
+        """
+        self._targets = _targets(words["formats"], words.get("output"))
+        self._inputs = inputs
+        self._verbose = bool(words.get("verbose"))
+        self._quiet = bool(words.get("quiet"))
+        for target in self._targets:
+            if target.path is not None:
+                self.claim(target.path)
+        paths = [os.path.realpath(target.path) for target in self._targets if target.path is not None]
+        if len(set(paths)) < len(paths):
+            raise UsageError("two reports go to one file", cure="give each a file of its own")
+
+    def claim(self, path: str) -> None:
+        """Refuse a file to write that is an input, or that cannot be written where it is wanted."""
+        for source in self._inputs:
+            if _is_same_file(path, source):
+                raise UsageError(f"the output {path!r} is the input {source!r}", cure="name another file")
+        check_target(path)
+
+    def show(self, view: View) -> None:
+        """Make all reports of a view."""
+        for target in self._targets:
+            page = self._page() if target.path is None else Page(PIPED, verbose=self._verbose, quiet=self._quiet)
+            data = reports.render(target.report, view, page)
+            if target.path is None:
+                write_out(data)
+            else:
+                target.data.append(data)
+
+    def close(self) -> None:
+        """Write the files; those that nothing was made for stay as they are."""
+        for target in self._targets:
+            if target.path is not None and target.data:
+                write_whole(target.path, b"".join(target.data))
+
+    def _page(self) -> Page:
+        terminal = sys.stdout.isatty()
+        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return Page(_width(terminal=terminal), colour=colour, verbose=self._verbose, quiet=self._quiet)
+
+
+def write_out(data: bytes) -> None:
+    """Write to standard output; ``data`` is UTF-8.
+
+    Raises:
+        ClosedPipe: Its reader has gone.
+        ImgbuildError: It cannot be written to.
+    """
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data.decode().encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise ClosedPipe from error
+    except OSError as error:
+        raise ImgbuildError(f"cannot write to standard output: {error.strerror}") from error
+
+
+def _targets(formats: Sequence[str], output: str | None) -> list[_Target]:
+    named = [_parse(text) for text in formats] or [_Target((output and reports.by_ending(output)) or "text", None)]
+    open_ended = [target for target in named if target.path is None]
+    if len(open_ended) > 1:
+        raise UsageError("two reports go to standard output", cure="give all but one a file: --format json=FILE")
+    if output is not None and not open_ended:
+        raise UsageError(f"all reports have a file, so nothing is left for -o {output!r}", cure="leave out -o")
+    for target in open_ended:
+        target.path = output
+    return named
+
+
+def _parse(text: str) -> _Target:
+    name, equals, path = text.partition("=")
+    if name not in reports.NAMES:
+        cure = f"did you mean --claim {name}?" if name in format_names() else f"one of: {', '.join(reports.NAMES)}"
+        raise UsageError(f"no report {name!r}", cure=cure)
+    if equals and not path:
+        raise UsageError(f"--format {text!r} names no file", cure=f"write --format {name}=FILE, or --format {name}")
+    return _Target(name, path or None)
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def _width(*, terminal: bool) -> int:
+    try:
+        columns = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else int(os.environ["COLUMNS"])
+    except (OSError, ValueError, KeyError):
+        columns = PIPED
+    return min(WIDEST, columns) if terminal and columns > 0 else max(NARROWEST, min(WIDEST, columns))

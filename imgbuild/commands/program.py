@@ -1,0 +1,114 @@
+"""The command line as a whole: finds the command, and turns whatever happens into one line and an exit status.
+
+0: no finding that counts. 1: such findings. 2: wrong usage. 3: the job could not be done. 130: interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from imgbuild.errors import ImgbuildError, UsageError
+from imgbuild.version import __version__
+
+COMMANDS = ("inspect", "build", "lint", "check", "rules", "explain")
+WRONG_USAGE = 2
+NOT_DONE = 3
+INTERRUPTED = 130
+
+
+class ClosedPipe(BaseException):
+    """Standard output was closed by whoever read it: nobody's error, and no handler of errors may take it."""
+
+
+class Program(click.Group):
+    """The group of all commands; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        """Return the names of the commands in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Return the command ``cmd_name``: the function ``command`` of the module of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"imgbuild.commands.{cmd_name}").command
+        return command
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's interface
+        """Run and exit."""
+        sys.exit(self._run(*args, **{**options, "standalone_mode": False}))
+
+    def _run(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 - as above
+        try:
+            status = super().main(*args, **options)
+        except (click.ClickException, click.Abort, ImgbuildError, UnicodeError) as failure:
+            return _explain(failure)
+        except ClosedPipe:
+            return _die_of_closed_pipe()
+        except Exception as defect:
+            if os.environ.get("IMGBUILD_TRACEBACK"):
+                raise
+            say(f"internal error: {type(defect).__name__}: {defect} (IMGBUILD_TRACEBACK=1 shows where)")
+            return NOT_DONE
+        return status if isinstance(status, int) else 0
+
+
+def say(message: str) -> None:
+    """Write one line for a person to standard error."""
+    from imgbuild.reports.escape import visible  # noqa: PLC0415 - the good way needs no message
+
+    line = f"imgbuild: {visible(message)}\n"
+    try:
+        click.echo(line.encode(sys.stderr.encoding or "utf-8", "backslashreplace"), nl=False, err=True)
+    except OSError:  # there is nobody left to tell
+        return
+
+
+def _explain(failure: Exception) -> int:
+    if isinstance(failure, click.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    if isinstance(failure, click.exceptions.NoArgsIsHelpError):
+        click.echo(failure.format_message(), err=True)
+        return WRONG_USAGE
+    if isinstance(failure, click.UsageError):
+        command = failure.ctx.command_path if failure.ctx else "imgbuild"
+        say(f"{_sentence(failure.format_message())} ({command} --help shows what there is)")
+        return WRONG_USAGE
+    message = failure.format_message() if isinstance(failure, click.ClickException) else str(failure)
+    say(message)
+    return WRONG_USAGE if isinstance(failure, UsageError) else NOT_DONE
+
+
+def _sentence(message: str) -> str:
+    """Return a message of click's in the way of our own: lower case, no full stop, one line."""
+    line = " ".join(message.split())
+    return line[:1].lower() + line[1:].rstrip(".")
+
+
+def _die_of_closed_pipe() -> int:
+    """End as other programs do whose output is closed: by the signal, where there is one."""
+    import signal  # noqa: PLC0415 - once at most
+
+    sys.stdout = None  # nothing is left to flush
+    if not hasattr(signal, "SIGPIPE"):
+        return 0
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+    return 0
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+             epilog="\b\nExample:\n  imgbuild check samples/debian-12-tiny.qcow2")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def program() -> None:
+    """Inspect disk images offline, build their create-image request, and check both before the upload.
+
+    \b
+    Exit status: 0 no finding that counts, 1 such findings, 2 wrong usage, 3 the job could not be done.
+    """  # noqa: D301 - \b is click's mark for lines that stay as they are

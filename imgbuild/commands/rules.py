@@ -1,0 +1,43 @@
+"""``imgbuild rules``: lists the rules that hold on a cloud."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imgbuild.commands.options import REPORT, options
+
+if TYPE_CHECKING:
+    from imgbuild.model import RuleEntry
+    from imgbuild.rulebook import RuleBook
+    from imgbuild.rulebook.rules import Rule
+
+
+@click.command("rules", short_help="List the rules.",
+               epilog="\b\nExample:\n  imgbuild rules")
+@options("cloud", *REPORT)
+def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
+    """List the rules that hold on a cloud, with severity, group and title."""
+    from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
+    from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
+    from imgbuild.model import Rules  # noqa: PLC0415 - as above
+    from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
+
+    output = Output(words)
+    book = rulebook.load(words["cloud"])
+    entries = tuple(entry_of(rule, book) for rule in book.rules)
+    output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=entries)))
+    output.close()
+    return 0
+
+
+def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:
+    """Return a rule as it is printed, with its documents and the server's error codes."""
+    from imgbuild.model import RuleEntry  # noqa: PLC0415 - as above
+
+    return RuleEntry(
+        id=rule.id, severity=rule.severity, group=rule.group, pack=rule.pack, title=rule.title, why=rule.why,
+        hint=rule.hint, at=rule.places, operations=rule.operations, fails=rule.fails, passes=rule.passes,
+        sources=tuple(book.source(source, rule.readings.get(source)) for source in rule.cited),
+        errors=tuple(error for code in rule.errors if (error := book.error(code)) is not None))

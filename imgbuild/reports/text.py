@@ -1,0 +1,50 @@
+"""The report for people: a view in, aligned lines of text out; colours only where the page has them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgbuild.reports.views import FindingsView, ImageView, ManifestView
+
+if TYPE_CHECKING:
+    from imgbuild.reports.layout import Page
+    from imgbuild.reports.views import RulesView, View
+
+
+def render(view: View, page: Page) -> bytes:
+    """Return a view as UTF-8 text."""
+    if isinstance(view, ManifestView) and view.request_only:  # made to be sent: it is JSON for people, too
+        from imgbuild.reports import json  # noqa: PLC0415 - beside its one use
+
+        return json.render(view, page)
+    if isinstance(view, (ImageView, ManifestView)) and view.number:
+        page.line()
+    _write(view, page)
+    return page.text().encode()
+
+
+def _write(view: View, page: Page) -> None:
+    """Write a view; each has a module, which the others need not import."""
+    if isinstance(view, ImageView):
+        from imgbuild.reports import text_inspection  # noqa: PLC0415 - see above
+
+        text_inspection.write(page, view.image)
+    elif isinstance(view, ManifestView):
+        from imgbuild.reports import text_manifest  # noqa: PLC0415 - see above
+
+        text_manifest.write(page, view.manifest)
+    elif isinstance(view, FindingsView):
+        from imgbuild.reports import text_findings  # noqa: PLC0415 - see above
+
+        text_findings.write(page, view)
+    else:
+        _write_rules(view, page)
+
+
+def _write_rules(view: RulesView, page: Page) -> None:
+    from imgbuild.reports import text_rules  # noqa: PLC0415 - see above
+
+    if view.page:
+        text_rules.write_page(page, view.rules.rules[0])
+    else:
+        text_rules.write_list(page, view.rules)

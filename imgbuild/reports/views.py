@@ -1,0 +1,63 @@
+"""What a command hands to a report: its documents, and what a person should see beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence  # noqa: TC003 - the annotations of the classes below
+from dataclasses import dataclass, field
+
+from imgbuild.model import Findings, Inspection, Manifest, Rules  # noqa: TC001 - as above
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageView:
+    """The facts of an image: ``imgbuild inspect``; ``number`` of ``several`` counts from 0."""
+
+    image: Inspection
+    number: int = 0
+    several: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestView:
+    """The manifest of an image: ``imgbuild build``; with ``request_only`` the body of the request alone."""
+
+    manifest: Manifest
+    number: int = 0
+    several: bool = False
+    request_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindingsView:
+    """What was found: ``imgbuild lint`` and ``imgbuild check``.
+
+    Attributes:
+        findings: The document.
+        cloud: Name of the target cloud.
+        status: The exit status that follows.
+        name: How the request is called, ``None`` where it was built.
+        request: The bytes of the request, for the lines that findings point at.
+        images: The facts of the images, in their order.
+        manifests: For each image its manifest, ``None`` for what is no image.
+        reasons: Why each rule is one, by its id.
+    """
+
+    findings: Findings
+    cloud: str
+    status: int
+    name: str | None = None
+    request: bytes | None = None
+    images: Sequence[Inspection] = ()
+    manifests: Sequence[Manifest | None] = ()
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesView:
+    """The rule book: ``imgbuild rules`` lists it, ``imgbuild explain`` shows one rule as a page."""
+
+    rules: Rules
+    page: bool = False
+
+
+View = ImageView | ManifestView | FindingsView | RulesView
