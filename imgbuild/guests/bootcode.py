@@ -108,10 +108,10 @@ def _grub(disk: Reader, table: PartitionTable | None, sector: bytes) -> Verdict:
         return Verdict(value=True, why="GRUB boot code in sector 0")
     core = read_clipped(disk, start * SECTOR, SECTOR)
     where = f"sector {start}{_owner(table, start * SECTOR)}"
-    if _is_core(core):
-        return Verdict(value=True, why=f"GRUB boot code in sector 0, its core image from {where} on")
     if not any(core) or core.startswith(b"EFI PART"):
         return Verdict(value=False, why=f"GRUB boot code in sector 0, but its core image is missing at {where}")
+    if _is_core(core):
+        return Verdict(value=True, why=f"GRUB boot code in sector 0, its core image from {where} on")
     return Verdict(value=None, why=f"GRUB boot code in sector 0; what is at {where} does not look like its core image")
 
 

@@ -16,10 +16,11 @@ from imgbuild.filesystems.tree import GuestTree
 from imgbuild.guests import devices, fstab, ostree, releases
 from imgbuild.guests.blocks import Block
 from imgbuild.guests.careful import Careful
+from imgbuild.guests.osrelease import clean
 from imgbuild.readers import BrokenImage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.model import Problem
@@ -65,7 +66,7 @@ def assemble(blocks: Sequence[Block]) -> Layout:
             guests.append(guest)
     for guest in reversed(guests):
         for point, block in guest.mounts.items():
-            block.mount(point)
+            block.mount(clean(point))
     return Layout(tuple(guests), tuple(blocks), tuple(problem for block in blocks for problem in block.problems))
 
 
@@ -113,10 +114,16 @@ def _join_fstab(guest: Guest, blocks: Sequence[Block]) -> None:
     guest.fstab = fstab.parse(guest.careful.read_text("/etc/fstab", fstab.LIMIT) or "")
     names = (devices.disk_name(entry.spec) for entry in guest.fstab if entry.mount_point == "/")
     disk = next((name.disk for name in names if name is not None), 0)
-    for entry in sorted(guest.fstab, key=lambda entry: entry.file.count("/")):
-        block = devices.find(entry.spec, blocks, disk=disk)
-        if block is not None and entry.mount_point is not None:
-            _mount(guest, entry.mount_point, block)
+    for point, spec in sorted(_places(guest.fstab), key=lambda place: place[0].count("/")):
+        block = devices.find(spec, blocks, disk=disk)
+        if block is not None:
+            _mount(guest, point, block)
+
+
+def _places(entries: Sequence[fstab.Entry]) -> Iterator[tuple[str, str]]:
+    for entry in entries:
+        if entry.mount_point is not None:
+            yield entry.mount_point, entry.spec
 
 
 def _join_types(guest: Guest, blocks: Sequence[Block]) -> None:

@@ -61,7 +61,7 @@ def uefi(blocks: Sequence[Block], architecture: str | None) -> Modes:
 def _look(block: Block, architecture: str | None) -> Modes:
     title = f"the EFI system partition ({block.title})"
     if not block.is_fat:
-        held = f"a {block.identity.kind} file system, not FAT" if block.identity is not None else "no file system"
+        held = f"{block.identity.kind}, not FAT" if block.identity is not None else "no file system"
         return Modes(Verdict(value=False, why=f"{title} holds {held}"))
     try:
         return _judge(block, title, architecture)
