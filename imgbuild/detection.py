@@ -154,7 +154,7 @@ def _formats_of(extension: str) -> frozenset[str]:
 def _claim_objections(found: Detection, claim: str | None, claimed: frozenset[str] | None) -> list[Problem]:
     if claimed is None or found.name in claimed:
         return []
-    content = found.format.title if found.format else "no disk image"
+    content = found.name or "no disk image"
     return [problem("claim-contradicted", f"the image is claimed to be {claim!r}, but its content is {content}")]
 
 
@@ -171,6 +171,5 @@ def _name_objections(found: Detection, path: str) -> list[Problem]:
         return []
     risky = found.name in _DISKS and (meant <= _DISKS or found.name != "raw")
     code = "extension-contradicted" if risky else "extension-mismatch"
-    title = find(found.name).title
-    return [problem(code, f"the name ends in {'.' + extension!r}, but the content is {title};"
+    return [problem(code, f"the name ends in {'.' + extension!r}, but the content is {found.name};"
                           " name the file after what it is, or convert it")]

@@ -157,7 +157,7 @@ class TestClaim:
 
     def test_the_message(self):
         [problem] = found(QCOW2, claim="raw").problems
-        assert problem.message == "the image is claimed to be 'raw', but its content is QEMU qcow2"
+        assert problem.message == "the image is claimed to be 'raw', but its content is qcow2"
 
     def test_of_a_file_that_is_no_image_is_wrong_too(self):
         assert codes(b"text", claim="raw") == ["text-file", "claim-contradicted"]
@@ -198,7 +198,7 @@ class TestName:
 
     def test_the_message(self):
         [problem] = found(QCOW2, path="/tmp/a.b.RAW").problems  # noqa: S108 - a name, no file
-        assert problem.message == ("the name ends in '.RAW', but the content is QEMU qcow2;"
+        assert problem.message == ("the name ends in '.RAW', but the content is qcow2;"
                                    " name the file after what it is, or convert it")
 
     def test_a_claim_and_a_name_are_two_things(self):

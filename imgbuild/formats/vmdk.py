@@ -158,10 +158,9 @@ def _names_itself(descriptor: _Descriptor) -> bool:
 def _external(descriptor: _Descriptor, *, embedded: bool) -> Problem:
     names = ", ".join(repr(name) for _sectors, _kind, name in descriptor.extents[:4]) or "none"
     kind = descriptor.pairs.get("createtype", "")
-    place = "the descriptor inside" if embedded else "the file is a bare descriptor: it"
-    return problem("external-extent", f"{place} (createType {kind!r}) puts the disk into other files ({names});"
-                                      " a monolithicSparse or streamOptimized VMDK has one extent, itself",
-                   field="extent description")
+    place = "the embedded descriptor" if embedded else "the file is a descriptor that"
+    return problem("external-extent", f"{place} puts the disk into other files ({names}; createType {kind!r});"
+                                      " a monolithicSparse or streamOptimized VMDK has one extent, itself")
 
 
 def _lone_extent() -> Problem:

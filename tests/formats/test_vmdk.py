@@ -65,7 +65,7 @@ def test_a_bare_descriptor_always_has_its_data_elsewhere(words):
     assert [problem.code for problem in disk.problems] == ["external-extent"]
     assert (disk.virtual_size, disk.readable) == (1 << 20, False)
     assert disk.problems[0].message == (
-        f"the file is a bare descriptor: it (createType '{words}') puts the disk into other files ('x-flat.vmdk');"
+        f"the file is a descriptor that puts the disk into other files ('x-flat.vmdk'; createType '{words}');"
         " a monolithicSparse or streamOptimized VMDK has one extent, itself")
 
 
