@@ -6,24 +6,18 @@ each, loaded when they are used), ``tree`` (the guest's joined tree with the one
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from imgbuild.filesystems.superblocks import Identity, identify
 from imgbuild.readers import broken
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.readers import Reader
 
 __all__ = ["Identity", "identify", "open_filesystem"]
-
-_READERS = {
-    "ext2": ("ext", "open_ext"), "ext3": ("ext", "open_ext"), "ext4": ("ext", "open_ext"),
-    "xfs": ("xfs", "open_xfs"),
-    "fat12": ("fat", "open_fat"), "fat16": ("fat", "open_fat"), "fat32": ("fat", "open_fat"),
-    "iso9660": ("iso9660", "open_iso9660"),
-}
 
 
 def open_filesystem(reader: Reader, kind: str) -> FileSystem:
@@ -33,9 +27,33 @@ def open_filesystem(reader: Reader, kind: str) -> FileSystem:
         BrokenImage: ``filesystem-unreadable`` where there is no reader for the kind, ``filesystem-feature-unknown``
             where the reader does not know a feature in use, ``filesystem-damaged`` where it cannot be followed.
     """
-    if kind not in _READERS:
-        raise broken("filesystem-unreadable", f"the content of a {kind} file system is not read; readable are"
-                                              f" {', '.join(sorted(_READERS))}")
-    module, function = _READERS[kind]
-    opened: FileSystem = getattr(import_module(f"{__name__}.{module}"), function)(reader)
-    return opened
+    opener = _READERS.get(kind)
+    if opener is None:
+        raise broken("filesystem-unreadable", f"the files of a {kind} file system cannot be read; those of"
+                                              f" {', '.join(sorted(_READERS))} can")
+    return opener(reader, kind)
+
+
+def _ext(reader: Reader, kind: str) -> FileSystem:
+    from imgbuild.filesystems.ext import open_ext  # noqa: PLC0415 - loads a library that most images do not need
+    return open_ext(reader, kind)
+
+
+def _xfs(reader: Reader, _kind: str) -> FileSystem:
+    from imgbuild.filesystems.xfs import open_xfs  # noqa: PLC0415 - as above
+    return open_xfs(reader)
+
+
+def _fat(reader: Reader, kind: str) -> FileSystem:
+    from imgbuild.filesystems.fat import open_fat  # noqa: PLC0415 - as above
+    return open_fat(reader, kind)
+
+
+def _iso9660(reader: Reader, _kind: str) -> FileSystem:
+    from imgbuild.filesystems.iso9660 import open_iso9660  # noqa: PLC0415 - as above
+    return open_iso9660(reader)
+
+
+_READERS: dict[str, Callable[[Reader, str], FileSystem]] = {
+    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "fat12": _fat, "fat16": _fat, "fat32": _fat, "iso9660": _iso9660,
+}
