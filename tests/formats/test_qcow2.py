@@ -111,7 +111,8 @@ def test_a_long_name_is_cut_in_the_message():
                                            "backing_file_offset is 1536; the name is in the first cluster")
 
 
-@pytest.mark.parametrize(("size", "expected"), [(1023, ["backing-file"]), (1024, ["backing-file", "qcow2-header-invalid"])])
+@pytest.mark.parametrize(("size", "expected"), [
+    (1023, ["backing-file"]), (1024, ["backing-file", "qcow2-header-invalid"])])
 def test_a_backing_file_name_has_at_most_1023_bytes(size, expected):
     assert codes(patch(plain(), backing_file_offset=120, backing_file_size=size)) == expected
 
@@ -129,7 +130,7 @@ def test_an_unknown_feature_is_called_what_the_image_calls_it():
     table = struct.pack(">BB46s", 0, 9, b"warp\x07")
     image = patch(Builder().hole().image(extensions=extension(0x6803F857, table)), incompatible_features=3 << 9)
     [problem] = open_qcow2(Memory(image)).problems
-    assert problem.message == (r"the image needs features that are not known: 'warp\x07' (bit 9), bit 10;"
+    assert problem.message == (r"the image needs features that are not known: bit 9 'warp\x07', bit 10;"
                                " bits 0 to 4 are defined")
 
 

@@ -56,8 +56,7 @@ def test_the_entry_that_reaches_furthest_is_the_evidence():
     opened = open_qcow2(Memory(image))
     [problem] = opened.problems
     place = 1536 + 3 * 8
-    assert problem.message == ("the tables use the file up to byte 36352, but it ends at 36351: at least 1 byte are"
-                               " missing")
+    assert problem.message == "the file ends at 36351, but its tables use it up to byte 36352 (1 byte more)"
     assert (problem.field, problem.offset, problem.hex) == ("L2 entry", place, image[place : place + 8].hex())
     assert opened.readable
     assert opened.read_at(0, 1536) == b"a" * 512 + b"b" * 512 + b"c" * 512

@@ -44,6 +44,7 @@ MAX_REFCOUNT_ORDER = 6
 _ENCRYPTION = {1: "AES", 2: "LUKS"}
 _KNOWN = sum(Incompatible)
 _SHOWN_CHARACTERS = 120
+_SHOWN_BITS = 8
 
 
 def backing_file_name(file: Reader, header: Header) -> str | None:
@@ -124,11 +125,13 @@ def _encrypted(header: Header) -> Iterator[Problem]:
 
 
 def _unknown_features(header: Header, extensions: Sequence[Extension]) -> Iterator[Problem]:
-    unknown = header.incompatible_features & ~_KNOWN
-    names = [ext.feature_name(extensions, "incompatible", bit) for bit in range(64) if unknown >> bit & 1]
-    if names:
+    unknown = [bit for bit in range(64) if (header.incompatible_features & ~_KNOWN) >> bit & 1]
+    names = ext.feature_names(extensions, "incompatible")
+    words = [f"bit {bit} {names.get(bit, '')}".rstrip() for bit in unknown[:_SHOWN_BITS]]
+    if unknown:
+        more = f" and {len(unknown) - _SHOWN_BITS} more" if len(unknown) > _SHOWN_BITS else ""
         yield header.problem("unknown-feature", "incompatible_features",
-                             f"the image needs features that are not known: {', '.join(names)}; bits 0 to 4 are"
+                             f"the image needs features that are not known: {', '.join(words)}{more}; bits 0 to 4 are"
                              " defined")
 
 
@@ -165,7 +168,8 @@ def _l1_table(file_size: int, header: Header) -> Iterator[Problem]:
     yield from _table(file_size, header, "l1_table_offset", ("l1_size", length, MAX_L1_BYTES), "the L1 table")
     if header.l1_size < needed and header.size <= MAX_SIZE:
         yield header.problem("table-too-small", "l1_size",
-                             f"l1_size is {header.l1_size}; a disk of {human_size(header.size)} needs {needed} entries")
+                             f"l1_size is {header.l1_size}; a disk of {human_size(header.size)} needs at least"
+                             f" {needed}")
 
 
 def _table(file_size: int, header: Header, field: str, extent: tuple[str, int, int], name: str) -> Iterator[Problem]:

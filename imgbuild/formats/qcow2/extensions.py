@@ -16,6 +16,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imgbuild.formats.qcow2.header import V2_LENGTH, V3_LENGTH, VERSIONS
 from imgbuild.readers import problem, read_clipped
 from imgbuild.sizes import KIB
 
@@ -69,7 +70,7 @@ def text(data: bytes) -> str:
 
 def read_extensions(file: Reader, header: Header) -> tuple[list[Extension], list[Problem]]:
     """Return the extensions and what is wrong with their area; the first broken one ends it."""
-    start, end = header.header_length, _area_end(header)
+    start, end = max(header.header_length, V2_LENGTH if header.version == VERSIONS[0] else V3_LENGTH), _area_end(header)
     area = read_clipped(file, start, max(0, min(end - start, AREA_LIMIT)))
     found: list[Extension] = []
     position = 0
@@ -91,12 +92,11 @@ def find(extensions: Iterable[Extension], kind: int) -> Extension | None:
     return next((extension for extension in extensions if extension.type == kind), None)
 
 
-def feature_name(extensions: Iterable[Extension], kind: str, bit: int) -> str:
-    """Return the name that the image's own table gives to a feature bit, quoted, or ``bit N``."""
+def feature_names(extensions: Iterable[Extension], kind: str) -> dict[int, str]:
+    """Return the names that the image's own table gives to feature bits of a kind, quoted."""
     table = find(extensions, FEATURE_NAMES)
-    names = _features(table.data)["features"] if table else []
-    named = (entry["name"] for entry in names if (entry["type"], entry["bit"]) == (kind, bit))
-    return next((f"{name!r} (bit {bit})" for name in named), f"bit {bit}")
+    entries = _features(table.data)["features"] if table else []
+    return {entry["bit"]: repr(entry["name"]) for entry in entries if entry["type"] == kind}
 
 
 def _area_end(header: Header) -> int:

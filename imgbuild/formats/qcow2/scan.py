@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from imgbuild.readers import Reader
 
 MAX_L1_ENTRIES = 64 * KIB
-MAX_TABLES = 2048
+MAX_TABLES = 512
 MAX_TABLE_BYTES = 16 * MIB
 BLOCK_BYTES = 64 * KIB
 SUSPECTS = 8
@@ -63,7 +63,7 @@ class Block(NamedTuple):
 def table_problems(file: Reader, geometry: Geometry, l1: array[int], l1_offset: int) -> list[Problem]:
     """Return at most two problems: ``truncated`` for the entry that reaches furthest, ``table-entry-invalid`` for one.
 
-    ``l1`` holds the entries that the virtual size needs. Reads at most 2048 L2 tables, at most 16 MiB of them: those
+    ``l1`` holds the entries that the virtual size needs. Reads at most 512 L2 tables, at most 16 MiB of them: those
     of 128 GiB of allocated clusters of the usual size.
     """
     highest = Entry(0, "", 0, 0)
@@ -174,8 +174,8 @@ def _truncated(file: Reader, highest: Entry) -> list[Problem]:
     if highest.end <= file.size:
         return []
     missing = human_size(highest.end - file.size)
-    return [_problem("truncated", highest, f"the tables use the file up to byte {highest.end}, but it ends at"
-                                           f" {file.size}: at least {missing} are missing")]
+    return [_problem("truncated", highest, f"the file ends at {file.size}, but its tables use it up to byte"
+                                           f" {highest.end} ({missing} more)")]
 
 
 def _unsound(geometry: Geometry, entries: list[Entry]) -> list[Problem]:
