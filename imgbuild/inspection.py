@@ -193,5 +193,6 @@ def _read_firmware(state: _State) -> bool:
     system = state.facts.os
     modes = firmware.boot_modes(state.disk, state.table, state.blocks, container=state.facts.container,
                                 architecture=system.architecture if system is not None else None)
+    state.object(*(objection for block in state.blocks for objection in block.problems))
     state.learn(firmware=modes)
     return True

@@ -59,7 +59,7 @@ def uefi(blocks: Sequence[Block], architecture: str | None) -> Modes:
 
 
 def _look(block: Block, architecture: str | None) -> Modes:
-    title = f"the EFI system partition ({block.title})"
+    title = f"the EFI system partition ({block.title})" if block.is_esp else f"the file system on {block.title}"
     if not block.is_fat:
         held = f"{block.identity.kind}, not FAT" if block.identity is not None else "no file system"
         return Modes(Verdict(value=False, why=f"{title} holds {held}"))

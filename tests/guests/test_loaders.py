@@ -125,6 +125,8 @@ def test_the_best_of_several():
 def test_a_fat_on_the_whole_disk():
     block = part(0, {"/EFI/BOOT/BOOTX64.EFI": FAKE}, "fat16", type=None)
     assert uefi([block], None).uefi == (True, "EFI/BOOT/BOOTX64.EFI on the whole disk")
+    empty = uefi([part(0, {}, "fat16", type=None)], "x86_64").uefi
+    assert empty == (False, f"the file system on the whole disk has no fallback loader ({FALLBACK}): {NOTHING}")
 
 
 def test_a_loader_on_another_fat_depends_on_the_firmware():
