@@ -11,8 +11,8 @@ from tools import needs
 
 from imgbuild.formats import vhd
 from imgbuild.formats.base import Probe
-from imgbuild.formats.vhd_checks import MAX_SIZE
-from imgbuild.formats.vhd_table import MAX_ENTRIES
+from imgbuild.formats.vhd.checks import MAX_SIZE
+from imgbuild.formats.vhd.table import MAX_ENTRIES
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.source import open_source
 

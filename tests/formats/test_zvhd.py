@@ -10,9 +10,9 @@ import zvhd_writer as w
 from zvhd_files import MIB, SAMPLES, opened, patch, said, streamed
 
 from imgbuild.formats import zvhd
-from imgbuild.formats.zvhd_header import MAX_BLOCKS
-from imgbuild.formats.zvhd_records import RECORD, Record, inflate
-from imgbuild.formats.zvhd_stream import Stream
+from imgbuild.formats.zvhd.header import MAX_BLOCKS
+from imgbuild.formats.zvhd.records import RECORD, Record, inflate
+from imgbuild.formats.zvhd.stream import Stream
 from imgbuild.readers import BrokenImage, FileView, Memory, Slice
 
 BLOCK = 2 * MIB
@@ -86,7 +86,7 @@ def test_going_back_costs_one_step_where_each_record_has_a_checkpoint(monkeypatc
     stream = Stream(Memory(file), zvhd._walk(Memory(file), 9)[0])
     stream.block(8)
     steps = []
-    monkeypatch.setattr("imgbuild.formats.zvhd_stream.inflate", lambda *a: steps.append(a[1]) or inflate(*a))
+    monkeypatch.setattr("imgbuild.formats.zvhd.stream.inflate", lambda *a: steps.append(a[1]) or inflate(*a))
     stream.block(3)
     assert len(steps) == 1
 

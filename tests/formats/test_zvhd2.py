@@ -10,7 +10,7 @@ import zvhd_writer as w
 from zvhd_files import MIB, SAMPLES, opened, packed, patch, said
 
 from imgbuild.formats import zvhd2
-from imgbuild.formats.zvhd_records import RECORD, Record
+from imgbuild.formats.zvhd.records import RECORD, Record
 from imgbuild.readers import BrokenImage
 from imgbuild.zstd import ZstdDecompressor, compress
 

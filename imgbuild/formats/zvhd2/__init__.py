@@ -3,6 +3,8 @@
 Header page, a record for each block that is not zero, the header page again, index, bitmap, and as the last 4096 bytes
 the footer page: the header with all its fields filled in, which is the truth on everything but the format.
 
+``index.py`` finds the record of a block; header page and records are those of ZVHD.
+
 Layout: src/zvhd2.c of the vendor's public block driver, https://github.com/huaweicloud/ims-qemu-img.
 """
 
@@ -12,7 +14,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.formats.zvhd_header import (
+from imgbuild.formats.zvhd.header import (
     PAGE,
     ZLIB,
     ZSTD,
@@ -25,8 +27,8 @@ from imgbuild.formats.zvhd_header import (
     plausible,
     read_header,
 )
-from imgbuild.formats.zvhd_index import Index
-from imgbuild.formats.zvhd_records import BlockDisk, inflate, read_payload, unzstd
+from imgbuild.formats.zvhd.records import BlockDisk, inflate, read_payload, unzstd
+from imgbuild.formats.zvhd2.index import Index
 from imgbuild.readers import BrokenImage, Reader
 from imgbuild.sizes import MIB
 

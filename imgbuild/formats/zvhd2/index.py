@@ -13,8 +13,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.zvhd_header import PAGE, Header
-from imgbuild.formats.zvhd_records import END_MARK, RECORD, Record, check_end_mark, parse_record
+from imgbuild.formats.zvhd.header import PAGE, Header
+from imgbuild.formats.zvhd.records import END_MARK, RECORD, Record, check_end_mark, parse_record
 from imgbuild.readers import BrokenImage, Reader, broken, problem
 from imgbuild.sizes import ceil_div
 

@@ -9,6 +9,8 @@ size of the geometry instead; where the two differ the problem ``vhd-size-differ
 Sector bitmaps are not asked when a dynamic disk is read: the specification wants 512 zero bytes wherever a bit is 0, so
 that the data alone are enough, and qemu reads it so.
 
+``footer.py`` and ``table.py`` read, ``checks.py`` weighs the two footers, ``fields.py`` is shared with ZVHD.
+
 "Virtual Hard Disk Image Format Specification", Microsoft, October 11, 2006.
 https://www.microsoft.com/en-us/download/details.aspx?id=23850
 """
@@ -21,9 +23,9 @@ from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
 from imgbuild.formats.blocks import pieces
-from imgbuild.formats.vhd_checks import check_dynamic, check_footer, choose_footer
-from imgbuild.formats.vhd_fields import SECTOR
-from imgbuild.formats.vhd_footer import (
+from imgbuild.formats.vhd.checks import check_dynamic, check_footer, choose_footer
+from imgbuild.formats.vhd.fields import SECTOR
+from imgbuild.formats.vhd.footer import (
     DIFFERENCING,
     DYNAMIC_DISK,
     DYNAMIC_SIZE,
@@ -35,7 +37,7 @@ from imgbuild.formats.vhd_footer import (
     Footer,
     parse_dynamic,
 )
-from imgbuild.formats.vhd_table import UNUSED, bitmap_size, check_table, read_table
+from imgbuild.formats.vhd.table import UNUSED, bitmap_size, check_table, read_table
 from imgbuild.readers import BrokenImage, Memory, Reader, check_range
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imgbuild.formats.vhd_fields import (
+from imgbuild.formats.vhd.fields import (
     SECTOR,
     checksum,
     checksum_text,

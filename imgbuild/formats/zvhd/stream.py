@@ -11,8 +11,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.zvhd_header import ZVHD_BLOCK
-from imgbuild.formats.zvhd_records import Record, inflate, read_payload
+from imgbuild.formats.zvhd.header import ZVHD_BLOCK
+from imgbuild.formats.zvhd.records import Record, inflate, read_payload
 from imgbuild.readers import BrokenImage, Reader
 from imgbuild.sizes import ceil_div
 

@@ -3,6 +3,8 @@
 A header page, a record for each block that is not zero, and the header page again as the end mark. Opening walks over
 the headers of all records (48 bytes each); data are inflated when they are read, forward from the nearest checkpoint.
 
+``header.py`` and ``records.py`` are shared with ZVHD2, ``stream.py`` inflates.
+
 Layout: src/zvhd.c of the vendor's public block driver, https://github.com/huaweicloud/ims-qemu-img.
 """
 
@@ -12,7 +14,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.formats.zvhd_header import (
+from imgbuild.formats.zvhd.header import (
     PAGE,
     ZVHD_BLOCK,
     ZVHD_COOKIE,
@@ -24,8 +26,8 @@ from imgbuild.formats.zvhd_header import (
     plausible,
     read_header,
 )
-from imgbuild.formats.zvhd_records import END_MARK, RECORD, BlockDisk, Record, check_end_mark, parse_record
-from imgbuild.formats.zvhd_stream import Records, Stream
+from imgbuild.formats.zvhd.records import END_MARK, RECORD, BlockDisk, Record, check_end_mark, parse_record
+from imgbuild.formats.zvhd.stream import Records, Stream
 from imgbuild.readers import BrokenImage, Reader, broken, problem
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import BlockCache, pieces
-from imgbuild.formats.zvhd_header import PAGE
+from imgbuild.formats.zvhd.header import PAGE
 from imgbuild.readers import BrokenImage, Reader, broken, check_range
 from imgbuild.sizes import MIB, ceil_div
 

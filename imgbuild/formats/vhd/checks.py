@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.vhd_fields import SECTOR, checksum, checksum_text, version_text
-from imgbuild.formats.vhd_footer import (
+from imgbuild.formats.vhd.fields import SECTOR, checksum, checksum_text, version_text
+from imgbuild.formats.vhd.footer import (
     DYNAMIC_CHECKSUM_AT,
     DYNAMIC_COOKIE,
     FIXED,

@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from imgbuild.formats.vhd_fields import (
+from imgbuild.formats.vhd.fields import (
     checksum,
     checksum_text,
     chs_size,
