@@ -21,8 +21,7 @@ def mutants(count: int):
         cluster = 1 << image[23]
         for _ in range(draw.randrange(1, 6)):
             area, length = draw.choice(((4, 200), (4, 200), (2 * cluster, 8), (3 * cluster, 96), (0, len(image))))
-            image[area + draw.randrange(length)] = draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
-            cluster = 1 << min(image[23], 14)
+            image[(area + draw.randrange(length)) % len(image)] = draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
         yield bytes(image[: draw.choice((len(image), len(image), draw.randrange(len(image))))])
 
 
