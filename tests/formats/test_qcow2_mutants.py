@@ -21,7 +21,8 @@ def mutants(count: int):
         cluster = 1 << image[23]
         for _ in range(draw.randrange(1, 6)):
             area, length = draw.choice(((4, 200), (4, 200), (2 * cluster, 8), (3 * cluster, 96), (0, len(image))))
-            image[(area + draw.randrange(length)) % len(image)] = draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
+            place = (area + draw.randrange(length)) % len(image)
+            image[place] = draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
         yield bytes(image[: draw.choice((len(image), len(image), draw.randrange(len(image))))])
 
 
