@@ -8,8 +8,7 @@ name says is compared with that and never changes it (CVE-2024-40767, CVE-2024-4
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.errors import UsageError
 from imgbuild.formats import FORMATS, find, overlaps
@@ -30,8 +29,7 @@ _FOOTERS = {"vhd": (512, b"conectix"), "dmg": (512, b"koly")}
 _BITLOCKER = b"-FVE-FS-"
 
 
-@dataclass(frozen=True)
-class Detection:
+class Detection(NamedTuple):
     """What a file is: its format and the format's name, ``None`` where it is none or undecidable, and why."""
 
     format: Format | None

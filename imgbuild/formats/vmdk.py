@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgbuild.formats.base import Container, Format, Probe
 from imgbuild.formats.unread import checked_size, content_unread
@@ -50,8 +49,7 @@ _EXTENT_LIMIT = 64
 _DESCRIPTOR = re.compile(rb"\s*(?:#[^\n]*\n\s*)*?(?:#[ \t]*Disk DescriptorFile|version=[123][\r\n])", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class _Descriptor:
+class _Descriptor(NamedTuple):
     """The pairs of a descriptor by lower-case key, and its extents: sectors, type and file name."""
 
     pairs: dict[str, str]

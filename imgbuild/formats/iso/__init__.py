@@ -1,13 +1,12 @@
-"""ISO 9660 and UDF discs: the volume descriptors in, header facts and a container that reads the file out.
+"""ISO 9660 and UDF disc: the volume descriptors in, header facts and a container that reads the file out.
 
-The disk in an ISO is the file itself. Documents: ECMA-119 (ISO 9660), ECMA-167 and UDF for bridge discs,
+The disk in an ISO is the file itself. Documents: ECMA-119 (ISO 9660), ECMA-167 and UDF for bridge disc,
 "El Torito" for the boot catalog, UEFI chapter 5 for the partition table of an isohybrid.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgbuild.formats import overlaps
 from imgbuild.formats.base import HEAD_BYTES, Container, Format, Probe
@@ -23,15 +22,16 @@ SECTOR = descriptors.SECTOR
 FIRST = descriptors.FIRST_SECTOR * SECTOR
 
 
-@dataclass
 class Iso(Container):
     """An ISO: its content is the file."""
 
-    file: Reader | None = None
+    def __init__(self, file: Reader, header: dict[str, Any], problems: list[Problem], *, readable: bool) -> None:
+        super().__init__("iso", file.size, header, problems, readable)
+        self._file = file
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the file from ``offset``, or raise BrokenImage."""
-        return super().read_at(offset, length) if self.file is None else self.file.read_at(offset, length)
+        return self._file.read_at(offset, length)
 
 
 def matches(probe: Probe) -> bool:
@@ -44,15 +44,15 @@ def open_iso(reader: Reader) -> Iso:
     area = descriptors.read(reader)
     head = read_clipped(reader, 0, HEAD_BYTES)
     table = overlaps.partition_table(Probe(reader.size, head, b""))
-    discs = udf.read(reader, area.recognition)
+    disc = udf.read(reader, area.recognition)
     catalog = eltorito.read(reader, area.boot_catalog)
-    header = {**area.facts, "udf": discs.revision if discs else None, **_boot_facts(catalog),
-              "isohybrid": table is not None, "partition_table": table}
-    if discs and "volume_id" not in header:
-        header["volume_id"] = discs.volume_id
-    problems = [*area.problems, *catalog.problems, *_cut(reader.size, area, discs)]
-    readable = area.facts != {} or discs is not None
-    return Iso("iso", reader.size, header, problems, readable=readable, file=reader)
+    facts = {"udf": disc.revision if disc else None, **_boot_facts(catalog)}
+    header = {**area.facts, **facts, "isohybrid": table is not None, "partition_table": table}
+    if disc and "volume_id" not in header:
+        header["volume_id"] = disc.volume_id
+    problems = [*area.problems, *catalog.problems, *_cut(reader.size, area, disc)]
+    readable = area.facts != {} or disc is not None
+    return Iso(reader, header, problems, readable=readable)
 
 
 def _boot_facts(catalog: eltorito.Catalog) -> dict[str, object]:
@@ -61,10 +61,10 @@ def _boot_facts(catalog: eltorito.Catalog) -> dict[str, object]:
     return {"el_torito": list(catalog.entries), "boot_platforms": None if catalog.problems else platforms}
 
 
-def _cut(size: int, area: descriptors.Area, discs: udf.Disc | None) -> list[Problem]:
+def _cut(size: int, area: descriptors.Area, disc: udf.Disc | None) -> list[Problem]:
     """Return the problem ``iso-truncated`` if the volume or the UDF partition ends behind the file."""
     volume_end = area.end
-    disc_end = discs.end if discs else 0
+    disc_end = disc.end if disc else 0
     end = max(volume_end, disc_end)
     if end <= size:
         return []

@@ -5,7 +5,6 @@ Document: ECMA-119, 4th edition, June 2019, section 9, https://ecma-internationa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.readers import problem, read_clipped
@@ -45,26 +44,32 @@ _PAIRS = (("Volume Space Size", 80, 4), ("Volume Set Size", 120, 2), ("Volume Se
           ("Logical Block Size", 128, 2), ("Path Table Size", 132, 4))
 
 
-@dataclass
 class Area:
-    """What the descriptors say; ``recognition`` are the sectors behind them, where UDF announces itself.
+    """What the descriptors say.
 
-    ``end`` is the end of the volume in bytes, 0 where it is unknown; ``boot_catalog`` the catalog's sector.
+    Attributes:
+        facts: The fields of the primary descriptor; empty where there is none that can be read.
+        problems: What is wrong with them.
+        boot_catalog: The sector of the boot catalog, if a boot record names one.
+        recognition: The sectors from 16 on; behind the descriptors UDF announces itself in them.
+        end: The end of the volume in bytes, 0 where it is unknown.
+        space_size: The bytes of the field that gives the end; ``space_size_offset`` is where they are in the file.
     """
 
-    facts: dict[str, Any] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    boot_catalog: int | None = None
-    recognition: bytes = b""
-    end: int = 0
-    space_size: bytes | None = None
-    space_size_offset: int = 0
+    def __init__(self, sectors: bytes) -> None:
+        self.facts: dict[str, Any] = {}
+        self.problems: list[Problem] = []
+        self.boot_catalog: int | None = None
+        self.recognition = sectors
+        self.end = 0
+        self.space_size = b""
+        self.space_size_offset = 0
 
 
 def read(reader: Reader) -> Area:
     """Read the descriptors up to the terminator, at most 32 of them."""
     sectors = read_clipped(reader, FIRST_SECTOR * SECTOR, _MAX_DESCRIPTORS * SECTOR)
-    area = Area()
+    area = Area(sectors)
     joliet = False
     for offset in range(0, len(sectors), SECTOR):
         descriptor = sectors[offset : offset + SECTOR]
@@ -80,7 +85,6 @@ def read(reader: Reader) -> Area:
             area.boot_catalog = int.from_bytes(descriptor[71:75], "little")
         elif kind == _TERMINATOR:
             break
-    area.recognition = sectors
     if area.facts:
         area.facts["joliet"] = joliet
     elif sectors[1:6] == b"CD001" and not area.problems:

@@ -6,8 +6,7 @@ https://pdos.csail.mit.edu/6.828/2014/readings/boot-cdrom.pdf; platform 0xEF is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.readers import problem, read_clipped
 
@@ -29,12 +28,11 @@ _PLATFORMS = {0x00: "bios", 0x01: "ppc", 0x02: "mac", 0xEF: "uefi"}
 _MEDIA = {0: "no emulation", 1: "1.2 MB floppy", 2: "1.44 MB floppy", 3: "2.88 MB floppy", 4: "hard disk"}
 
 
-@dataclass
-class Catalog:
+class Catalog(NamedTuple):
     """The boot entries in their order, and what is wrong with the catalog."""
 
-    entries: list[dict[str, object]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    entries: tuple[dict[str, object], ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def read(reader: Reader, sector: int | None) -> Catalog:
@@ -44,11 +42,11 @@ def read(reader: Reader, sector: int | None) -> Catalog:
     offset = sector * _SECTOR
     raw = read_clipped(reader, offset, _SECTOR)
     if not _valid(raw[:_ENTRY]):
-        return Catalog(problems=[problem(
+        return Catalog(problems=(problem(
             "iso-boot-catalog-invalid", f"the boot catalog at sector {sector} is damaged or behind the end of the file;"
                                         " no firmware can boot the disc", field="Validation Entry", offset=offset,
-            raw=raw[:_ENTRY] or None)])
-    return Catalog([_entry(raw[_ENTRY : 2 * _ENTRY], raw[1]), *_sections(raw)])
+            raw=raw[:_ENTRY] or None),))
+    return Catalog((_entry(raw[_ENTRY : 2 * _ENTRY], raw[1]), *_sections(raw)))
 
 
 def _valid(raw: bytes) -> bool:

@@ -5,8 +5,7 @@ Documents: ECMA-167, 3rd edition, June 1997 (parts 2 and 3), https://ecma-intern
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.readers import read_clipped
 
@@ -29,8 +28,7 @@ _REVISIONS = {b"NSR02": "NSR02", b"NSR03": "NSR03"}
 _IDENTIFIERS = (b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02")
 
 
-@dataclass
-class Disc:
+class Disc(NamedTuple):
     """A UDF volume: its recognition identifier, its name, and where its partition ends in bytes (0: unknown)."""
 
     revision: str
@@ -48,17 +46,17 @@ def read(reader: Reader, sectors: bytes) -> Disc | None:
     revision = _revision(sectors)
     if revision is None:
         return None
-    disc = Disc(revision)
+    name, end = None, 0
     for descriptor in _sequence(reader):
         tag = int.from_bytes(descriptor[:2], "little")
         if tag == _TERMINATOR_TAG:
             break
-        if tag == _PRIMARY_TAG and disc.volume_id is None:
-            disc.volume_id = _name(descriptor[24:56])
+        if tag == _PRIMARY_TAG:
+            name = name or _name(descriptor[24:56])
         elif tag == _PARTITION_TAG:
             blocks = sum(int.from_bytes(descriptor[at : at + 4], "little") for at in (188, 192))
-            disc.end = max(disc.end, blocks * _SECTOR)
-    return disc
+            end = max(end, blocks * _SECTOR)
+    return Disc(revision, name, end)
 
 
 def _revision(sectors: bytes) -> str | None:
