@@ -15,7 +15,7 @@ from imgbuild.commands.files import check_target, write_whole
 from imgbuild.commands.options import format_names
 from imgbuild.commands.program import ClosedPipe
 from imgbuild.errors import ImgbuildError, UsageError
-from imgbuild.reports.layout import Page
+from imgbuild.reports.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

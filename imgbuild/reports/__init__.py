@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
 
 # For each report its module, imported when it is asked for, and the endings of file names that ask for it.

@@ -10,7 +10,7 @@ from imgbuild.reports.escape import visible, visible_json
 from imgbuild.reports.views import FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgbuild.reports.views import FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
     from imgbuild.reports.views import RulesView, View
 
 

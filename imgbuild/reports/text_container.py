@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imgbuild.reports.layout import counted, flat
+from imgbuild.reports.page import counted, flat
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.escape import visible
-from imgbuild.reports.layout import Word, cells, counted, flat
+from imgbuild.reports.page import Word, cells, counted, flat
 from imgbuild.reports.text_manifest import value_words, write_image, write_request
 from imgbuild.reports.text_rules import error_words, source_words
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from imgbuild.model import Finding, Inspection, Manifest, Subject
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
     from imgbuild.reports.views import FindingsView
 
 _SEVERITIES = ("error", "warning", "note")
@@ -126,7 +126,12 @@ def _write_value(page: Page, finding: Finding) -> bool:
 
 
 def _write_message(page: Page, message: str, caret: int) -> None:
-    page.fact("^", message, indent=caret if caret + cells(message) < page.width else min(caret, 4), width=2)
+    """Write a message behind its caret, or below it where there is no room."""
+    if caret + 2 + cells(visible(message)) <= page.width:
+        page.fact("^", message, indent=caret, width=2)
+        return
+    page.line("^", indent=caret)
+    page.fact("", message, indent=0, width=2)
 
 
 def _evidence(finding: Finding) -> Iterator[str]:
@@ -143,4 +148,4 @@ def _evidence(finding: Finding) -> Iterator[str]:
 def _write_unseen(page: Page, image: Inspection) -> None:
     unseen = [check.detail for check in image.guest if check.status == "unknown"]
     if unseen:
-        page.fact("unseen", *unseen, indent=0, width=9)
+        page.fact("unseen", *unseen)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.layout import Word, counted, flat
+from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.text_container import container_words, format_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
     from imgbuild.model import GuestCheck, Inspection, OperatingSystem, Problem, Run
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
 
-LABEL = 10
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
 _YES_NO = {True: "yes", False: "no", None: "not seen"}
 _MARKS = {"pass": Word("ok", "good"), "fail": Word("FAIL", "error"), "unknown": Word("unseen", "warning"),
@@ -55,8 +54,11 @@ def headline(image: Inspection) -> str:
 def system_words(system: OperatingSystem) -> str:
     """Return a system in a few words: name, point release, architecture."""
     name = system.name or flat((system.id, system.version), " ") or "a system without a name"
-    release = system.release if system.release and system.release not in name else None
-    return flat((flat((name, release), " "), system.edition, system.architecture))
+    version, release = system.version or "", system.release or ""
+    if release not in name:
+        exact = version and release.startswith(version) and version in name
+        name = name.replace(version, release, 1) if exact else f"{name} {release}"
+    return flat((name, system.edition, system.architecture))
 
 
 def boot_words(image: Inspection) -> str:
@@ -66,14 +68,10 @@ def boot_words(image: Inspection) -> str:
     return flat(f"{name} {_YES_NO[answer]}" for name, answer in modes)
 
 
-def _section(page: Page, title: str, words: str) -> None:
-    page.line(Word(f"{title:<{LABEL - 2}}", "title"), words)
-
-
 def _write_problems(page: Page, problems: tuple[Problem, ...]) -> None:
     if not problems:
         return
-    _section(page, "Problems", "imgbuild check says what they mean")
+    page.section("Problems", "imgbuild check says what they mean")
     width = max(len(problem.code) for problem in problems) + 2
     for problem in problems:
         page.fact(problem.code, problem.message, *_evidence(problem), width=width)
@@ -90,9 +88,9 @@ def _evidence(problem: Problem) -> tuple[str, ...]:
 def _write_disk(page: Page, image: Inspection) -> None:
     if not image.partitions and not image.volumes:
         if image.virtual_size is not None and image.format != "iso":
-            _section(page, "Disk", "no partition table, no file system")
+            page.section("Disk", "no partition table, no file system")
         return
-    _section(page, "Disk", _table_words(image))
+    page.section("Disk", _table_words(image))
     rows = [[str(part.index or "-"), human_size(part.start) if part.start else "-", human_size(part.size),
              part.type or part.type_id or "-", part.name or "-", part.filesystem or "-", part.label or "-",
              part.mount or "-", *([part.uuid or "-"] if page.verbose else [])]
@@ -112,23 +110,23 @@ def _table_words(image: Inspection) -> str:
 
 
 def _write_boot(page: Page, image: Inspection) -> None:
-    _section(page, "Boot", boot_words(image))
+    page.section("Boot", boot_words(image))
     for reason in image.firmware.why:
-        page.fact("", reason, width=LABEL - 2, indent=2)
+        page.fact("", reason)
 
 
 def _write_systems(page: Page, image: Inspection) -> None:
     if image.os is None:
-        _section(page, "System", "none found")
+        page.section("System", "none found")
         return
     source = f"({image.os.source})" if image.os.source else ""
-    _section(page, "System", flat((system_words(image.os), source), "  "))
+    page.section("System", flat((system_words(image.os), source), "  "))
     for other in image.other_os:
-        page.fact("also", flat((system_words(other), other.source and f"({other.source})"), "  "), width=LABEL - 2)
+        page.fact("also", flat((system_words(other), other.source and f"({other.source})"), "  "))
 
 
 def _write_guest(page: Page, checks: tuple[GuestCheck, ...]) -> None:
-    page.line(Word("Ready", "title"))
+    page.section("Ready")
     page.table([[_MARKS[check.status], check.detail, flat(check.files)] for check in checks])
 
 
@@ -138,11 +136,11 @@ def _write_run(page: Page, image: Inspection, run: Run) -> None:
     read = f"{human_size(run.bytes_read)} in {counted(run.reads, 'read')} for facts"
     space = None if run.allocated is None else f"{human_size(run.allocated)} on disk"
     sandbox = f"sandbox: {flat(run.sandbox, ' ') or 'none'}"
-    _section(page, "Run", flat((seconds, read, space, sandbox)))
+    page.section("Run", flat((seconds, read, space, sandbox)))
     if run.qemu is not None and run.qemu.found:
         size = "" if run.qemu.virtual_size is None else f", {human_size(run.qemu.virtual_size)}"
         said = run.qemu.error or f"{run.qemu.format}{size}{_agreement(image, run)}"
-        page.fact("", f"qemu-img {run.qemu.found}: {said}", width=LABEL - 2)
+        page.fact("", f"qemu-img {run.qemu.found}: {said}")
 
 
 def _agreement(image: Inspection, run: Run) -> str:

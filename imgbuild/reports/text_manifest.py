@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.reports.json import encode
-from imgbuild.reports.layout import Word, flat
+from imgbuild.reports.page import Word, flat
 from imgbuild.reports.text_inspection import boot_words, headline, system_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Derived, Inspection, Manifest, Route
-    from imgbuild.reports.layout import Page
-
-LABEL = 9
+    from imgbuild.reports.page import Page
 
 
 def write(page: Page, manifest: Manifest) -> None:
@@ -26,7 +24,7 @@ def write(page: Page, manifest: Manifest) -> None:
 
 def write_image(page: Page, image: Inspection) -> None:
     """Write the facts of an image in as few lines as they need."""
-    page.line(Word("Image    ", "title"), headline(image))
+    page.section("Image", headline(image))
     if image.os is not None:
         page.fact("system", system_words(image.os))
     if image.virtual_size is not None:
@@ -38,7 +36,7 @@ def write_image(page: Page, image: Inspection) -> None:
 def write_request(page: Page, manifest: Manifest) -> None:
     """Write the call, its fields with their reasons, and the route."""
     request = manifest.request
-    page.line(Word("Request  ", "title"), f"{request.method} {request.path}")
+    page.section("Request", f"{request.method} {request.path}")
     page.table([[name, value_words(request.body.get(name)), _reasons(derived, page)]
                 for name, derived in manifest.derived.items()])
     _write_route(page, manifest.route)
@@ -55,13 +53,12 @@ def _reasons(derived: Derived, page: Page) -> str:
 
 
 def _write_route(page: Page, route: Route) -> None:
-    title = Word("Route    ", "title")
     if route.operation is None:
-        page.line(title, Word("no import path carries this file", "error"))
+        page.section("Route", Word("no import path carries this file", "error"))
     else:
-        page.line(title, f"{route.operation}: {flat(route.why, '; ')}")
+        page.section("Route", f"{route.operation}: {flat(route.why, '; ')}")
     for reason in route.why if route.operation is None else ():
-        page.fact("", reason, width=LABEL)
+        page.fact("", reason)
     for other in route.others if page.verbose or route.operation is None else ():
-        page.fact("or", f"{other.operation}: {other.why_not or 'could carry it as well'}", width=LABEL)
+        page.fact("or", f"{other.operation}: {other.why_not or 'could carry it as well'}")
 

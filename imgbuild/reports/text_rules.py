@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.layout import Word, counted, flat
+from imgbuild.reports.page import Word, counted, flat
 
 if TYPE_CHECKING:
     from imgbuild.model import RuleEntry, Rules, Source
-    from imgbuild.reports.layout import Page
+    from imgbuild.reports.page import Page
 
 
 def write_list(page: Page, rules: Rules) -> None:

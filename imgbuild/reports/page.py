@@ -54,7 +54,11 @@ class Page:
     def line(self, *words: str | Word, indent: int = 0) -> None:
         """Write words side by side, two columns between them; empty ones are left out."""
         shown = [self._styled(word) for word in map(_word, words) if word.text]
-        self.lines.append(" " * indent + (" " * GAP).join(shown))
+        self.lines.append((" " * indent + (" " * GAP).join(shown)).rstrip())
+
+    def section(self, title: str, *words: str | Word) -> None:
+        """Write the head of a part: its title, and what there is to say at once."""
+        self.line(Word(f"{title:<{LABEL}}", "title"), *words)
 
     def ends(self, left: str | Word, right: str | Word, *more: str | Word) -> None:
         """Write ``left`` and ``more`` at the start of a line and ``right`` at its end, or behind them."""

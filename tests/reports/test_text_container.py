@@ -1,0 +1,33 @@
+"""The words on a container's header."""
+
+from __future__ import annotations
+
+import pytest
+
+from imgbuild.model import Inspection
+from imgbuild.reports.text_container import container_words, format_words
+
+GIB = 1 << 30
+CASES = [  # format, header, its name, its words
+    ("qcow2", {"version": 2, "cluster_bits": 9, "backing_file_offset": 0, "nb_snapshots": 0, "crypt_method": 0},
+     "qcow2 v2", "clusters of 512 bytes, no backing file, no snapshots, not encrypted"),
+    ("qcow2", {"version": 3, "compression_type": 1, "backing_file_offset": 8, "nb_snapshots": 2, "crypt_method": 2,
+               "features": {"incompatible": ["dirty bit", "corrupt bit"], "compatible": []}}, "qcow2 v3",
+     "zstd where compressed, a backing file, 2 snapshots, encrypted, incompatible: dirty bit and corrupt bit"),
+    ("qcow2", {"cluster_bits": 4_000_000_000}, "qcow2", "clusters of 4194304 TiB"),
+    ("vhd", {"disk_type": "dynamic", "creator_application": "qem2", "creator_version": "5.3", "chs_size": GIB},
+     "dynamic vhd", "made by 'qem2' 5.3, geometry of 1 GiB"),
+    ("vhd", {"disk_type": 9, "creator_application": None, "chs_size": None}, "vhd", ""),
+    ("zvhd2", {"compress_method": "zstd", "block_size": 2 << 20, "non_zero_blk_num": 1}, "zvhd2",
+     "zstd, blocks of 2 MiB, 1 block with data"),
+    ("zvhd", {"non_zero_blk_num": 2}, "zvhd", "2 blocks with data"),
+    ("iso", {"volume_id": "A B", "rock_ridge": True, "joliet": False, "udf": None, "isohybrid": True}, "iso",
+     "volume 'A B', Rock Ridge, isohybrid"),
+    ("raw", {}, "raw", ""), (None, {}, "unknown format", ""), ("vmdk", {"version": 1}, "vmdk", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "header", "said", "words"), CASES)
+def test_the_header_in_a_few_words(name, header, said, words):
+    image = Inspection(path="x", size=1, format=name, container=header)
+    assert (format_words(image), container_words(image)) == (said, words)

@@ -1,0 +1,57 @@
+"""The rule book as people see it."""
+
+from __future__ import annotations
+
+from documents import OTHER, PAGE
+
+from imgbuild import reports
+from imgbuild.model import ErrorCode, RuleEntry, Rules
+from imgbuild.reports.page import Page
+from imgbuild.reports.views import RulesView
+
+ENTRY = RuleEntry(
+    id="ims-min-disk-below-disk", severity="error", group="request", pack="huaweicloud",
+    title="min_disk is below the disk",
+    why="The disk would not hold the image.", hint="Write more.", at=("/min_disk",), operations=("create-metadata",),
+    sources=(PAGE, OTHER), errors=(ErrorCode(code="IMG.0055", status=400), ErrorCode(code="IMG.9", status=None)),
+    fails='{"min_disk": 1}', passes='{"min_disk": 10}')
+NOTE = RuleEntry(id="image-dirty", severity="note", group="integrity", pack="common", title="It was not closed, " * 9,
+                 why="…", hint="…")
+
+
+def drawn(*entries, page):
+    view = RulesView(rules=Rules(cloud="huaweicloud", rules=entries), page=page)
+    return reports.render("text", view, Page(width=80)).decode()
+
+
+def test_the_list_has_a_line_for_each_rule():
+    lines = drawn(NOTE, ENTRY, page=False).splitlines()
+    assert lines[0] == "rule                     severity  group      says"
+    assert lines[1].startswith("image-dirty              note      integrity  It was not closed, It")
+    assert lines[2] == "ims-min-disk-below-disk  error     request    min_disk is below the disk"
+    assert lines[3:] == ["", "2 rules for huaweicloud; imgbuild explain RULE shows one."]
+
+
+def test_the_page_of_a_rule_has_everything():
+    assert drawn(ENTRY, page=True) == """\
+ims-min-disk-below-disk                   error, group request, pack huaweicloud
+min_disk is below the disk
+
+  why     The disk would not hold the image.
+  fix     Write more.
+  at      /min_disk
+  asked   for create-metadata
+  server  IMG.0055 (HTTP 400)
+          IMG.9
+  wrong   {"min_disk": 1}
+  right   {"min_disk": 10}
+  says    Creating Image Metadata, 2026-01  “greater than the disk”
+          https://example.com/api
+  and     Image Attributes, 2025-10
+          https://example.com/attributes
+"""
+
+
+def test_the_page_of_a_rule_leaves_out_what_there_is_not():
+    text = drawn(NOTE, page=True)
+    assert not [label for label in ("at ", "asked", "server", "wrong", "right", "says") if f"\n  {label}" in text]
