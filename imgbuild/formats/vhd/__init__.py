@@ -17,8 +17,6 @@ https://www.microsoft.com/en-us/download/details.aspx?id=23850
 
 from __future__ import annotations
 
-from array import array
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
@@ -38,18 +36,20 @@ from imgbuild.formats.vhd.footer import (
     parse_dynamic,
 )
 from imgbuild.formats.vhd.table import UNUSED, bitmap_size, check_table, read_table
-from imgbuild.readers import BrokenImage, Memory, Reader, check_range
+from imgbuild.readers import BrokenImage, Reader, check_range
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable
 
 
-@dataclass
 class FixedDisk(Container):
     """A fixed disk: the file up to ``data_end`` is the disk."""
 
-    reader: Reader = field(default=Memory(b""), repr=False)
-    data_end: int = 0
+    def __init__(self, bare: Container, reader: Reader, data_end: int) -> None:
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+        self.reader = reader
+        self.data_end = data_end
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
@@ -58,13 +58,14 @@ class FixedDisk(Container):
         return self.reader.read_at(offset, length)
 
 
-@dataclass
 class DynamicDisk(Container):
     """A dynamic disk: its blocks lie where ``table`` says (sectors of the file), the others read as zero."""
 
-    reader: Reader = field(default=Memory(b""), repr=False)
-    table: array[int] = field(default_factory=lambda: array("I"), repr=False)
-    block_size: int = 0
+    def __init__(self, bare: Container, reader: Reader, table: array[int], block_size: int) -> None:
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+        self.reader = reader
+        self.table = table
+        self.block_size = block_size
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
@@ -104,7 +105,7 @@ def open_vhd(reader: Reader) -> Container:
 
 
 def _open_fixed(reader: Reader, footer: Footer, data_end: int, bare: Container) -> Container:
-    disk = FixedDisk(bare.format, bare.virtual_size, bare.header, bare.problems, reader=reader, data_end=data_end)
+    disk = FixedDisk(bare, reader, data_end)
     size = footer.current_size
     if size > data_end:
         message = f"the disk has {size} bytes, but only {data_end} stand in front of the footer"
@@ -119,8 +120,7 @@ def _open_dynamic(reader: Reader, footer: Footer, data_end: int, bare: Container
     header = _read_dynamic(reader, footer, bare)
     table = read_table(reader, header, footer.current_size)
     bare.problems.extend(check_table(table, header, data_end))
-    return DynamicDisk(bare.format, bare.virtual_size, bare.header, bare.problems,
-                       reader=reader, table=table, block_size=header.block_size)
+    return DynamicDisk(bare, reader, table, header.block_size)
 
 
 def _open_differencing(reader: Reader, footer: Footer, _data_end: int, bare: Container) -> Container:

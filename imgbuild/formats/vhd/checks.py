@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.formats.vhd.fields import SECTOR, checksum, checksum_text, version_text
 from imgbuild.formats.vhd.footer import (
@@ -35,8 +34,7 @@ MAX_SIZE = 2040 * GIB
 """The largest disk that Virtual PC, Hyper-V and qemu accept, in bytes."""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The footer that counts; ``data_end`` is the byte where the data of the file end."""
 
     footer: Footer

@@ -7,8 +7,7 @@ https://www.microsoft.com/en-us/download/details.aspx?id=23850
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgbuild.formats.vhd.fields import (
     checksum,
@@ -84,8 +83,7 @@ _NO_OFFSET = (1 << 64) - 1
 VERSION_1 = 1
 
 
-@dataclass(frozen=True)
-class Footer:
+class Footer(NamedTuple):
     """A footer as it stands in the file at byte ``at``; sizes in bytes."""
 
     at: int
@@ -144,8 +142,7 @@ class Footer:
         }
 
 
-@dataclass(frozen=True)
-class DynamicHeader:
+class DynamicHeader(NamedTuple):
     """A dynamic disk header as it stands in the file at byte ``at``; ``block_size`` in bytes."""
 
     at: int

@@ -63,8 +63,7 @@ def _open_whole(reader: Reader, header: Header, bare: Container) -> Container:
     records, end = _walk(reader, check_sizes(header, ZVHD_BLOCK))
     bare.problems.extend(_check_end(reader, header, end))
     bare.header["non_zero_blk_num"] = len(records)
-    return BlockDisk(bare.format, bare.virtual_size, bare.header, bare.problems, orig_size=header.orig_size,
-                     block_size=ZVHD_BLOCK, unpack=_unpacker(reader, records))
+    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _unpacker(reader, records))
 
 
 def _walk(reader: Reader, blocks: int) -> tuple[Records, int]:

@@ -8,8 +8,7 @@ public block driver (src/zvhd.c and src/zvhd2.c of https://github.com/huaweiclou
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgbuild.formats.vhd.fields import (
     SECTOR,
@@ -86,8 +85,7 @@ _IDENTITY = ((0, 64), (68, 96), (140, 142))
 """The bytes that the first header and the footer page have in common."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """A header as it stands in the file at byte ``at``; sizes and offsets in bytes."""
 
     at: int

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import BlockCache, pieces
@@ -38,8 +37,7 @@ _MIN_WINDOW_LOG = 23
 """Zstandard asks decoders to support windows of 8 MiB (RFC 8878, 3.1.1.1.2); more only where a block is larger."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record at byte ``offset`` of the file, with ``size`` bytes of compressed data of block ``block``."""
 
     offset: int
@@ -127,17 +125,19 @@ def _damaged(record: Record, what: str) -> BrokenImage:
     return broken("zvhd-block-damaged", message, field="data", offset=record.offset)
 
 
-@dataclass
 class BlockDisk(Container):
     """A disk in compressed blocks: ``unpack`` gives a block of ``block_size`` bytes, or ``None`` where it is zero.
 
     Nothing of the disk lies behind ``orig_size``, in bytes; it reads as zero from there on.
     """
 
-    orig_size: int = 0
-    block_size: int = 1
-    unpack: Callable[[int], bytes | None] = field(default=lambda _block: None, repr=False)
-    cache: BlockCache = field(default_factory=lambda: BlockCache(CACHE_BYTES), repr=False)
+    def __init__(self, bare: Container, orig_size: int, block_size: int,
+                 unpack: Callable[[int], bytes | None]) -> None:
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+        self.orig_size = orig_size
+        self.block_size = block_size
+        self.unpack = unpack
+        self.cache = BlockCache(CACHE_BYTES)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""

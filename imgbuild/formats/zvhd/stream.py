@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.zvhd.header import ZVHD_BLOCK
@@ -23,13 +22,13 @@ CHECKPOINTS = 256
 """A copy holds 40 KiB (32 of them the window), so all of them hold 10 MiB."""
 
 
-@dataclass
 class Records:
     """Where the records are: three arrays with one entry each for a record, in rising order of offset and block."""
 
-    offsets: array[int] = field(default_factory=lambda: array("Q"))
-    sizes: array[int] = field(default_factory=lambda: array("I"))
-    blocks: array[int] = field(default_factory=lambda: array("I"))
+    def __init__(self) -> None:
+        self.offsets = array("Q")
+        self.sizes = array("I")
+        self.blocks = array("I")
 
     def __len__(self) -> int:
         return len(self.blocks)

@@ -67,8 +67,7 @@ def _open_whole(reader: Reader, first: Header, bare: Container) -> Container:
     bare.problems.extend(compare(first, last))
     index = Index(reader, last, _check_last(last))
     bare.problems.extend(index.check())
-    return BlockDisk(bare.format, bare.virtual_size, bare.header, bare.problems, orig_size=last.orig_size,
-                     block_size=last.block_size, unpack=_unpacker(reader, last, index))
+    return BlockDisk(bare, last.orig_size, last.block_size, _unpacker(reader, last, index))
 
 
 def _read_last(reader: Reader) -> Header:

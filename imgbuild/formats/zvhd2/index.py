@@ -10,8 +10,7 @@ Layout: src/zvhd2.c of the vendor's public block driver, https://github.com/huaw
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.formats.zvhd.header import PAGE, Header
 from imgbuild.formats.zvhd.records import END_MARK, RECORD, Record, check_end_mark, parse_record
@@ -28,8 +27,7 @@ _CHUNK = 4096
 """Entries that are read at once when the whole index is checked."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """The index entry of ``block``: its record takes ``length`` bytes from ``offset``; ``number`` repeats the block."""
 
     at: int
