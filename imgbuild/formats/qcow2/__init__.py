@@ -22,7 +22,6 @@ from imgbuild.formats.qcow2.tables import Geometry, Tables, big_endian
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from enum import IntFlag
 
     from imgbuild.formats.qcow2.extensions import Extension
     from imgbuild.readers import Reader
@@ -77,8 +76,8 @@ def _facts(file: Reader, header: Header, extensions: Sequence[Extension]) -> dic
     return facts
 
 
-def _names(kind: type[IntFlag], bits: int) -> list[str]:
-    names = {flag.value: str(flag.name).lower().replace("_", " ") for flag in kind}
+def _names(kind: type, bits: int) -> list[str]:
+    names = {value: name.lower().replace("_", " ") for name, value in vars(kind).items() if name.isupper()}
     return [names.get(1 << bit, f"bit {bit}") for bit in range(64) if bits >> bit & 1]
 
 

@@ -42,7 +42,7 @@ MAX_NAME_BYTES = 1023
 MAX_REFCOUNT_ORDER = 6
 
 _ENCRYPTION = {1: "AES", 2: "LUKS"}
-_KNOWN = sum(Incompatible)
+_KNOWN = (1 << 5) - 1  # bits 0 to 4
 _SHOWN_CHARACTERS = 120
 _SHOWN_BITS = 8
 

@@ -43,9 +43,9 @@ class Disk:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read(self, extent: Extent) -> bytes:
-        if extent.kind is Kind.ZEROS:
+        if extent.kind == Kind.ZEROS:
             return bytes(extent.size)
-        if extent.kind is Kind.DATA:
+        if extent.kind == Kind.DATA:
             return self._file.read_at(extent.place, extent.size)
         cluster = self._cluster(extent.place, extent.entry_offset)
         return cluster[extent.start : extent.start + extent.size]

@@ -13,8 +13,9 @@ A name inside the image is only text: nothing here or above opens what it names.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.formats.qcow2.header import V2_LENGTH, V3_LENGTH, VERSIONS
 from imgbuild.readers import problem, read_clipped
@@ -43,8 +44,7 @@ _BITMAPS = struct.Struct(">IIQQ")
 _ENCRYPTION_HEADER = struct.Struct(">QQ")
 
 
-@dataclass(frozen=True)
-class Extension:
+class Extension(msgspec.Struct, frozen=True):
     """One header extension; ``offset`` is that of its type field, in bytes into the file."""
 
     type: int

@@ -30,9 +30,9 @@ Qcow2 Image File Format, section "Header", https://www.qemu.org/docs/master/inte
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from enum import IntFlag
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.readers import broken, problem, read_clipped
 
@@ -59,7 +59,7 @@ FIELDS: dict[str, tuple[int, int]] = {
 }
 
 
-class Incompatible(IntFlag):
+class Incompatible:
     """The bits of ``incompatible_features`` that have a meaning."""
 
     DIRTY = 1 << 0
@@ -69,21 +69,20 @@ class Incompatible(IntFlag):
     EXTENDED_L2_ENTRIES = 1 << 4
 
 
-class Compatible(IntFlag):
+class Compatible:
     """The bits of ``compatible_features`` that have a meaning."""
 
     LAZY_REFCOUNTS = 1 << 0
 
 
-class Autoclear(IntFlag):
+class Autoclear:
     """The bits of ``autoclear_features`` that have a meaning."""
 
     BITMAPS = 1 << 0
     RAW_EXTERNAL_DATA = 1 << 1
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(msgspec.Struct, frozen=True):
     """The fields of the header; a version 2 file has those of version 3 at the values the standard assumes.
 
     ``raw`` holds its first bytes, up to 112, for evidence. Sizes and offsets are bytes.

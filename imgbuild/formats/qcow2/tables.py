@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from imgbuild.readers import broken
 from imgbuild.sizes import KIB, ceil_div
@@ -45,7 +45,7 @@ SLICE_BYTES = 4 * KIB
 CACHED_SLICES = 256
 
 
-class Kind(Enum):
+class Kind:
     """What stands behind a range of the virtual disk."""
 
     ZEROS = 0
@@ -60,15 +60,14 @@ class Extent(NamedTuple):
     cluster. The entry itself stands at ``entry_offset`` of the file.
     """
 
-    kind: Kind
+    kind: int
     size: int
     place: int = 0
     start: int = 0
     entry_offset: int = 0
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(msgspec.Struct, frozen=True):
     """The numbers that follow from a header whose ``cluster_bits`` and ``size`` have been found good."""
 
     cluster_bits: int
@@ -203,9 +202,9 @@ class Tables:
     def _subclusters(self, entry: int, bitmap: int, start: int, size: int, at: int) -> Iterator[Extent]:
         cluster = self._cluster(entry, start, size, at)
         allocated, zeros = bitmap & ALL_SUBCLUSTERS, bitmap >> SUBCLUSTERS
-        if cluster.kind is Kind.COMPRESSED:
+        if cluster.kind == Kind.COMPRESSED:
             yield cluster
-        elif allocated & zeros or (allocated and cluster.kind is Kind.ZEROS):
+        elif allocated & zeros or (allocated and cluster.kind == Kind.ZEROS):
             raise _bad_entry("allocates subclusters that read as zeros, or that have no cluster", "L2 entry",
                              at + 8, bitmap)
         elif allocated == ALL_SUBCLUSTERS:
@@ -234,9 +233,9 @@ class Tables:
 
 
 def _continues(run: Extent, size: int, piece: Extent) -> bool:
-    if piece.kind is Kind.DATA:
-        return run.kind is Kind.DATA and piece.place == run.place + size
-    return piece.kind is Kind.ZEROS and run.kind is Kind.ZEROS
+    if piece.kind == Kind.DATA:
+        return run.kind == Kind.DATA and piece.place == run.place + size
+    return piece.kind == Kind.ZEROS and run.kind == Kind.ZEROS
 
 
 def _bad_entry(what: str, field: str, at: int, entry: int) -> BrokenImage:
