@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,13 +20,10 @@ if TYPE_CHECKING:
     from imgbuild.model import Partition, Problem, Volume
     from imgbuild.readers import Reader
 
-_FAT = re.compile(r"v?fat\d*")
-_EFI_SYSTEM = frozenset({"EFI system", "FAT EFI system"})
-_ROLES = (
-    (re.compile(r"root \(|Flatcar root$"), "/"), (re.compile(r"usr \(|Flatcar usr$"), "/usr"),
-    (re.compile(r"home$"), "/home"), (re.compile(r"srv$"), "/srv"), (re.compile(r"var$"), "/var"),
-    (re.compile(r"extended boot"), "/boot"),
-)
+_EFI_SYSTEM = "EFI system"
+# Names of partition types without the architecture in parentheses -> where they belong.
+_ROLES = {"root": "/", "Flatcar root": "/", "usr": "/usr", "Flatcar usr": "/usr", "home": "/home", "srv": "/srv",
+          "var": "/var", "extended boot": "/boot"}
 
 
 def _open(reader: Reader, kind: str) -> FileSystem:
@@ -62,12 +58,12 @@ class Block:
     @property
     def is_fat(self) -> bool:
         """Whether it holds a FAT file system."""
-        return self.identity is not None and _FAT.fullmatch(self.identity.kind) is not None
+        return self.identity is not None and self.identity.kind.startswith(("fat", "vfat"))
 
     @property
     def is_esp(self) -> bool:
         """Whether the partition table calls it an EFI system partition."""
-        return self.partition is not None and self.partition.type in _EFI_SYSTEM
+        return self.partition is not None and self.partition.type == _EFI_SYSTEM
 
     @property
     def is_whole_disk(self) -> bool:
@@ -78,7 +74,7 @@ class Block:
     def role(self) -> str | None:
         """Where the type of the partition says that it belongs: ``/usr``, ``/home``; ``None`` where it says nothing."""
         name = self.partition.type if self.partition is not None and self.partition.type else ""
-        return next((place for pattern, place in _ROLES if pattern.match(name)), None)
+        return _ROLES.get(name.partition(" (")[0])
 
     @property
     def title(self) -> str:
