@@ -14,8 +14,7 @@ GRUB, boot.S, https://git.savannah.gnu.org/cgit/grub.git/tree/grub-core/boot/i38
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from imgbuild.guests.verdicts import Verdict
 from imgbuild.readers import BrokenImage, read_clipped
@@ -34,8 +33,7 @@ _CODE_AREA = 440
 _GRUB_2, _GRUB_LEGACY = b"\xeb\x63", b"\xeb\x48"
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(NamedTuple):
     """Boot code by name, and what it does: load its own next stage, start the active partition, or nothing."""
 
     name: str

@@ -22,8 +22,7 @@ UEFI 2.10, 32.2.4 "Code Definitions" on WIN_CERTIFICATE, https://uefi.org/specs/
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,8 +46,7 @@ _SECURITY = 4
 _SECTION = struct.Struct("<8sIIII16x")
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """A UEFI program; ``machine`` is ``None`` for one that is not known, ``authorities`` are those that signed it."""
 
     machine: str | None
