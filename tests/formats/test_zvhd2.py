@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import struct
 import zlib
+from time import perf_counter
 
 import pytest
 import zvhd_files as f
@@ -10,6 +11,7 @@ import zvhd_writer as w
 from zvhd_files import MIB, SAMPLES, opened, packed, patch, said
 
 from imgbuild.formats import zvhd2
+from imgbuild.formats.zvhd.header import MAX_BLOCKS
 from imgbuild.formats.zvhd.records import RECORD, Record
 from imgbuild.readers import BrokenImage
 from imgbuild.zstd import ZstdDecompressor, compress
@@ -288,6 +290,19 @@ def test_data_behind_the_source_are_refused():
     container = opened(repacked(compress(WHOLE[:512] + b"hidden" + WHOLE[518:])))
     with pytest.raises(BrokenImage, match=r"^block 0 has data behind the end of the source at 512, where"):
         container.read_at(0, 1)
+
+
+def test_an_empty_index_of_all_blocks_of_a_huge_disk_is_checked_quickly():
+    size, footers = MAX_BLOCKS * 2 * MIB, packed(bytes(512), index_contains_zero_blk=1)
+    footer = bytearray(footers[-w.PAGE :])
+    struct.pack_into("<QQ", footer, 40, size, size)
+    struct.pack_into("<IQQII", footer, 92, MAX_BLOCKS, 4096, 4096 + MAX_BLOCKS * 16, MAX_BLOCKS * 16, MAX_BLOCKS // 8)
+    struct.pack_into("<I", footer, 136, 0)
+    page = w.seal(bytes(footer))
+    start = perf_counter()
+    container = opened(page + bytes(MAX_BLOCKS * 16 + MAX_BLOCKS // 8) + page)
+    assert (container.problems, container.read_at(size - 1, 1)) == ([], b"\0")
+    assert perf_counter() - start < 2
 
 
 def test_a_file_cut_anywhere_gives_facts_or_a_refusal():

@@ -29,8 +29,8 @@ UNUSED = 0xFFFFFFFF
 ENTRY = 4
 MIN_BLOCK = 8 * SECTOR
 """A whole byte of bitmap. Below, the specification pads the bitmap to a sector, where qemu finds none at all."""
-MAX_ENTRIES = 4 << 20
-"""What a table may hold: 2 TiB in blocks of 512 KiB, the smallest that Microsoft tested; 16 MiB in memory."""
+MAX_ENTRIES = 2 << 20
+"""What a table may hold, 8 MiB: the largest VHD in blocks of 2 MiB, or 1 TiB in the smallest that Microsoft tested."""
 
 
 def bitmap_size(block_size: int) -> int:
@@ -76,13 +76,18 @@ def check_table(table: array[int], header: DynamicHeader, data_end: int) -> Iter
     if header.max_table_entries > len(table):
         yield header.complain("vhd-spare-table-entries", "the block allocation table has"
                               f" {header.max_table_entries} entries, the disk needs {len(table)}", "max_table_entries")
-    used = sorted(entry for entry in table if entry != UNUSED)
-    if used:
-        yield from _check_places(table, used, header, data_end)
-
-
-def _check_places(table: array[int], used: list[int], header: DynamicHeader, data_end: int) -> Iterator[Problem]:
     length = (bitmap_size(header.block_size) + header.block_size) // SECTOR
+    count, room = len(table) - table.count(UNUSED), data_end // (length * SECTOR)
+    if count > room:  # said without sorting them: a small file may claim millions
+        message = f"{count} blocks are allocated, but the file has room for {room} only"
+        yield header.complain("truncated", message, "table_offset")
+    elif count:
+        used = sorted(entry for entry in table if entry != UNUSED)
+        yield from _check_places(table, used, length, header, data_end)
+
+
+def _check_places(table: array[int], used: list[int], length: int, header: DynamicHeader,
+                  data_end: int) -> Iterator[Problem]:
     if (used[-1] + length) * SECTOR > data_end:
         message = f"ends at byte {(used[-1] + length) * SECTOR}, but the data of the file end at {data_end}"
         yield _blame(table, used[-1], header, "truncated", message)

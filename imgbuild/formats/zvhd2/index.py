@@ -10,6 +10,7 @@ Layout: src/zvhd2.c of the vendor's public block driver, https://github.com/huaw
 from __future__ import annotations
 
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.formats.zvhd.header import PAGE, Header
@@ -63,7 +64,7 @@ class Index:
         return self._open(self._entry(self._rank(block), block)) if bit else None
 
     def check(self) -> Iterator[Problem]:
-        """Yield what is wrong with entries and record headers; of each kind only the first, for a start."""
+        """Yield the first thing that is wrong with the entries and the headers and end marks of their records."""
         end = PAGE
         try:
             for entry in self._entries():
@@ -82,12 +83,16 @@ class Index:
 
     def _entries(self) -> Iterator[Entry]:
         whole = self._header.index_contains_zero_blk
-        numbers = iter(range(self._blocks)) if whole else _set_bits(self._bitmap)
-        for first in range(0, self._blocks if whole else self._count, _CHUNK):
-            count = min(_CHUNK, (self._blocks if whole else self._count) - first)
-            raw = self._reader.read_at(self._header.index_lba + first * ENTRY.size, count * ENTRY.size)
-            for position, (fields, block) in enumerate(zip(ENTRY.iter_unpack(raw), numbers, strict=False), first):
-                yield Entry(self._header.index_lba + position * ENTRY.size, block, *fields)
+        total, used = self._blocks if whole else self._count, _set_bits(self._bitmap)
+        for first in range(0, total, _CHUNK):
+            count = min(_CHUNK, total - first)
+            at = self._header.index_lba + first * ENTRY.size
+            raw = self._reader.read_at(at, count * ENTRY.size)
+            if whole and _is_zero(raw) and _is_zero(self._bitmap[first // 8 : ceil_div(first + count, 8)]):
+                continue
+            blocks = range(first, first + count) if whole else islice(used, count)
+            for number, (block, fields) in enumerate(zip(blocks, ENTRY.iter_unpack(raw), strict=True)):
+                yield Entry(at + number * ENTRY.size, block, *fields)
 
     def _entry(self, position: int, block: int) -> Entry:
         at = self._header.index_lba + position * ENTRY.size
@@ -143,6 +148,10 @@ def _check_counts(header: Header, bitmap: bytes, blocks: int) -> None:
     if blocks % 8 and bitmap[-1] >> blocks % 8:
         raise broken("zvhd-block-count", f"the bitmap has blocks behind the last one, {blocks - 1}", field="bitmap",
                      offset=header.bitmap_lba + len(bitmap) - 1, raw=bitmap[-1:])
+
+
+def _is_zero(data: bytes) -> bool:
+    return data.count(0) == len(data)
 
 
 def _population(bits: bytes) -> int:
