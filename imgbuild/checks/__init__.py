@@ -13,7 +13,7 @@ from imgbuild.checks.problems import hit_of_problem
 __all__ = ["KINDS", "AnyCheck", "Case", "Check", "Context", "Hit", "hit_of_problem"]
 
 AnyCheck = (
-    problems.ProblemOfImage | problems.ProblemOfJson | problems.GuestReadiness
+    problems.ProblemOfImage | problems.ProblemOfJson
     | values.Length | values.Range | values.OneOf | values.NoneOf | values.Characters | values.Matches
     | values.JsonText | values.Trimmed | values.Given | values.Count | values.Unique
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey

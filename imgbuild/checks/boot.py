@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
 from imgbuild.checks.system import ARM, requested_entry
@@ -23,6 +23,8 @@ class Firmware(Check, frozen=True, kw_only=True, tag="firmware"):
 
     ``fault`` says which case a rule is about. What could not be seen (``null``) is never at fault.
     """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     fault: FirmwareFault
 
@@ -83,7 +85,8 @@ def _nowhere(case: Case) -> Hit | None:
     guest = case.image.os if case.image else None
     if guest is None or _guest_is_arm(case) or _boots(case, "bios") is not False or _boots(case, "uefi") is not False:
         return None
-    return Hit(message=f"{guest.name or guest.id or 'the guest'} boots neither by BIOS nor by UEFI", on="image")
+    name = quoted(guest.name or guest.id) if guest.name or guest.id else "the guest"
+    return Hit(message=f"{name} boots neither by BIOS nor by UEFI", on="image")
 
 
 def _arm_bios(case: Case) -> Hit | None:

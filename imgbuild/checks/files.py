@@ -23,16 +23,17 @@ def _paths(case: Case) -> list[tuple[Operation, FileRules]]:
 
 
 class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
-    """The file is of a format that the import path takes; those in ``but`` have a rule of their own."""
+    """The file is of a format that the import path takes; ``unless`` names problems that say as much."""
 
     needs: ClassVar[frozenset[str]] = IMAGE
 
-    but: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
 
     def find(self, case: Case) -> Hits:
         """Yield a file of a format that no way on takes."""
         found, paths = case.image.format if case.image else None, _paths(case)
-        if found is None or found in self.but or not paths or any(found in rules.formats for _, rules in paths):
+        known = any(problem.code in self.unless for problem in (case.image.problems if case.image else ()))
+        if found is None or known or not paths or any(found in rules.formats for _, rules in paths):
             return
         taken = tuple(dict.fromkeys(name for _, rules in paths for name in rules.formats))
         ways = " and ".join(way.id for way, _ in paths)

@@ -1,4 +1,4 @@
-"""Checks that pass on what was found before: problems of the image, of the JSON text, readiness of the guest."""
+"""Checks that pass on what was found before: problems of the image and of the JSON text."""
 
 from __future__ import annotations
 
@@ -46,22 +46,3 @@ class ProblemOfJson(Check, frozen=True, kw_only=True, tag="json"):
             if problem.code in self.codes:
                 yield Hit(message=problem.message, pointer=problem.pointer or None,
                           position=(problem.line, problem.column))
-
-
-class GuestReadiness(Check, frozen=True, kw_only=True, tag="guest"):
-    """Fires where the readiness check of the guest that is named ``check`` has failed."""
-
-    needs: ClassVar[frozenset[str]] = IMAGE
-
-    check: str
-
-    def applies(self, case: Case) -> bool:
-        """Say whether the guest could be looked at for this."""
-        return any(fact.check == self.check and fact.status in {"pass", "fail"}
-                   for fact in (case.image.guest if case.image else ()))
-
-    def find(self, case: Case) -> Hits:
-        """Yield what failed, at the first of the guest's files that show it."""
-        for fact in case.image.guest if case.image else ():
-            if fact.check == self.check and fact.status == "fail":
-                yield Hit(message=fact.detail, on="guest", guest_path=fact.files[0] if fact.files else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
@@ -146,7 +146,8 @@ def _near_guest(case: Case, value: str) -> _Found:
     width = min(len(listed), len(known))
     if listed[:width] == known[:width]:
         return None
-    return f"the guest is {guest.release or guest.version}; the catalogue has {entry.version}: same major version", ""
+    return (f"the guest is {quoted(guest.release or guest.version)}, the catalogue has {quoted(entry.version)}: same"
+            " major version"), ""
 
 
 def _not_the_guest(case: Case, value: str) -> _Found:
@@ -202,7 +203,7 @@ def requested_entry(case: Case) -> CatalogueEntry | None:
 class OsType(Check, frozen=True, kw_only=True, tag="os-type"):
     """The system, by the request or else by the guest, is not of type ``is_not``."""
 
-    needs = frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     is_not: str
 

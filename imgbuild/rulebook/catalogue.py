@@ -33,15 +33,20 @@ def read_catalogue() -> tuple[Catalogue, dict[str, dict[str, Any]]]:
 
 def _entry(path: Path, columns: list[str], line: str, sources: dict[str, dict[str, Any]]) -> CatalogueEntry:
     cells = [cell.strip() for cell in line.split("|")]
-    row: dict[str, Any] = dict(zip(columns, cells, strict=False))
+    if len(cells) != len(columns):
+        raise _broken(path, cells[0], f"it has {len(cells)} cells, not {len(columns)}")
+    row: dict[str, Any] = dict(zip(columns, cells, strict=True))
     row |= {name: tuple(row.get(name, "").split()) for name in _LISTS}
     row |= {name: None for name in _OPTIONAL if row.get(name) == "-"}
     try:
         entry = msgspec.convert(row, CatalogueEntry, strict=False)
     except msgspec.ValidationError as error:
-        raise RuleBookError(f"{shown(path)}: row {cells[0]!r}: {error}", cure="mend the row") from error
-    unknown = [source for source in entry.sources if source not in sources]
-    if len(cells) != len(columns) or unknown:
-        what = f"there is no source {unknown[0]!r}" if unknown else f"it has {len(cells)} cells, not {len(columns)}"
-        raise RuleBookError(f"{shown(path)}: row {cells[0]!r}: {what}", cure="mend the row")
+        raise _broken(path, cells[0], str(error)) from error
+    for source in entry.sources:
+        if source not in sources:
+            raise _broken(path, cells[0], f"there is no source {source!r}")
     return entry
+
+
+def _broken(path: Path, row: str, what: str) -> RuleBookError:
+    return RuleBookError(f"{shown(path)}: row {row!r}: {what}", cure="mend the row")

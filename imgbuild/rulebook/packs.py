@@ -137,5 +137,5 @@ def _add_rule(packs: Packs, rule: dict[str, Any], path: Path, pack: str, seen: s
         raise RuleBookError(f"{shown(path)}:{line_of(path, rule_id)}: the rule {rule_id!r} stands in {pack} twice",
                             cure="give one of them another id")
     seen.add(rule_id)
-    packs.rules[rule_id] = {"pack": pack, **packs.rules.get(rule_id, {}), **rule}
+    packs.rules[rule_id] = {**packs.rules.get(rule_id, {}), **rule, "pack": pack}
     packs.origin[rule_id] = path

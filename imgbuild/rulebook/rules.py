@@ -25,7 +25,7 @@ class Rule(Leaf, frozen=True, kw_only=True):
     ``sources`` are ids of documents, of which the first is the reading taken; ``readings`` says what each of them (or a
     further one) says. ``errors`` are the codes the server would answer with. ``at`` are JSON Pointers into the request,
     ``operations`` the operations it is asked for (all where empty). ``fails`` and ``passes`` are short examples of a
-    request body, as JSON. ``pack`` is the pack that has the rule.
+    request body, as JSON. ``pack`` is the last pack that says something on it.
     """
 
     id: str

@@ -1,0 +1,431 @@
+"""The rule book holds together, and a pack that does not is refused with file, rule and cure."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from imgbuild import rulebook
+from imgbuild.checks import KINDS
+from imgbuild.errors import RuleBookError, UsageError
+from imgbuild.rulebook import catalogue, packs
+
+ROOT = Path(__file__).parent.parent
+DATE = re.compile(r"(19|20)\d\d(-\d\d(-\d\d)?)?")
+
+
+@cache
+def book() -> rulebook.RuleBook:
+    return rulebook.load()
+
+
+# The book as it is shipped
+
+
+def test_ids_are_unique_and_sorted():
+    ids = [rule.id for rule in book().rules]
+    assert ids == sorted(set(ids))
+
+
+def test_ids_begin_with_their_kind_of_rule():
+    assert [rule.id for rule in book().rules if not rule.id.startswith(("image-", "guest-", "ims-"))] == []
+
+
+def test_problem_rules_are_those_of_image_codes():
+    kinds = {rule.id: rule.check.__struct_config__.tag for rule in book().rules}
+    assert [rule_id for rule_id, kind in kinds.items() if kind == "problem" and not rule_id.startswith("image-")] == []
+
+
+@pytest.mark.parametrize("source", sorted(book().sources))
+def test_source_is_a_document_with_address_and_date(source):
+    document = book().sources[source]
+    if document.kind == "logic":
+        return
+    assert document.title
+    assert (document.url or "").startswith("https://")
+    assert DATE.fullmatch(document.date or "")
+
+
+def test_catalogue_sources_are_documents():
+    assert len(book().catalogue.entries) == 386
+    documents = book()._catalogue[1].values()
+    assert all(document.url and DATE.fullmatch(document.date or "") for document in documents)
+
+
+def test_what_only_logic_says_is_a_note():
+    logic = {key for key, document in book().sources.items() if document.kind == "logic"}
+    assert {rule.severity for rule in book().rules if set(rule.sources) <= logic} == {"note"}
+
+
+def test_every_kind_of_check_has_a_rule():
+    assert {rule.check.__struct_config__.tag for rule in book().rules} == set(KINDS)
+
+
+def test_rules_name_operations_that_exist():
+    known = set(book().profile.operations)
+    assert [rule.id for rule in book().rules if not set(rule.operations) <= known] == []
+
+
+def test_words_of_rules_are_sentences():
+    for rule in book().rules:
+        assert not rule.title.endswith("."), rule.id
+        assert rule.why.endswith("."), rule.id
+
+
+def values(found: Any, key: str) -> set[str]:
+    """Return all strings that stand under ``key`` anywhere in a profile."""
+    if isinstance(found, dict):
+        here = {text for text in found.get(key, ()) if isinstance(text, str)}
+        return here.union(*(values(value, key) for value in found.values()))
+    return set().union(*(values(item, key) for item in found)) if isinstance(found, (list, tuple)) else set()
+
+
+def profile_values(key: str) -> set[str]:
+    return values(msgspec.to_builtins(book().profile), key)
+
+
+def test_profile_cites_known_documents():
+    cited = profile_values("sources") | profile_values("server_set_sources")
+    assert cited <= set(book().sources)
+
+
+def test_profile_names_known_error_codes():
+    assert profile_values("errors") | profile_values("size_errors") <= set(book().errors)
+
+
+def test_no_source_is_without_a_user():
+    used = {source for rule in book().rules for source in rule.cited}
+    used |= profile_values("sources") | profile_values("server_set_sources")
+    used |= {source for error in book().errors.values() for source in error.sources}
+    rules = [rule for pack in book_packs() for rule in pack.get("rule", [])]
+    overridden = {source for rule in rules for source in rule.get("sources", ())}
+    assert set(book().sources) - used - overridden == set()
+
+
+def book_packs() -> list[dict[str, Any]]:
+    return [packs.read_toml(path) for path in sorted(packs.folder().glob("*/*.toml"))]
+
+
+def test_every_problem_code_of_the_code_has_a_rule():
+    raised = re.compile(r"\b(?:broken|problem|Problem)\(\s*(?:code=)?\"([a-z0-9-]+)\"")
+    codes = {code for path in sorted((ROOT / "imgbuild").rglob("*.py")) for code in raised.findall(path.read_text())}
+    assert len(codes) > 20
+    assert sorted(code for code in codes if book().rule(f"image-{code}") is None) == []
+
+
+def test_profile_of_huaweicloud():
+    profile = book().profile
+    assert profile.min_disk.policy == "greater"
+    assert profile.min_disk.bounds.of("Linux") == (10, 1024)
+    assert profile.min_disk.bounds.of("windows") == (20, 1024)
+    assert profile.min_disk.bounds.of(None) == (10, 1024)
+    assert profile.disk_formats == {"raw": "raw", "qcow2": "qcow2", "vhd": "vhd", "zvhd2": "zvhd2", "iso": "iso"}
+    assert len(profile.response) == 30
+    assert list(profile.operations) == ["create-metadata", "upload-file", "register-file", "action",
+                                        "quickimport-system", "quickimport-data", "dataimage"]
+
+
+@pytest.mark.parametrize(("operation", "size", "carried"), [
+    ("upload-file", (2 << 30) - 1, True), ("upload-file", 2 << 30, False),
+    ("register-file", 128 << 30, True), ("register-file", (128 << 30) + 1, False),
+    ("quickimport-system", 1 << 40, True), ("quickimport-system", (1 << 40) + 1, False),
+])
+def test_file_limits(operation, size, carried):
+    rules = book().profile.operations[operation].file
+    assert rules is not None
+    assert rules.carries(size) == carried
+
+
+def test_profile_alone_needs_neither_rules_nor_checks():
+    code = ("import sys; from imgbuild import rulebook; print(rulebook.load_profile().name,"
+            " 'imgbuild.checks' in sys.modules, 'imgbuild.rulebook.rules' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["huaweicloud", "False", "False"]
+
+
+def test_profile_alone_has_what_inspection_takes():
+    alone, full = rulebook.load_profile(), book().profile
+    assert (alone.disk_formats, alone.min_disk, alone.checksums) == (full.disk_formats, full.min_disk, full.checksums)
+    assert alone.operations == {}
+
+
+def test_unknown_cloud():
+    with pytest.raises(UsageError) as caught:
+        rulebook.load("nimbus")
+    assert str(caught.value).startswith("no cloud 'nimbus' (one of: ")
+
+
+@pytest.mark.parametrize("cloud", ["", "common", "../huaweicloud", "huaweicloud/"])
+def test_only_packs_of_clouds_are_clouds(cloud):
+    with pytest.raises(UsageError):
+        rulebook.load(cloud)
+
+
+def test_unknown_source_is_a_failure_of_the_book():
+    with pytest.raises(RuleBookError) as caught:
+        book().source("nowhere")
+    assert str(caught.value) == "there is no source 'nowhere' (add [sources.nowhere] to a pack)"
+
+
+# The catalogue
+
+
+@pytest.mark.parametrize(("spelling", "identity"), [
+    ("Debian GNU/Linux 12.0.0 64bit", ("debian", "12.0.0", None, 64, "x86")),
+    ("SUSE Linux Enterprise Server 15 SP3 64bit", ("sles", "15.3", None, 64, "x86")),
+    ("openSUSE 15.5 64bit", ("opensuse-leap", "15.5", None, 64, "x86")),
+    ("openSUSE 42.3 64bit", ("opensuse", "42.3", None, 64, "x86")),
+    ("CentOS Stream 9 64bit", ("centos", "9", "stream", 64, "x86")),
+    ("CentOS 7.0 32bit", ("centos", "7.0", None, 32, "x86")),
+    ("CentOS 7.6 64bit with ARM", ("centos", "7.6", None, 64, "arm")),
+    ("Redhat Linux Enterprise 8.0 64bit", ("rhel", "8.0", None, 64, "x86")),
+    ("openEuler 20.03 SP3 64bit", ("openEuler", "20.03", "SP3", 64, "x86")),
+    ("Huawei Cloud EulerOS 2.0 64bit", ("hce", "2.0", None, 64, "x86")),
+    ("Windows Server 2012 Essentials R2 64bit", ("windows", "2012 R2", "Essentials", 64, "x86")),
+    ("Other Linux(64 bit)", ("other", None, None, 64, "x86")),
+])
+def test_catalogue_identities(spelling, identity):
+    entry = book().catalogue.find(spelling)
+    assert entry is not None
+    assert (entry.id, entry.version, entry.variant, entry.bits, entry.architecture) == identity
+
+
+def test_labels_do_not_count_as_listed():
+    listed = {entry.os_version for entry in book().catalogue.for_cloud("huaweicloud")}
+    assert "Ubuntu 22.04 server 64bit" in listed
+    assert "Debian 12.0.0 64bit" not in listed
+    assert "Debian GNU/Linux 12.0.0 64bit" not in listed
+    assert "Other_Linux (64_bit)" not in listed
+
+
+def test_preferred_spellings_exist():
+    entries = book().catalogue.entries
+    assert [entry.prefer for entry in entries if entry.prefer and book().catalogue.find(entry.prefer) is None] == []
+
+
+def test_catalogue_lookups():
+    known = book().catalogue
+    assert known.find("ubuntu 22.04 server 64bit") is None
+    assert [entry.os_version for entry in known.folded("CentOS-7.9  64BIT")] == ["CentOS 7.9 64bit"]
+    assert known.folded("CentOS 7.99 64bit") == ()
+    nearest = known.nearest("Ubunto 22.04 server 64bit", "huaweicloud")
+    assert nearest is not None
+    assert nearest.os_version == "Ubuntu 22.04 server 64bit"
+    assert known.nearest("x" * 101) is None
+    assert {entry.id for entry in known.of_system("rocky")} == {"rocky"}
+
+
+def region_file(folder: Path, *spellings: str) -> Path:
+    path = folder / "os_version.json"
+    versions = [{"platform": "X", "os_version_key": text, "os_version": text, "os_bit": 64, "os_type": "Linux"}
+                for text in spellings]
+    path.write_text(json.dumps([{"platform": "X", "version_list": versions}]))
+    return path
+
+
+def test_list_of_a_region_is_exact(tmp_path):
+    path = region_file(tmp_path, "Ubuntu 22.04 server 64bit", "SUSE Linux Enterprise Server 15 SP7 64bit",
+                       "Rocky Linux 10.1 64bit with ARM", "Plan 9 64bit")
+    region = rulebook.load(catalogue=path).catalogue
+    found = {entry.os_version: (entry.id, entry.version, entry.architecture) for entry in region.entries}
+    assert region.exact
+    assert found == {
+        "Ubuntu 22.04 server 64bit": ("ubuntu", "22.04", "x86"),
+        "SUSE Linux Enterprise Server 15 SP7 64bit": ("sles", "15.7", "x86"),
+        "Rocky Linux 10.1 64bit with ARM": ("other", None, "arm"),
+        "Plan 9 64bit": ("other", None, "x86"),
+    }
+    assert all(entry.listed_on("huaweicloud") for entry in region.entries)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'[{"platform": "X"}]', b"\xff"])
+def test_other_file_is_no_list_of_a_region(tmp_path, content):
+    path = tmp_path / "os_version.json"
+    path.write_bytes(content)
+    with pytest.raises(RuleBookError, match="cannot be read"):
+        _ = rulebook.load(catalogue=path).catalogue
+
+
+# Packs that do not hold together
+
+CLOUD = """\
+name = "a"
+title = "A"
+[default_system]
+value = "Other"
+[min_disk]
+policy = "greater"
+[min_disk.policies.greater]
+sources = ["page"]
+reading = "greater"
+[min_disk.bounds]
+linux = [10, 1024]
+windows = [20, 1024]
+sources = ["page"]
+"""
+SOURCE = '[sources.page]\ntitle = "A page"\nurl = "https://example.com/"\ndate = "2026"\n'
+RULE = """\
+[[rule]]
+id = "a-name-long"
+severity = "error"
+group = "request"
+title = "The name is long"
+why = "It is refused."
+hint = "Shorten it."
+sources = ["page"]
+at = "/name"
+check = { kind = "length", max = 10 }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    packs.read_toml.cache_clear()
+    monkeypatch.setattr(packs, "folder", lambda: tmp_path)
+    monkeypatch.setattr(catalogue, "folder", lambda: tmp_path)
+    write(tmp_path / "common" / "page.toml", SOURCE)
+    write(tmp_path / "a" / "cloud.toml", CLOUD)
+    yield tmp_path
+    packs.read_toml.cache_clear()
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
+def test_small_pack(folder):
+    write(folder / "a" / "rules.toml", RULE)
+    assert [rule.id for rule in rulebook.load("a").rules] == ["a-name-long"]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ('id = "a-name-long"', 'id = "a_name"', ("rules/a/rules.toml:2: rule 'a_name': the id is not in kebab-case"
+                                            " (write it as image-backing-file)")),
+    ('id = "a-name-long"', 'name = "x"', 'rules/a/rules.toml: a rule has no id (begin it with id = "...")'),
+    ('severity = "error"', 'severity = "fatal"', ("rules/a/rules.toml:2: rule 'a-name-long': Invalid enum value 'fatal'"
+                                                  " - at `$.severity` (see rules/README.md for the keys of a rule)")),
+    ('why = "It is refused."\n', "", ("rules/a/rules.toml:2: rule 'a-name-long': Object missing required field `why`"
+                                     " (see rules/README.md for the keys of a rule)")),
+    ('hint = "Shorten it."', 'hint = "Shorten it."\nhow = 1', ("rules/a/rules.toml:2: rule 'a-name-long': Object"
+     " contains unknown field `how` (see rules/README.md for the keys of a rule)")),
+    ('kind = "length"', 'kind = "size"', ("rules/a/rules.toml:2: rule 'a-name-long': Invalid value 'size' -"
+                                         " at `$.check.kind` (see rules/README.md for the keys of a rule)")),
+    ("max = 10", 'max = "10"', ("rules/a/rules.toml:2: rule 'a-name-long': Expected `int | null`, got `str` -"
+                               " at `$.check.max` (see rules/README.md for the keys of a rule)")),
+    ("max = 10", "most = 10", ("rules/a/rules.toml:2: rule 'a-name-long': Object contains unknown field `most` -"
+                              " at `$.check` (see rules/README.md for the keys of a rule)")),
+    ('sources = ["page"]', 'sources = ["book"]', ("rules/a/rules.toml:2: rule 'a-name-long': there is no source 'book'"
+                                                 " (add [sources.book])")),
+    ('sources = ["page"]', "sources = []", ("rules/a/rules.toml:2: rule 'a-name-long': it has no source"
+                                           " (name the document that says so: no document, no rule)")),
+    ('at = "/name"', 'at = "/name"\nerrors = ["A.2"]', ("rules/a/rules.toml:2: rule 'a-name-long': there is no error"
+                                                        " code 'A.2' (add it to the table of errors)")),
+])
+def test_broken_rule(folder, old, new, message):
+    write(folder / "a" / "errors.toml", '[errors]\n"A.1" = { status = 400, meaning = "long" }\n')
+    assert old in RULE
+    write(folder / "a" / "rules.toml", RULE.replace(old, new))
+    with pytest.raises(RuleBookError) as caught:
+        rulebook.load("a")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("files", "message"), [
+    ({"rules.toml": "[[rule]\n"}, ("rules/a/rules.toml: Expected ']]' at the end of an array declaration (at line 1,"
+                                  " column 7) (mend the file, or reinstall imgbuild)")),
+    ({"rules.toml": RULE + RULE}, ("rules/a/rules.toml:2: the rule 'a-name-long' stands in a twice"
+                                  " (give one of them another id)")),
+    ({"rules.toml": RULE, "more.toml": RULE}, ("rules/a/rules.toml:2: the rule 'a-name-long' stands in a twice"
+                                              " (give one of them another id)")),
+    ({"more.toml": SOURCE.replace("A page", "Another")}, ("rules/a/more.toml: the source 'page' is another one in"
+                                                         " rules/common/page.toml (give one of them another id)")),
+    ({"more.toml": "max_disk = 1\n"}, ("rules/a/cloud.toml or a file beside it: Object contains unknown field"
+                                       " `max_disk` (see rules/README.md for the keys of a profile)")),
+    ({"more.toml": '[sources.x]\nurl = "X"\n'}, ("the source 'x': Object missing required field `title`"
+                                                " (see rules/README.md for its keys)")),
+])
+def test_broken_pack(folder, files, message):
+    for name, text in files.items():
+        write(folder / "a" / name, text)
+    with pytest.raises(RuleBookError) as caught:
+        rulebook.load("a")
+    assert str(caught.value) == message
+
+
+def test_pack_that_is_no_text(folder):
+    (folder / "a" / "rules.toml").write_bytes(b"\xff")
+    with pytest.raises(RuleBookError, match=r"rules/a/rules\.toml: 'utf-8' codec"):
+        rulebook.load("a")
+
+
+def test_cloud_inherits_values_and_rules_key_by_key(folder):
+    write(folder / "a" / "rules.toml", RULE)
+    values_of_b = 'name = "b"\ntitle = "B"\ninherits = ["a"]\n[min_disk.bounds]\nlinux = [1, 1024]\n'
+    write(folder / "b" / "cloud.toml", values_of_b)
+    write(folder / "b" / "rules.toml", '[[rule]]\nid = "a-name-long"\nseverity = "warning"\n')
+    found = rulebook.load("b")
+    assert (found.profile.name, found.profile.min_disk.policy) == ("b", "greater")
+    assert (found.profile.min_disk.bounds.linux, found.profile.min_disk.bounds.windows) == ((1, 1024), (20, 1024))
+    assert [(rule.severity, rule.hint, rule.pack) for rule in found.rules] == [("warning", "Shorten it.", "b")]
+    assert rulebook.load("a").rules[0].severity == "error"
+    assert rulebook.load_profile("b").min_disk.bounds.linux == (1, 1024)
+
+
+@pytest.mark.parametrize("parent", ["b", "nowhere", "common"])
+def test_cloud_cannot_inherit_itself_or_nothing(folder, parent):
+    write(folder / "b" / "cloud.toml", f'name = "b"\ntitle = "B"\ninherits = ["{parent}"]\n')
+    with pytest.raises(RuleBookError) as caught:
+        rulebook.load("b")
+    assert str(caught.value) == f"the pack 'b' cannot inherit {parent!r} (name another pack of a cloud)"
+
+
+COLUMNS = ["os_version", "id", "version", "variant", "platform", "os_type", "bits", "architecture", "usable", "clouds",
+           "uefi", "prefer", "sources"]
+ROW = "Debian 12 | debian | 12 | - | Debian | Linux | 64 | x86 | yes | a b | listed | - | page"
+
+
+def write_catalogue(folder: Path, row: str) -> None:
+    write(folder / "common" / "os_versions.toml", f"columns = {COLUMNS}\nrows = '''\n{row}\n'''\n{SOURCE}")
+
+
+def test_small_catalogue(folder):
+    write_catalogue(folder, ROW)
+    entry = rulebook.load("a").catalogue.find("Debian 12")
+    assert entry is not None
+    assert (entry.bits, entry.variant, entry.clouds, entry.sources) == (64, None, ("a", "b"), ("page",))
+
+
+@pytest.mark.parametrize(("old", "new", "what"), [
+    (" | page", "", "it has 12 cells, not 13"),
+    (" | page", " | book", "there is no source 'book'"),
+    ("yes", "maybe", "Invalid enum value 'maybe' - at `$.usable`"),
+    ("64", "many", "Expected `int`, got `str` - at `$.bits`"),
+])
+def test_broken_catalogue(folder, old, new, what):
+    write_catalogue(folder, ROW.replace(old, new))
+    with pytest.raises(RuleBookError) as caught:
+        _ = rulebook.load("a").catalogue
+    assert str(caught.value) == f"rules/common/os_versions.toml: row 'Debian 12': {what} (mend the row)"
+
+
+def test_packs_of_a_cloud_in_an_installed_package_come_first(tmp_path, monkeypatch):
+    packs.folder.cache_clear()
+    module = tmp_path / "imgbuild" / "rulebook" / "packs.py"
+    shutil.copytree(ROOT / "rules", tmp_path / "imgbuild" / "_rules")
+    monkeypatch.setattr(packs, "__file__", str(module))
+    assert packs.folder() == tmp_path / "imgbuild" / "_rules"
+    packs.folder.cache_clear()
+    shutil.rmtree(tmp_path / "imgbuild" / "_rules")
+    with pytest.raises(RuleBookError, match="no rule packs beside"):
+        packs.folder()
+    packs.folder.cache_clear()
