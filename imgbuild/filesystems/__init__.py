@@ -55,5 +55,6 @@ def _iso9660(reader: Reader, _kind: str) -> FileSystem:
 
 
 _READERS: dict[str, Callable[[Reader, str], FileSystem]] = {
-    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "fat12": _fat, "fat16": _fat, "fat32": _fat, "iso9660": _iso9660,
+    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "fat12": _fat, "fat16": _fat, "fat32": _fat,
+    "iso9660": _iso9660,
 }

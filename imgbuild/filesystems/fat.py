@@ -54,8 +54,9 @@ def _check_table(reader: Reader) -> None:
     sectors = int.from_bytes(boot[22:24], "little") or int.from_bytes(boot[36:40], "little")
     size = sectors * int.from_bytes(boot[11:13], "little")
     if size > MAX_TABLE:
-        raise broken("filesystem-too-large", f"the FAT file system has an allocation table of {human_size(size)}, more than"
-                                             f" {human_size(MAX_TABLE)}: it was not looked at", field="BPB_FATSz32", raw=boot[36:40])
+        raise broken("filesystem-too-large", f"the FAT file system has an allocation table of {human_size(size)}, more"
+                     f" than {human_size(MAX_TABLE)}: its files were not looked at", field="BPB_FATSz32",
+                     raw=boot[36:40])
 
 
 class FatFileSystem:

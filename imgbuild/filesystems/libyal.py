@@ -105,7 +105,8 @@ class UnixFileSystem:
         entry = self._existing(path, "link")
         with guarded(self._view, repr(path)):
             if entry.size > MAX_LINK:
-                raise broken("filesystem-damaged", f"the link {path!r} has a target of {entry.size} bytes, more than {MAX_LINK}")
+                raise broken("filesystem-damaged", f"the link {path!r} has a target of {entry.size} bytes, more than"
+                                                   f" {MAX_LINK}")
             return _target(entry)
 
     def listdir(self, path: str) -> list[str]:

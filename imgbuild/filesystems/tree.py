@@ -74,7 +74,7 @@ class GuestTree:
         return filesystem.listdir(inner)
 
     def read(self, path: str, limit: int, offset: int = 0) -> bytes | None:
-        """Return up to ``limit`` bytes of the regular file at ``path`` from ``offset``; ``None`` where there is none."""
+        """Return up to ``limit`` bytes of the regular file at ``path`` from ``offset``; ``None`` if there is none."""
         place = self.resolve(path)
         if place is None or not self._is(place, "file"):
             return None

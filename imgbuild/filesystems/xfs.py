@@ -28,8 +28,8 @@ def open_xfs(reader: Reader) -> UnixFileSystem:
     """Open an XFS file system.
 
     Raises:
-        BrokenImage: ``filesystem-too-large`` over 65536 allocation groups, ``filesystem-damaged``, or the reason why its
-            bytes could not be had.
+        BrokenImage: ``filesystem-too-large`` over 65536 allocation groups, ``filesystem-damaged``, or the reason why
+            its bytes could not be had.
     """
     import pyfsxfs  # noqa: PLC0415 - a megabyte of library that most images do not need
 
@@ -51,11 +51,11 @@ class _Shown:
         block, group_blocks, groups, sector = (int.from_bytes(raw[start:end], "big")
                                                for start, end in ((4, 8), (84, 88), (88, 92), (102, 104)))
         if not block or not group_blocks or not groups or not sector:
-            raise broken("filesystem-damaged", f"the XFS superblock has {groups} groups of {group_blocks} blocks of {block} bytes",
-                         field="sb_agblocks", raw=raw[84:88])
+            raise broken("filesystem-damaged", f"the XFS superblock has {groups} groups of {group_blocks} blocks of"
+                                               f" {block} bytes", field="sb_agblocks", raw=raw[84:88])
         if groups > MAX_GROUPS:
-            raise broken("filesystem-too-large", f"the XFS file system has {groups} allocation groups, more than {MAX_GROUPS}:"
-                                                 " it was not looked at", field="sb_agcount", raw=raw[88:92])
+            raise broken("filesystem-too-large", f"the XFS file system has {groups} allocation groups, more than"
+                         f" {MAX_GROUPS}: its files were not looked at", field="sb_agcount", raw=raw[88:92])
         self._group = group_blocks * block
         self._headers = 4 * sector
         self._opening = True

@@ -84,8 +84,8 @@ def _from_backup(disk: Reader, damage: Problem) -> PartitionTable:
     copies = (_try(disk, disk.size // size - 1, size) for size in SECTOR_SIZES if disk.size >= 3 * size)
     backup = next((copy for copy in copies if isinstance(copy, gptcopy.Copy)), None)
     if backup is None:
-        message = (f"neither copy of the GPT can be used: {damage.message}, and there is no valid backup at the end of the"
-                   " disk")
+        message = (f"neither copy of the GPT can be used: {damage.message}, and there is no valid backup at the end of"
+                   " the disk")
         return PartitionTable("gpt", SECTOR_SIZES[0], (), (_relabel(damage, "gpt-damaged", message),))
     message = f"the primary GPT is damaged, its backup was used: {damage.message}"
     return _table(disk, backup, [_relabel(damage, "gpt-primary-damaged", message)])
@@ -108,8 +108,8 @@ def _backup_problems(disk: Reader, primary: Copy) -> list[Problem]:
     last, alternate = disk.size // primary.sector - 1, primary.alternate_lba
     raw = alternate.to_bytes(8, "little")
     if alternate > last:
-        return [problem("gpt-past-end", f"the backup GPT should be at block {alternate}, but the last block of the disk is"
-                                        f" {last}: the image was cut", field="AlternateLBA", raw=raw)]
+        return [problem("gpt-past-end", f"the backup GPT should be at block {alternate}, but the last block of the disk"
+                                        f" is {last}: the image was cut", field="AlternateLBA", raw=raw)]
     backup = _try(disk, alternate, primary.sector) if alternate > PRIMARY_LBA else problem(
         "gpt-damaged", f"its place is given as block {alternate}", field="AlternateLBA", raw=raw)
     problems = []
@@ -135,8 +135,8 @@ def _outside_usable(copy: Copy, ranges: list[Range]) -> list[Problem]:
     first, end = copy.first_usable_lba * copy.sector, (copy.last_usable_lba + 1) * copy.sector
     outside = [span for span in ranges if span.start < first or span.end > end]
     return [problem("gpt-partition-outside-usable",
-                    f"partition {span.index} lies at bytes {span.start} to {span.end}, outside the range {first} to {end}"
-                    " that the header gives to partitions") for span in outside[:REPORTED]]
+                    f"partition {span.index} lies at bytes {span.start} to {span.end}, outside the range {first} to"
+                    f" {end} that the header gives to partitions") for span in outside[:REPORTED]]
 
 
 def _same_identity(partitions: tuple[Partition, ...]) -> list[Problem]:
@@ -153,8 +153,8 @@ def _same_identity(partitions: tuple[Partition, ...]) -> list[Problem]:
 
 def _record_problems(records: tuple[mbr.Record, ...], protective: list[mbr.Record]) -> list[Problem]:
     if not protective:
-        return [problem("gpt-protective-mbr-missing", "the disk has a GPT but no protective MBR: firmware and Linux do not"
-                                                      " see its partitions")]
+        return [problem("gpt-protective-mbr-missing", "the disk has a GPT but no protective MBR: firmware and Linux do"
+                                                      " not see its partitions")]
     if len(records) > len(protective):
         kinds = ", ".join(f"{record.os_type:#04x}" for record in records if record not in protective)
         return [problem("gpt-hybrid-mbr", f"the MBR has further partitions (type {kinds}) beside the protective one")]

@@ -127,8 +127,8 @@ def partitions(copy: Copy) -> tuple[tuple[Partition, ...], list[Problem]]:
     for index, raw in _used(copy):
         start, end = (lba * copy.sector for lba in _ENTRY.unpack_from(raw)[2:4])
         if end < start or end > _MAX_BYTES:
-            problems.append(problem("gpt-partition-range", f"partition {index} goes from byte {start} to {end}: it should"
-                                    f" end after its start and before {_MAX_BYTES}", field="EndingLBA"))
+            problems.append(problem("gpt-partition-range", f"partition {index} goes from byte {start} to {end}: it"
+                                    f" should end after its start and before {_MAX_BYTES}", field="EndingLBA"))
         else:
             found.append(_partition(index, raw, copy.sector))
     return tuple(found), problems[:REPORTED]

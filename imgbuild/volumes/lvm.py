@@ -119,8 +119,8 @@ class _Group:
     def _mapped(self, name: str, entry: Section) -> list[Segment]:
         sections = _segments(entry)
         if not sections or len(sections) > MAX_SEGMENTS:
-            raise broken("lvm-metadata-damaged", f"logical volume {name!r} has {len(sections)} segments, it should have 1 to"
-                                                 f" {MAX_SEGMENTS}")
+            raise broken("lvm-metadata-damaged", f"logical volume {name!r} has {len(sections)} segments, it should have"
+                                                 f" 1 to {MAX_SEGMENTS}")
         found = sorted((self._segment(name, section) for section in sections), key=lambda segment: segment.start)
         ends = [0, *(segment.start + segment.size for segment in found)]
         if any(segment.start != end for segment, end in zip(found, ends, strict=False)):
@@ -147,12 +147,12 @@ class _Group:
         identity = word(member, "id")
         reader = self._readers.get(identity.replace("-", ""))
         if reader is None:
-            raise broken("lvm-pv-missing", f"logical volume {name!r} lies on physical volume {identity!r}, which is not in"
-                                           " this image")
+            raise broken("lvm-pv-missing", f"logical volume {name!r} lies on physical volume {identity!r}, which is not"
+                                           " in this image")
         base = number(member, "pe_start", MAX_SECTORS) * SECTOR + checked(extent, "stripes", MAX_EXTENTS) * self._extent
         if base + length > reader.size:
-            raise broken("lvm-past-end", f"logical volume {name!r} uses its physical volume up to byte {base + length}, but"
-                                         f" that ends at {reader.size}", field="stripes")
+            raise broken("lvm-past-end", f"logical volume {name!r} uses its physical volume up to byte {base + length},"
+                                         f" but that ends at {reader.size}", field="stripes")
         return reader, base
 
 
@@ -161,5 +161,5 @@ def _segments(entry: Section) -> list[Section]:
 
 
 def _unsupported(name: str, kind: str) -> BrokenImage:
-    return broken("lvm-unsupported-segment", f"logical volume {name!r} is of type {kind!r}, which only the device mapper can"
-                                             " put together: its content was not looked at")
+    return broken("lvm-unsupported-segment", f"logical volume {name!r} is of type {kind!r}, which only the device"
+                                             " mapper can put together: its content was not looked at")

@@ -16,14 +16,14 @@ import re
 from itertools import islice
 from typing import Any
 
-from imgbuild.readers import broken
+from imgbuild.readers import BrokenImage, broken
 
 MAX_DEPTH = 8
 """A segment of a volume is four sections deep."""
 MAX_TOKENS = 200_000
 
-_TOKEN = re.compile(r'''(?P<skip>[\s\0]+|\#[^\n]*) | (?P<string>"(?:[^"\\]|\\.)*+") | (?P<mark>[{}\[\],="])
-                        | (?P<word>[^\s\0{}\[\],="\#]+)''', re.VERBOSE | re.DOTALL)
+_TOKEN = re.compile(r"(?P<skip>[\s\0]+|#[^\n]*)" r'|(?P<string>"(?:[^"\\]|\\.)*+")' r'|(?P<mark>[{}\[\],="])'
+                    r'|(?P<word>[^\s\0{}\[\],="#]+)', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]{1,19}")
 
@@ -48,8 +48,7 @@ def checked(value: object, key: str, limit: int) -> int:
     """Return ``value``, which stood at ``key``, where it is a number from 0 to ``limit``, or raise BrokenImage."""
     if isinstance(value, int) and 0 <= value <= limit:
         return value
-    raise broken("lvm-metadata-damaged", f"the LVM metadata gives {_shown(value)} as {key}, it should be a number from 0 to"
-                                         f" {limit}", field=key)
+    raise _wrong(value, key, f"a number from 0 to {limit}")
 
 
 def word(section: Section, key: str) -> str:
@@ -57,7 +56,7 @@ def word(section: Section, key: str) -> str:
     value = section.get(key)
     if isinstance(value, str):
         return value
-    raise broken("lvm-metadata-damaged", f"the LVM metadata gives {_shown(value)} as {key}, it should be a string", field=key)
+    raise _wrong(value, key, "a string")
 
 
 def subsection(section: Section, key: str) -> Section:
@@ -65,7 +64,7 @@ def subsection(section: Section, key: str) -> Section:
     value = section.get(key, {})
     if isinstance(value, dict):
         return value
-    raise broken("lvm-metadata-damaged", f"the LVM metadata gives {_shown(value)} as {key}, it should be a section", field=key)
+    raise _wrong(value, key, "a section")
 
 
 def items(section: Section, key: str) -> list[Any]:
@@ -74,11 +73,12 @@ def items(section: Section, key: str) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _shown(value: object) -> str:
-    return repr(value)[:40]
+def _wrong(value: object, key: str, wanted: str) -> BrokenImage:
+    return broken("lvm-metadata-damaged", f"the LVM metadata gives {repr(value)[:40]} as {key}, it should be {wanted}",
+                  field=key)
 
 
-def _damaged(reason: str) -> Exception:
+def _damaged(reason: str) -> BrokenImage:
     return broken("lvm-metadata-damaged", f"the LVM metadata cannot be read: {reason}")
 
 

@@ -182,7 +182,8 @@ def _is_file_system(disk: Reader, sector: bytes) -> bool:
     if sector[3:11] in {b"NTFS    ", b"EXFAT   ", b"-FVE-FS-"}:
         return True
     sector_size, cluster, reserved, fats = struct.unpack_from("<HBHB", sector, 11)
-    if sector_size not in {512, 1024, 2048, 4096} or not _is_power_of_two(cluster) or not reserved or fats not in {1, 2}:
+    sizes = sector_size in {512, 1024, 2048, 4096} and _is_power_of_two(cluster)
+    if not sizes or not reserved or fats not in {1, 2}:
         return False
     return read_clipped(disk, reserved * sector_size, 2) == bytes((sector[21], 0xFF))
 
