@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from imgbuild.volumes.base import PartitionTable
 
 
+# qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
+GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
+
+
 class Look(Value, frozen=True, kw_only=True):
     """What is known of an image so far, and what it cost: reads, bytes read, seconds."""
 
@@ -107,9 +111,14 @@ def _read_table(state: _State) -> bool:
         # The system area of an isohybrid holds a partition table, but the image is the ISO file system.
         state.table = volumes.read_table(state.disk)
     if state.table is not None:
-        state.object(*state.table.problems)
+        state.object(*(found for found in state.table.problems if not _is_growth(state, found)))
         state.learn(partition_table=state.table.kind, partitions=state.table.partitions)
     return True
+
+
+def _is_growth(state: _State, found: Problem) -> bool:
+    """Say whether the backup GPT is off the end only because the container's writer rounded the disk up."""
+    return found.code == "gpt-backup-not-at-end" and state.facts.format in GROWN_BY_WRITERS
 
 
 def _read_filesystems(state: _State) -> bool:
@@ -151,10 +160,15 @@ def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
     except BrokenImage as broken:
         state.object(broken.problem)
         return None
-    if identity is not None and identity.size is not None and identity.size > reader.size:
+    # The reader of ISO files has compared the volume's size with the file's already.
+    if identity is not None and _is_cut(identity, reader) and state.facts.format != "iso":
         state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is"
                              f" {human_size(identity.size)}, but there is room for {human_size(reader.size)} only"))
     return identity
+
+
+def _is_cut(identity: Identity, reader: Reader) -> bool:
+    return identity.size is not None and identity.size > reader.size
 
 
 def _named(entry: Any, identity: Identity | None) -> Any:  # noqa: ANN401 - a Partition or a Volume, given back as such
