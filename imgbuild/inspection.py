@@ -161,14 +161,10 @@ def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
         state.object(broken.problem)
         return None
     # The reader of ISO files has compared the volume's size with the file's already.
-    if identity is not None and _is_cut(identity, reader) and state.facts.format != "iso":
+    if identity is not None and state.facts.format != "iso" and (identity.size or 0) > reader.size:
         state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is"
-                             f" {human_size(identity.size)}, but there is room for {human_size(reader.size)} only"))
+                             f" {human_size(identity.size or 0)}, but there is room for {human_size(reader.size)} only"))
     return identity
-
-
-def _is_cut(identity: Identity, reader: Reader) -> bool:
-    return identity.size is not None and identity.size > reader.size
 
 
 def _named(entry: Any, identity: Identity | None) -> Any:  # noqa: ANN401 - a Partition or a Volume, given back as such
