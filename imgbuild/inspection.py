@@ -162,8 +162,8 @@ def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
         return None
     # The reader of ISO files has compared the volume's size with the file's already.
     if identity is not None and state.facts.format != "iso" and (identity.size or 0) > reader.size:
-        state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is"
-                             f" {human_size(identity.size or 0)}, but there is room for {human_size(reader.size)} only"))
+        sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(reader.size)} only"
+        state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is {sizes}"))
     return identity
 
 
