@@ -81,7 +81,11 @@ class _State:
         self.facts = msgspec.structs.replace(self.facts, **facts)
 
     def object(self, *problems: Problem) -> None:
-        self._problems += [new for new in problems if new not in self._problems]
+        """Add problems; of a file that is cut only the first statement, for all that is missing follows from it."""
+        for new in problems:
+            again = new.code == "truncated" and any(known.code == "truncated" for known in self._problems)
+            if new not in self._problems and not again:
+                self._problems.append(new)
 
     def report(self) -> None:
         """Send what is known; a container also objects while it is read, so its problems are asked for each time."""
@@ -100,6 +104,7 @@ def _read_container(state: _State) -> bool:
         return False
     container = found.format.open(state.source)
     state.container = container
+    state.object(*container.problems)
     state.learn(virtual_size=container.virtual_size, container=container.header)
     state.disk = container if container.readable and container.virtual_size else None
     return state.disk is not None
