@@ -134,5 +134,7 @@ def _width(*, terminal: bool) -> int:
     try:
         columns = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else int(os.environ["COLUMNS"])
     except (OSError, ValueError, KeyError):
-        columns = PIPED
-    return min(WIDEST, columns) if terminal and columns > 0 else max(NARROWEST, min(WIDEST, columns))
+        columns = 0
+    if terminal and columns > 0:
+        return min(WIDEST, columns)
+    return max(NARROWEST, min(WIDEST, columns or PIPED))

@@ -46,7 +46,7 @@ class Program(click.Group):
     def _run(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 - as above
         try:
             status = super().main(*args, **options)
-        except (click.ClickException, click.Abort, ImgbuildError, UnicodeError) as failure:
+        except (click.ClickException, click.Abort, ImgbuildError) as failure:
             return _explain(failure)
         except ClosedPipe:
             return _die_of_closed_pipe()

@@ -1,0 +1,62 @@
+"""``imgbuild lint``: requests from files and from standard input."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from caller import Stand, call, errors
+from documents import BELOW, CUT, NEAR, REQUEST, findings
+
+
+@pytest.fixture
+def request_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "request.json").write_bytes(REQUEST)
+    return "request.json"
+
+
+def test_it_hands_on_bytes_and_name(monkeypatch, request_file):
+    stand = Stand(monkeypatch, "lint", findings())
+    call("lint", request_file, "--image", "disk.raw", "--select", "a", "--ignore", "b", "--min-disk-policy", "not-less")
+    (data, settings), options = stand.calls[0]
+    assert (data, options["name"], options["image"]) == (REQUEST, "request.json", "disk.raw")
+    assert (settings.select, settings.ignore, settings.min_disk_policy) == (("a",), ("b",), "not-less")
+    assert settings.checksums is None
+
+
+def test_standard_input_is_a_request(monkeypatch):
+    stand = Stand(monkeypatch, "lint", findings())
+    assert call("lint", "-", stdin=b"\xff{").exit_code == 0
+    assert (stand.calls[0][0][0], stand.calls[0][1]["name"]) == (b"\xff{", "-")
+
+
+def test_findings_point_into_the_text(monkeypatch, request_file):
+    Stand(monkeypatch, "lint", findings(BELOW))
+    result = call("lint", request_file)
+    assert result.exit_code == 1
+    assert '  3 | "min_disk": 1\n                  ^ min_disk is 1 GiB' in result.stdout
+    assert "\n  why     " in result.stdout
+
+
+@pytest.mark.parametrize(("found", "fail_on", "status"), [
+    ((), "note", 0), ((NEAR,), "error", 0), ((NEAR,), "note", 1), ((CUT,), "error", 0), ((CUT,), "warning", 1),
+    ((BELOW,), "error", 1), ((BELOW, CUT, NEAR), "never", 0)])
+def test_the_status_follows_what_counts(found, fail_on, status, monkeypatch, request_file):
+    Stand(monkeypatch, "lint", findings(*found))
+    assert call("lint", request_file, "--fail-on", fail_on).exit_code == status
+
+
+def test_json_is_the_document(monkeypatch, request_file):
+    Stand(monkeypatch, "lint", findings(BELOW))
+    document = json.loads(call("lint", request_file, "--format", "json").stdout)
+    assert (document["kind"], document["summary"]["error"]) == ("findings", 1)
+
+
+def test_a_missing_request_is_a_failure(tmp_path):
+    assert errors("lint", tmp_path / "absent.json") == (
+        3, f"no such file: {str(tmp_path / 'absent.json')!r} (check the path)")
+
+
+def test_an_output_never_replaces_the_request(request_file):
+    assert errors("lint", request_file, "-o", "request.json")[0] == 2

@@ -1,0 +1,81 @@
+"""What the words of a command line become."""
+
+from __future__ import annotations
+
+import pytest
+from caller import Stand, errors
+
+from imgbuild.commands.options import OPTIONS, choices_of, is_failure, settings_of
+from imgbuild.derivation import Choices
+from imgbuild.digest import ALGORITHMS
+from imgbuild.errors import UsageError
+from imgbuild.model import Inspection
+from imgbuild.pipeline import Settings
+
+NOTHING = {"name": None, "os_version": None, "min_disk": None, "min_ram": None, "tags": (), "protected": None,
+           "visibility": None, "extra": ()}
+
+
+@pytest.mark.parametrize(("words", "settings"), [
+    ({}, Settings()),
+    ({"cloud": "c", "operation": "o", "claim": "raw"}, Settings(cloud="c", operation="o", claim="raw")),
+    ({"time_limit": 2.0, "min_disk_policy": "not-less"}, Settings(time_limit=2.0, min_disk_policy="not-less")),
+    ({"select": ("a",), "ignore": ("b",)}, Settings(select=("a",), ignore=("b",))),
+    ({"no_checksum": True}, Settings(checksums=None)),
+    ({"checksums": ("SHA-512", "md5")}, Settings(checksums=("sha512", "md5"))),
+    ({"verbose": True}, Settings(run_facts=True)),
+    ({"run_facts": True}, Settings(run_facts=True)),
+])
+def test_settings(words, settings):
+    assert settings_of(words) == settings
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    ({"no_checksum": True, "checksums": ("md5",)},
+     "--no-checksum and --checksum contradict each other (give one of them)"),
+    ({"checksums": ("crc32",)}, f"unknown checksum 'crc32': {', '.join(ALGORITHMS)} are known"),
+])
+def test_settings_that_contradict(words, message):
+    with pytest.raises(UsageError) as caught:
+        settings_of(words)
+    assert str(caught.value) == message
+
+
+def test_choices():
+    assert choices_of(NOTHING) == Choices()
+    words = {**NOTHING, "name": "web", "min_disk": 0, "tags": ("a=b", "c"), "protected": False,
+             "extra": ("hw_disk_bus=scsi", "__description=a=b", "empty=")}
+    assert choices_of(words) == Choices(name="web", min_disk=0, tags=("a=b", "c"), protected=False,
+                                        extra={"hw_disk_bus": "scsi", "__description": "a=b", "empty": ""})
+
+
+@pytest.mark.parametrize(("extra", "message"), [
+    (("key",), "--set 'key' has no value (write --set KEY=VALUE)"),
+    (("=value",), "--set '=value' has no value (write --set KEY=VALUE)"),
+    (("a=1", "a=2"), "--set names 'a' twice (give one of them)"),
+])
+def test_choices_that_cannot_be(extra, message):
+    with pytest.raises(UsageError) as caught:
+        choices_of({**NOTHING, "extra": extra})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("fail_on", "failing"), [
+    ("error", {"error"}), ("warning", {"error", "warning"}), ("note", {"error", "warning", "note"}), ("never", set())])
+def test_what_counts(fail_on, failing):
+    assert {severity for severity in ("error", "warning", "note") if is_failure(severity, fail_on)} == failing
+
+
+def test_a_claim_is_a_format_that_is_known(monkeypatch):
+    stand = Stand(monkeypatch, "inspect", Inspection(path="x", size=1))
+    assert errors("inspect", "x", "--claim", "jpeg")[0] == 2
+    assert stand.calls == []
+
+
+def test_each_option_has_a_user():
+    from imgbuild.commands import build, check, explain, inspect, lint, rules  # noqa: PLC0415 - names of functions
+
+    modules = (inspect, build, lint, check, rules, explain)
+    used = {parameter.name for module in modules for parameter in module.command.params}
+    offered = {param.name for option in OPTIONS.values() for param in option(lambda: None).__click_params__}
+    assert offered <= used
