@@ -10,9 +10,11 @@ import pytest
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
+from imgbuild.derivation import Choices, derive
 from imgbuild.errors import UsageError
 from imgbuild.jsontext import JsonDocument, JsonProblem
 from imgbuild.model import ErrorCode, Evidence, Inspection, Problem, Subject
+from imgbuild.request import build_request
 
 BOOK = rulebook.load()
 GIB = 1 << 30
@@ -249,3 +251,37 @@ def test_absurd_requests_are_linted_in_time(body):
     found, _ = linting.lint(BOOK, Context(body=body))
     assert found
     assert time.monotonic() - started < 10
+
+
+# The builder obeys the linter
+
+UNKNOWN_TO_THE_CLOUD = {"ims-os-version-missing", "ims-os-version-default", "ims-os-version-of-a-sister-cloud"}
+
+
+def linux(system: str, version: str, **more) -> dict:
+    return {"type": "Linux", "id": system, "version": version, "release": version, "name": f"{system} {version}",
+            "architecture": "x86_64", "bits": 64, **more}
+
+
+SYSTEMS = [None, linux("debian", "12", release="12.5"), linux("ubuntu", "22.04"), linux("ubuntu", "25.10"),
+           linux("rocky", "9.4"), linux("centos", "9", name="CentOS Stream 9", release=None), linux("fedora", "41"),
+           linux("flatcar", "4152.2.3"), linux("sles", "15.6"), linux("debian", "12", architecture="aarch64"),
+           linux("centos", "6.10", architecture="x86", bits=32), linux("freebsd", "14.1", type="FreeBSD"),
+           linux("windows", "2019", type="Windows", edition="Standard", release=None)]
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["name"] if system else "nothing found")
+@pytest.mark.parametrize(("image_format", "virtual_size"), [
+    ("qcow2", 2 * GIB), ("raw", 10 * GIB), ("vhd", 2147991552), ("zvhd2", 40 * GIB), ("zvhd", 3 * GIB), ("iso", 700 << 20)])
+@pytest.mark.parametrize("firmware", [{"bios": True, "uefi": True}, {"bios": False, "uefi": True}, {"bios": True}, {}])
+@pytest.mark.parametrize("policy", ["greater", "not-less"])
+def test_what_is_built_is_clean(system, image_format, virtual_size, firmware, policy):
+    facts = image(path="disk.img", format=image_format, virtual_size=virtual_size, os=system, firmware=firmware,
+                  disk_format=BOOK.profile.disk_formats.get(image_format))
+    derived = derive(facts, Choices(), BOOK, policy)
+    built = build_request(derived, BOOK.profile.operations["create-metadata"])
+    found, _ = linting.lint(BOOK, Context(body=built.body, image=facts, min_disk_policy=policy))
+    loud = {finding.rule for finding in found if finding.severity != "note" and finding.group == "request"}
+    assert loud <= UNKNOWN_TO_THE_CLOUD
+    assert not [finding for finding in found if finding.severity == "error"]
+    assert len([finding for finding in found if finding.severity == "warning"]) <= 2

@@ -152,7 +152,9 @@ def _near_guest(case: Case, value: str) -> _Found:
 
 def _not_the_guest(case: Case, value: str) -> _Found:
     entry, guest = case.catalogue().find(value), case.image.os if case.image else None
-    found = _contradiction(entry, guest) if entry is not None and guest is not None else None
+    if entry is None or guest is None or is_default(case, value):
+        return None
+    found = _contradiction(entry, guest)
     return (f"{quoted(value)} is said of a guest that {found}", "") if found else None
 
 
