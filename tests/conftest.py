@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 SAMPLES = TESTS.parent / "samples"
 
-sys.path.insert(0, str(TESTS))
+# Helpers of all tests, and those beside the tests of a folder. Test modules themselves are imported by their path, so
+# two folders may have one of the same name.
+sys.path[:0] = [str(TESTS), *sorted({str(test.parent) for test in TESTS.glob("*/test_*.py")})]
 os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 # No deadline: a loaded machine is no failure. The same cases in every run of CI: a failure there can be repeated here.
 settings.register_profile("steady", deadline=None, derandomize=bool(os.environ.get("CI")))
