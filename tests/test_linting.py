@@ -272,7 +272,8 @@ SYSTEMS = [None, linux("debian", "12", release="12.5"), linux("ubuntu", "22.04")
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["name"] if system else "nothing found")
 @pytest.mark.parametrize(("image_format", "virtual_size"), [
-    ("qcow2", 2 * GIB), ("raw", 10 * GIB), ("vhd", 2147991552), ("zvhd2", 40 * GIB), ("zvhd", 3 * GIB), ("iso", 700 << 20)])
+    ("qcow2", 2 * GIB), ("raw", 10 * GIB), ("vhd", 2147991552), ("zvhd2", 40 * GIB), ("zvhd", 3 * GIB),
+    ("iso", 700 << 20)])
 @pytest.mark.parametrize("firmware", [{"bios": True, "uefi": True}, {"bios": False, "uefi": True}, {"bios": True}, {}])
 @pytest.mark.parametrize("policy", ["greater", "not-less"])
 def test_what_is_built_is_clean(system, image_format, virtual_size, firmware, policy):

@@ -119,8 +119,8 @@ class DiskSize(Check, frozen=True, kw_only=True, tag="disk-size"):
             yield Hit(message=f"the disk has {human_size(size)} ({size} bytes): at most {self.max_gib} GiB is accepted",
                       on="image", value=size)
         elif size < self.min_gib * GIB:
-            yield Hit(message=f"the disk has {human_size(size)} ({size} bytes): the pages name disks of {self.min_gib} GiB"
-                              " or more", on="image", value=size)
+            yield Hit(message=f"the disk has {human_size(size)} ({size} bytes): the pages name disks of {self.min_gib}"
+                              " GiB or more", on="image", value=size)
 
 
 class OverWholeGib(Check, frozen=True, kw_only=True, tag="over-whole-gib"):
