@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from imgbuild.checks import Case, Context, Hit, hit_of_problem
 from imgbuild.errors import UsageError
@@ -41,7 +44,7 @@ def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
         findings += _without_rule(book, context)
     failed = sum(bool(hits) for _, hits in found)
     tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
-    return tuple(sorted(findings, key=_order)), tally
+    return tuple(_distinct(sorted(findings, key=_order))), tally
 
 
 def _check_ids(book: RuleBook, ids: Iterable[str]) -> None:
@@ -109,8 +112,20 @@ def _fingerprint(rule_id: str, subject: Subject, hit: Hit) -> str:
     """Return a mark that stays when lines move and files are renamed: of rule, subject, place in it and value."""
     field = hit.evidence.field if hit.evidence else None
     parts = [rule_id, subject.kind, subject.pointer or subject.guest_path or field, hit.value]
-    text = json.dumps(parts, sort_keys=True, default=str)
+    return _mark(json.dumps(parts, sort_keys=True, default=str))
+
+
+def _mark(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _distinct(findings: list[Finding]) -> Iterator[Finding]:
+    """Yield the findings with marks of their own: of several alike, the second and further ones are numbered."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        count = seen[finding.fingerprint]
+        seen[finding.fingerprint] += 1
+        yield finding if count == 0 else replace(finding, fingerprint=_mark(f"{finding.fingerprint} {count}"))
 
 
 def _order(finding: Finding) -> tuple[int, int, int, str, str, str]:

@@ -195,6 +195,12 @@ def test_fingerprint_changes_with_the_value_and_the_place():
     assert len({tuple(one), tuple(two), tuple(three)}) == 3
 
 
+def test_findings_alike_have_marks_of_their_own():
+    parts = [{"index": index, "start": 0, "size": GIB, "filesystem": "luks"} for index in (1, 2, 3)]
+    found, _ = linting.lint(BOOK, Context(image=image(partitions=parts)), select={"ims-encrypted-content"})
+    assert len({finding.fingerprint for finding in found}) == 3
+
+
 def test_same_facts_give_the_same_bytes():
     context = request('{"visibility": "public", "tags": ["a b"], "x": 1}', image=image(virtual_size=GIB + 1))
     assert linting.lint(BOOK, context) == linting.lint(BOOK, context)
