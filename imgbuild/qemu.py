@@ -12,29 +12,34 @@ https://www.qemu.org/docs/master/tools/qemu-img.html, and CVE-2015-5162 on why t
 
 from __future__ import annotations
 
-import json
 import os
-import selectors
-import shutil
-import signal
-import subprocess
 import sys
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import msgspec
+
 from imgbuild.model import Inspection, Problem, Witness
 from imgbuild.sizes import MIB, ceil_div
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
 # Our names, qemu's names. An ISO is a raw disk to qemu; it knows neither ZVHD nor ZVHD2.
 FORMATS = {"raw": "raw", "iso": "raw", "qcow2": "qcow2", "vhd": "vpc", "vmdk": "vmdk", "vhdx": "vhdx", "vdi": "vdi",
            "qcow": "qcow", "qed": "qed", "parallels": "parallels"}
 
-# Objections of our readers that are about sizes alone. With any other one qemu-img does not get to see the image.
-HARMLESS = frozenset({"vhd-size-differs-from-chs"})
+# Objections of our readers that are no danger to others: on the name, on sizes that differ, on what is inside the disk.
+# With any other one qemu-img does not get to see the image; one that is missing here costs an opinion and no more.
+HARMLESS = frozenset({
+    "extended-l2", "extension-mismatch", "filesystem-feature-unknown", "filesystem-truncated", "filesystem-unreadable",
+    "gpt-backup-not-at-end", "gpt-copies-differ", "gpt-duplicate-partition-id", "gpt-hybrid-mbr", "gpt-leftover",
+    "gpt-past-end", "gpt-protective-mbr-missing", "lvm-past-end", "lvm-pv-missing", "lvm-unsupported-segment",
+    "mbr-several-active", "nothing-inside", "partition-overlap", "partition-past-end", "size-over-whole-gib", "snapshots",
+    "unaligned-size", "vhd-size-differs-from-chs", "vhd-spare-table-entries", "zstd-compression",
+})
 
 CPU_SECONDS = 10
 MEMORY_BYTES = 1024 * MIB
@@ -66,6 +71,8 @@ class _NoAnswerError(Exception):
 @cache
 def find() -> str | None:
     """Return the absolute path of qemu-img, or ``None`` where it is not installed."""
+    import shutil  # noqa: PLC0415 - not for those who ask for the version of imgbuild only
+
     path = shutil.which("qemu-img")
     return None if path is None else os.path.abspath(path)
 
@@ -134,16 +141,18 @@ def _info(source: Descriptor, options: Sequence[str], timeout: float) -> dict[st
     path = f"/dev/fd/{source.descriptor}"
     output = _run(["info", "--output=json", "--force-share", *options, path], source.descriptor, timeout)
     try:
-        answer = json.loads(output)
+        answer = msgspec.json.decode(output)
         if isinstance(answer["format"], str) and isinstance(answer["virtual-size"], int):
             return dict(answer)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
         pass
     raise _NoAnswerError("not-run", f"its answer is not understood: {output[:80]!r}")
 
 
 def _run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> bytes:
     """Run qemu-img under limits and return what it wrote to standard output; ``timeout`` in seconds."""
+    import subprocess  # noqa: PLC0415 - as above
+
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}
     inherited = () if descriptor is None else (descriptor,)
     try:
@@ -167,7 +176,7 @@ def _limit(pid: int) -> None:
     """Put limits on the child from outside: a function run between fork and exec could deadlock beside our threads."""
     if sys.platform != "linux":
         return
-    import resource  # noqa: PLC0415 - Unix only
+    import resource  # noqa: PLC0415 - there is none on Windows
 
     limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_FSIZE: 0,
               resource.RLIMIT_NOFILE: OPEN_FILES, resource.RLIMIT_CORE: 0}
@@ -182,6 +191,8 @@ def _limit(pid: int) -> None:
 
 def _collect(child: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
     """Read both streams to their ends, at most OUTPUT_BYTES of them."""
+    import selectors  # noqa: PLC0415 - as above
+
     assert child.stdout is not None  # noqa: S101 - both are pipes
     assert child.stderr is not None  # noqa: S101 - as above
     parts: dict[int, list[bytes]] = {child.stdout.fileno(): [], child.stderr.fileno(): []}
@@ -216,6 +227,8 @@ def _failure(status: int, complaints: bytes, path: str) -> _NoAnswerError:
 
 
 def _signal_name(number: int) -> str:
+    import signal  # noqa: PLC0415 - as above
+
     try:
         return signal.Signals(number).name
     except ValueError:
