@@ -16,8 +16,10 @@ from imgbuild.version import __version__
 if TYPE_CHECKING:
     from imgbuild.derivation import Choices
     from imgbuild.errors import ImgbuildError
+    from imgbuild.examination import inspect
     from imgbuild.model import Finding, Findings, Inspection, Manifest
-    from imgbuild.pipeline import Settings, build, check, inspect, lint
+    from imgbuild.pipeline import build, check, lint
+    from imgbuild.settings import Settings
 
 __all__ = [
     "Choices", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
@@ -26,8 +28,8 @@ __all__ = [
 
 _HOMES = {
     "Choices": "derivation", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
-    "Manifest": "model", "Settings": "pipeline", "build": "pipeline", "check": "pipeline", "inspect": "pipeline",
-    "lint": "pipeline",
+    "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
+    "inspect": "examination",
 }
 
 

@@ -17,7 +17,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
 
     With several images and --format json, each is a line of its own (JSON Lines).
     """
-    from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
+    from imgbuild import examination  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
     from imgbuild.reports.views import ImageView  # noqa: PLC0415 - as above
@@ -25,7 +25,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     output = Output(words, inputs=images)
     settings, progress = settings_of(words), bar(quiet=words["quiet"])
     for number, path in enumerate(images):
-        facts = pipeline.inspect(path, settings, progress=progress)
+        facts = examination.inspect(path, settings, progress=progress)
         output.show(ImageView(image=facts, number=number, several=len(images) > 1))
     output.close()
     return 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.derivation import Choices
-    from imgbuild.pipeline import Settings
+    from imgbuild.settings import Settings
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -87,7 +87,7 @@ def options(*names: str) -> Decorator:
 
 def settings_of(words: dict[str, Any]) -> Settings:
     """Return the settings that the words of a command line make; raises UsageError where they contradict."""
-    from imgbuild.pipeline import Settings  # noqa: PLC0415 - --help needs none of it
+    from imgbuild.settings import Settings  # noqa: PLC0415 - --help needs none of it
 
     names = ("cloud", "operation", "claim", "time_limit", "min_disk_policy", "select", "ignore")
     given = {name: words[name] for name in names if words.get(name) is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from click.testing import CliRunner, Result
 
-from imgbuild import pipeline
+from imgbuild import examination, pipeline
 from imgbuild.commands.program import program
 
 
@@ -27,7 +27,7 @@ class Stand:
     def __init__(self, monkeypatch, name: str, *answers: object) -> None:
         self.calls: list[tuple[tuple, dict]] = []
         self._answers = list(answers)
-        monkeypatch.setattr(pipeline, name, self)
+        monkeypatch.setattr(examination if name == "inspect" else pipeline, name, self)
 
     def __call__(self, *args, **options):
         self.calls.append((args, options))

@@ -10,7 +10,7 @@ from imgbuild.derivation import Choices
 from imgbuild.digest import ALGORITHMS
 from imgbuild.errors import UsageError
 from imgbuild.model import Inspection
-from imgbuild.pipeline import Settings
+from imgbuild.settings import Settings
 
 NOTHING = {"name": None, "os_version": None, "min_disk": None, "min_ram": None, "tags": (), "protected": None,
            "visibility": None, "extra": ()}

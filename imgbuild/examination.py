@@ -1,0 +1,144 @@
+"""examine: the path of an image in, its facts out. The child looks while this process hashes, then the witness speaks.
+
+open -> look (in the child) beside digest -> witness. Nothing here needs the rules, so ``inspect`` does not load them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from imgbuild import qemu, rulebook, sandbox
+from imgbuild.detection import formats_meant
+from imgbuild.digest import digest
+from imgbuild.inspection import Look, look
+from imgbuild.model import Inspection, Problem, Run
+from imgbuild.readers import BrokenImage
+from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
+from imgbuild.source import open_source
+
+if TYPE_CHECKING:
+    from imgbuild.digest import Progress
+    from imgbuild.model import Witness
+    from imgbuild.profiles import Profile
+    from imgbuild.source import Source
+
+
+def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None) -> Inspection:
+    """Return the facts of the image file at ``path``.
+
+    Raises:
+        SourceError: The file is missing, may not be read or is no regular file.
+        UsageError: A checksum algorithm is not known.
+        RuleBookError: There is no such cloud, or its rule pack is broken.
+    """
+    return inspect_for(rulebook.load_profile(settings.cloud), path, settings, progress)
+
+
+def inspect_for(profile: Profile, path: str, settings: Settings, progress: Progress | None) -> Inspection:
+    """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does."""
+    algorithms = _algorithms(settings, profile)
+    if settings.claim is not None:
+        formats_meant(settings.claim)  # a wrong word is told before any work
+    started = time.monotonic()
+    with open_source(path) as source:
+        # The child is forked before any thread starts; then it looks while the file is hashed.
+        looking = _Looking(source, settings)
+        try:
+            checksums, problem = _digest(source, algorithms, progress)
+        except BaseException:
+            looking.give_up()
+            raise
+        found = looking.result()
+        image = _complete(found, checksums, problem, source, profile)
+        seconds = time.monotonic() - started
+        return _with_run_facts(image, found, source, seconds) if settings.run_facts else image
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the child and the witness said."""
+
+    facts: Inspection
+    look: Look | None
+    sandbox: tuple[str, ...]
+    witness: Witness | None
+
+
+class _Looking:
+    """The child at work, and a thread that waits for it and then asks the witness."""
+
+    def __init__(self, source: Source, settings: Settings) -> None:
+        limits = sandbox.Limits(seconds=settings.time_limit)
+        self._child = sandbox.start(lambda report: look(source, settings.claim, report), Look, limits)
+        self._source = source
+        self._settings = settings
+        self._found: list[_Found | BaseException] = []
+        self._waiter = Thread(target=self._wait)
+        self._waiter.start()
+
+    def result(self) -> _Found:
+        """Wait for both and return what they found; what went wrong in the thread is raised here."""
+        self._waiter.join()
+        (found,) = self._found
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def give_up(self) -> None:
+        """End the child, for nobody waits for its answer any more."""
+        self._child.kill()
+        self._waiter.join()
+
+    def _wait(self) -> None:
+        try:
+            qemu.version()  # asked now, while the child looks; the answer is kept
+            self._found.append(_conclude(self._child.result(), self._source, self._settings))
+        except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
+            self._found.append(error)
+
+
+def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:
+    facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.path, size=source.size)
+    if outcome.problem is not None:
+        facts = msgspec.structs.replace(facts, problems=(*facts.problems, outcome.problem))
+    witness = qemu.witness(facts, source, timeout=settings.time_limit)
+    problems = (*facts.problems, *qemu.compare(facts, witness))
+    return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)
+
+
+def _algorithms(settings: Settings, profile: Profile) -> tuple[str, ...]:
+    if settings.checksums is None:
+        return ()
+    return settings.checksums or tuple(dict.fromkeys((*DEFAULT_CHECKSUMS, *profile.checksums)))
+
+
+def _digest(source: Source, algorithms: tuple[str, ...],
+            progress: Progress | None) -> tuple[dict[str, str] | None, Problem | None]:
+    if not algorithms:
+        return None, None
+    try:
+        return digest(source, algorithms, progress=progress), None
+    except BrokenImage as changed:
+        return None, changed.problem
+
+
+def _complete(found: _Found, checksums: dict[str, str] | None, problem: Problem | None, source: Source,
+              profile: Profile) -> Inspection:
+    problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
+    if checksums is None and problem is None and source.changed():
+        problems += (Problem(code="changed", message="the file was changed or replaced while it was read"),)
+    return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,
+                                   disk_format=profile.disk_formats.get(found.facts.format or ""))
+
+
+def _with_run_facts(image: Inspection, found: _Found, source: Source, seconds: float) -> Inspection:
+    looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
+    run = Run(seconds=seconds, hash_seconds=None if image.checksums is None else seconds,
+              inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
+              allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness)
+    return msgspec.structs.replace(image, run=run)

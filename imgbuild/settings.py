@@ -1,0 +1,44 @@
+"""How the work is to be done: the settings that the library and the command line share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from imgbuild.profiles import MinDiskPolicy
+
+DEFAULT_CLOUD = "huaweicloud"
+DEFAULT_OPERATION = "create-metadata"
+DEFAULT_CHECKSUMS = ("md5", "sha256")
+TIME_LIMIT = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How the work is to be done.
+
+    Attributes:
+        cloud: Name of the target cloud.
+        operation: Id of the create operation.
+        claim: Format that a person believes the image has.
+        checksums: Algorithms; ``()`` for md5, sha256 and the cloud's own, ``None`` for none.
+        min_disk_policy: ``greater`` or ``not-less``; ``None`` for the cloud's.
+        time_limit: Seconds that reading one image may take.
+        run_facts: Whether facts on the run itself are given.
+        select: Only these rules are asked; all when empty.
+        ignore: These rules are not asked.
+    """
+
+    cloud: str = DEFAULT_CLOUD
+    operation: str = DEFAULT_OPERATION
+    claim: str | None = None
+    checksums: tuple[str, ...] | None = ()
+    min_disk_policy: MinDiskPolicy | None = None
+    time_limit: float = TIME_LIMIT
+    run_facts: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+
+DEFAULTS = Settings()
