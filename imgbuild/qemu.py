@@ -37,8 +37,8 @@ HARMLESS = frozenset({
     "extended-l2", "extension-mismatch", "filesystem-feature-unknown", "filesystem-truncated", "filesystem-unreadable",
     "gpt-backup-not-at-end", "gpt-copies-differ", "gpt-duplicate-partition-id", "gpt-hybrid-mbr", "gpt-leftover",
     "gpt-past-end", "gpt-protective-mbr-missing", "lvm-past-end", "lvm-pv-missing", "lvm-unsupported-segment",
-    "mbr-several-active", "nothing-inside", "partition-overlap", "partition-past-end", "size-over-whole-gib", "snapshots",
-    "unaligned-size", "vhd-size-differs-from-chs", "vhd-spare-table-entries", "zstd-compression",
+    "mbr-several-active", "nothing-inside", "partition-overlap", "partition-past-end", "size-over-whole-gib",
+    "snapshots", "unaligned-size", "vhd-size-differs-from-chs", "vhd-spare-table-entries", "zstd-compression",
 })
 
 CPU_SECONDS = 10
