@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imgbuild.checks.disk import needed_bytes, smallest_disk
 from imgbuild.clouds import SYSTEM_FIELDS
 from imgbuild.model import Derived, Source
-from imgbuild.sizes import GIB, human_size
+from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection
@@ -63,22 +64,6 @@ def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskP
     return known | {name: _chosen(value) for name, value in _choices(choices, book).items()}
 
 
-def disk_size(image: Inspection) -> int | None:
-    """Return the size in bytes that the image's disk needs: of a VHD the larger of current size and CHS geometry.
-
-    ``None`` where there is no disk, or where it is an ISO, whose size says nothing on the disk it installs to.
-    """
-    if image.format == "iso" or image.virtual_size is None:
-        return None
-    chs = image.container.get("chs_size")
-    return max(image.virtual_size, chs) if isinstance(chs, int) else image.virtual_size
-
-
-def smallest_disk(size: int, policy: MinDiskPolicy) -> int:
-    """Return the smallest whole GiB that is not less than (or, by policy, greater than) ``size`` bytes."""
-    return size // GIB + 1 if policy == "greater" else -(-size // GIB)
-
-
 def image_name(path: str, pattern: str | None) -> tuple[str, tuple[str, ...]]:
     """Return the image name for a file, and the reasons for it.
 
@@ -111,11 +96,12 @@ def _name(path: str, field: FieldSpec | None) -> Derived:
 
 
 def _disk_format(image: Inspection, profile: Profile) -> Derived | None:
-    word = image.disk_format or profile.disk_format_readings.get(image.format or "") or image.format
-    if word is None:
-        return None
-    taken = "" if image.disk_format else f"; {profile.title} does not list it"
-    return Derived(value=word, why=(f"the file is {image.format} by its content{taken}",))
+    """Return the cloud's word for the format; ``None`` where it has none: the server's own default is then right."""
+    known = f"the file is {image.format} by its content"
+    if image.disk_format is not None:
+        return Derived(value=image.disk_format, why=(known,))
+    word = profile.disk_format_readings.get(image.format or "")
+    return None if word is None else Derived(value=word, why=(f"{known}; {profile.title} does not list it",))
 
 
 def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: RuleBook) -> Derived:
@@ -124,7 +110,7 @@ def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: Ru
     kind = "Windows" if image.os is not None and image.os.type == "Windows" else "Linux"
     reason = f"least for {kind} on {book.profile.title}: {floor} GiB"
     sources = [book.source(source, bounds.reading or None) for source in bounds.sources]
-    size = disk_size(image)
+    size = needed_bytes(image)
     if size is None:
         only = "the size of an ISO says nothing on the disk it installs to" if image.format == "iso" else "no disk seen"
         return Derived(value=floor, why=(reason, only), sources=tuple(sources))

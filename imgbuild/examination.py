@@ -22,6 +22,8 @@ from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.source import open_source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgbuild.digest import Progress
     from imgbuild.model import Witness
     from imgbuild.profiles import Profile
@@ -39,15 +41,19 @@ def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | No
     return inspect_for(rulebook.load_profile(settings.cloud), path, settings, progress)
 
 
-def inspect_for(profile: Profile, path: str, settings: Settings, progress: Progress | None) -> Inspection:
-    """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does."""
+def inspect_for(profile: Profile, path: str, settings: Settings, progress: Progress | None,
+                meanwhile: Callable[[], object] | None = None) -> Inspection:
+    """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does.
+
+    ``meanwhile`` is called while the file is hashed: what the caller will need next, and can be had in the time.
+    """
     algorithms = _algorithms(settings, profile)
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
     started = time.monotonic()
     with open_source(path) as source:
         # The child is forked before any thread starts; then it looks while the file is hashed.
-        looking = _Looking(source, settings)
+        looking = _Looking(source, settings, meanwhile)
         try:
             checksums, problem = _digest(source, algorithms, progress)
         except BaseException:
@@ -72,11 +78,12 @@ class _Found:
 class _Looking:
     """The child at work, and a thread that waits for it and then asks the witness."""
 
-    def __init__(self, source: Source, settings: Settings) -> None:
+    def __init__(self, source: Source, settings: Settings, meanwhile: Callable[[], object] | None) -> None:
         limits = sandbox.Limits(seconds=settings.time_limit)
         self._child = sandbox.start(lambda report: look(source, settings.claim, report), Look, limits)
         self._source = source
         self._settings = settings
+        self._meanwhile = meanwhile
         self._found: list[_Found | BaseException] = []
         self._waiter = Thread(target=self._wait)
         self._waiter.start()
@@ -97,6 +104,8 @@ class _Looking:
     def _wait(self) -> None:
         try:
             qemu.version()  # asked now, while the child looks; the answer is kept
+            if self._meanwhile is not None:
+                self._meanwhile()
             self._found.append(_conclude(self._child.result(), self._source, self._settings))
         except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
             self._found.append(error)

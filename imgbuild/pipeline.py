@@ -6,6 +6,7 @@ examine (open -> look beside digest -> witness) -> derive -> build -> lint.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from imgbuild import jsontext, linting, rulebook
@@ -51,9 +52,9 @@ class Checked:
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
           progress: Progress | None = None) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does."""
+    image = _examine(path, settings, progress)
     book = _load(settings)
-    image = inspect_for(book.profile, path, settings, progress)
-    findings = _document(*linting.lint(book, _context(settings, book, image=image), select=(), ignore=()))
+    findings = _document(*linting.lint(book, _context(settings, book, image=image)))
     return Built(_manifest(image, choices, book, settings), findings)
 
 
@@ -63,8 +64,8 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
 
     With ``image``, the path of an image file, the request is also compared with the image's facts.
     """
+    facts = None if image is None else _examine(image, settings, progress)
     book = _load(settings)
-    facts = None if image is None else inspect_for(book.profile, image, settings, progress)
     context = _read_context(settings, book, facts, name, data)
     return _document(*linting.lint(book, context, select=settings.select, ignore=settings.ignore))
 
@@ -75,8 +76,8 @@ def check(paths: Sequence[str], settings: Settings = DEFAULTS, choices: Choices 
 
     ``request`` (its name and its JSON) takes the place of the one that would be built.
     """
+    images = [_examine(path, settings, progress) for path in paths]
     book = _load(settings)
-    images = [inspect_for(book.profile, path, settings, progress) for path in paths]
     manifests = [_manifest(image, choices, book, settings) for image in images]
     results = [_check_one(image, manifest, request, book, settings)
                for image, manifest in zip(images, manifests, strict=True)]
@@ -94,6 +95,15 @@ def _check_one(image: Inspection, manifest: Manifest | None, request: tuple[str,
     return linting.lint(book, context, select=settings.select, ignore=settings.ignore)
 
 
+def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:
+    """Return the facts of an image; the rule book is read while the file is hashed."""
+    profile = rulebook.load_profile(settings.cloud)
+    if settings.operation != profile.default_operation:
+        _load(settings)  # a wrong word is told before any work
+    return inspect_for(profile, path, settings, progress, meanwhile=partial(_load, settings))
+
+
+@cache
 def _load(settings: Settings) -> RuleBook:
     book = rulebook.load(settings.cloud)
     if settings.operation not in book.profile.operations:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from imgbuild import rulebook
-from imgbuild.derivation import Choices, derive, disk_size, image_name, smallest_disk
+from imgbuild.derivation import Choices, derive, image_name
 from imgbuild.model import Firmware, Inspection, OperatingSystem
 from imgbuild.sizes import GIB
 
@@ -50,13 +50,6 @@ def test_a_replaced_character_is_told():
         "from the file name, without '.raw'", "'a&b' has what the cloud refuses in a name; replaced by hyphens or cut")
 
 
-@pytest.mark.parametrize(("greater", "not_less", "size"), [
-    (1, 1, 1), (1, 1, GIB - 1), (2, 1, GIB), (2, 2, GIB + 1), (11, 11, 10_842_275_840), (1025, 1024, 1024 * GIB),
-])
-def test_the_smallest_disk_by_both_readings(greater, not_less, size):
-    assert (smallest_disk(size, "greater"), smallest_disk(size, "not-less")) == (greater, not_less)
-
-
 @pytest.mark.parametrize(("value", "facts"), [
     (10, {"virtual_size": 2 * GIB, "os": UBUNTU}),
     (10, {"virtual_size": 10 * GIB - 1, "os": UBUNTU}),
@@ -83,7 +76,6 @@ def test_min_disk_says_why():
 
 
 def test_the_size_of_an_iso_is_no_disk():
-    assert disk_size(image(format="iso")) is None
     assert "the size of an ISO says nothing on the disk it installs to" in derived(image(format="iso"))["min_disk"].why
 
 
@@ -129,6 +121,10 @@ def test_a_firmware_that_was_not_seen_is_not_named(firmware):
 def test_a_format_that_another_page_takes_is_named():
     assert derived(image(format="zvhd", disk_format=None))["disk_format"].why == (
         "the file is zvhd by its content; Huawei Cloud IMS does not list it",)
+
+
+def test_a_format_that_the_cloud_has_no_word_for_is_left_to_the_server():
+    assert "disk_format" not in derived(image(format="vmdk", disk_format=None))
 
 
 def test_a_choice_is_obeyed_and_typed_as_documented():

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from imgbuild.profiles import major_version, version_numbers
+
 if TYPE_CHECKING:
     from imgbuild.model import OperatingSystem
     from imgbuild.profiles import Catalogue, CatalogueEntry, Profile
 
 Grade = Literal["exact", "near", "sister", "none"]
 
-# Distributions whose releases are told apart by both numbers: 22.04 and 22.10 are not one system.
-TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine"})
 ARCHITECTURES = {"x86_64": "x86", "x86": "x86", "aarch64": "arm", "arm": "arm"}
 
 
@@ -62,7 +62,7 @@ def _same_variant(entry: CatalogueEntry, system: OperatingSystem) -> bool:
 def _best_exact(entries: list[CatalogueEntry], system: OperatingSystem) -> CatalogueEntry | None:
     exact = [entry for entry in entries if _is_exact(entry, system)]
     # The longest version says most: of 7 and 7.9 for a 7.9.2009 guest, 7.9.
-    return max(exact, key=lambda entry: (len(_numbers(entry.version)), _trust(entry)), default=None)
+    return max(exact, key=lambda entry: (len(version_numbers(entry.version)), _trust(entry)), default=None)
 
 
 def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
@@ -70,18 +70,18 @@ def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
         return system.version is None
     if entry.version == system.version:
         return True
-    listed, known = _numbers(entry.version), _numbers(system.release or system.version)
+    listed, known = version_numbers(entry.version), version_numbers(system.release or system.version)
     return len(listed) > 1 and known[: len(listed)] == listed
 
 
 def _best_near(entries: list[CatalogueEntry], system: OperatingSystem) -> CatalogueEntry | None:
-    major = _major(system.id, system.release or system.version)
-    near = [entry for entry in entries if major and _major(entry.id, entry.version) == major]
+    major = major_version(system.id, system.release or system.version)
+    near = [entry for entry in entries if major and major_version(entry.id, entry.version) == major]
     return min(near, key=lambda entry: (*_distance(entry, system), -_trust(entry)), default=None)
 
 
 def _distance(entry: CatalogueEntry, system: OperatingSystem) -> tuple[int, int, int]:
-    listed, known = _numbers(entry.version), _numbers(system.release or system.version)
+    listed, known = version_numbers(entry.version), version_numbers(system.release or system.version)
     width = max(len(listed), len(known), 3)
     gaps = [a - b for a, b in zip(_padded(listed, width), _padded(known, width), strict=True)]
     return abs(gaps[0]), abs(gaps[1]), abs(gaps[2])
@@ -93,14 +93,3 @@ def _padded(numbers: tuple[int, ...], width: int) -> tuple[int, ...]:
 
 def _trust(entry: CatalogueEntry) -> int:
     return 2 * (entry.usable == "yes") + (entry.prefer is None)
-
-
-def _major(system_id: str | None, version: str | None) -> tuple[int, ...]:
-    numbers = _numbers(version)
-    return numbers[:2] if system_id in TWO_PART_MAJOR else numbers[:1]
-
-
-def _numbers(version: str | None) -> tuple[int, ...]:
-    parts = (version or "").split(".")
-    digits = ["".join(char for char in part if char.isdecimal()) for part in parts]
-    return tuple(int(part[:9]) for part in digits if part)
