@@ -21,13 +21,19 @@ def read_request(path: str) -> bytes:
     """
     try:
         if path == STANDARD_INPUT:
-            return sys.stdin.buffer.read(REQUEST_BYTES)
+            return _standard_input()
         with open(path, "rb") as file:
             return file.read(REQUEST_BYTES)
     except FileNotFoundError as error:
         raise SourceError(f"no such file: {path!r}", cure="check the path") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {path!r}: {_reason(error)}") from error
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise SourceError("cannot read standard input: it is closed")
+    return sys.stdin.buffer.read(REQUEST_BYTES)
 
 
 def check_target(path: str) -> None:

@@ -79,7 +79,7 @@ class Output:
                 write_whole(target.path, b"".join(target.data))
 
     def _page(self) -> Page:
-        terminal = sys.stdout.isatty()
+        terminal = sys.stdout is not None and sys.stdout.isatty()
         colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         return Page(_width(terminal=terminal), colour=colour, verbose=self._verbose, quiet=self._quiet)
 
@@ -91,6 +91,8 @@ def write_out(data: bytes) -> None:
         ClosedPipe: Its reader has gone.
         ImgbuildError: It cannot be written to.
     """
+    if sys.stdout is None:
+        raise ImgbuildError("cannot write to standard output: it is closed")
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data.decode().encode(sys.stdout.encoding or "utf-8", "backslashreplace"))

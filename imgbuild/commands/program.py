@@ -63,8 +63,9 @@ def say(message: str) -> None:
     from imgbuild.reports.escape import visible  # noqa: PLC0415 - the good way needs no message
 
     line = f"imgbuild: {visible(message)}\n"
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     try:
-        click.echo(line.encode(sys.stderr.encoding or "utf-8", "backslashreplace"), nl=False, err=True)
+        click.echo(line.encode(encoding, "backslashreplace"), nl=False, err=True)
     except OSError:  # there is nobody left to tell
         return
 

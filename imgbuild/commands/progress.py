@@ -50,4 +50,4 @@ class Bar:
 
 def bar(*, quiet: bool) -> Bar | None:
     """Return a bar where standard error is a terminal and nobody asked for quiet."""
-    return Bar() if not quiet and sys.stderr.isatty() else None
+    return Bar() if not quiet and sys.stderr is not None and sys.stderr.isatty() else None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence  # noqa: TC003 - the annotations of the classes below
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from imgbuild.model import Findings, Inspection, Manifest, Rules  # noqa: TC001 - as above
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from imgbuild.model import Findings, Inspection, Manifest, Rules
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageView:
+class ImageView(msgspec.Struct, frozen=True, kw_only=True):
     """The facts of an image: ``imgbuild inspect``; ``number`` of ``several`` counts from 0."""
 
     image: Inspection
@@ -17,8 +20,7 @@ class ImageView:
     several: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class ManifestView:
+class ManifestView(msgspec.Struct, frozen=True, kw_only=True):
     """The manifest of an image: ``imgbuild build``; with ``request_only`` the body of the request alone."""
 
     manifest: Manifest
@@ -27,8 +29,7 @@ class ManifestView:
     request_only: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class FindingsView:
+class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
     """What was found: ``imgbuild lint`` and ``imgbuild check``.
 
     Attributes:
@@ -49,11 +50,10 @@ class FindingsView:
     request: bytes | None = None
     images: Sequence[Inspection] = ()
     manifests: Sequence[Manifest | None] = ()
-    reasons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RulesView:
+class RulesView(msgspec.Struct, frozen=True, kw_only=True):
     """The rule book: ``imgbuild rules`` lists it, ``imgbuild explain`` shows one rule as a page."""
 
     rules: Rules

@@ -162,3 +162,14 @@ def test_a_full_disk_under_standard_output_is_said():
                               stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (
         3, b"imgbuild: cannot write to standard output: No space left on device\n")
+
+
+@pytest.mark.parametrize(("closed", "words", "status", "err"), [
+    (">&-", "rules", 3, "imgbuild: cannot write to standard output: it is closed\n"),
+    ("<&-", "lint -", 3, "imgbuild: cannot read standard input: it is closed\n"),
+    ("2>&-", "inspect absent", 3, ""), (">&- 2>&-", "rules", 3, ""), ("2>&-", "explain image-backing-file", 0, ""),
+])
+def test_a_stream_that_is_closed_is_said(closed, words, status, err):
+    done = subprocess.run(["sh", "-c", f'"$0" -m imgbuild {words} {closed}', sys.executable], cwd=ROOT, env=ENVIRONMENT,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, err)
