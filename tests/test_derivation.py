@@ -113,6 +113,12 @@ def test_the_firmware_type_is_what_the_disk_boots_by(value, firmware, architectu
     assert derived(image(os=system, firmware=firmware))["hw_firmware_type"].value == value
 
 
+def test_an_arm_image_says_so():
+    system = msgspec.structs.replace(UBUNTU, architecture="aarch64")
+    assert derived(image(os=system))["__support_arm"].value == "true"
+    assert "__support_arm" not in derived(image(os=UBUNTU))
+
+
 @pytest.mark.parametrize("firmware", [Firmware(), Firmware(bios=False, uefi=False), Firmware(bios=False, uefi=None)])
 def test_a_firmware_that_was_not_seen_is_not_named(firmware):
     assert "hw_firmware_type" not in derived(image(os=UBUNTU, firmware=firmware))

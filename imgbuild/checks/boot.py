@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 KEY = "hw_firmware_type"
 _NAMES = {"bios": "BIOS", "uefi": "UEFI"}
 
-FirmwareFault = Literal["not-bootable", "default-not-bootable", "iso-not-bootable", "nowhere", "arm-bios",
-                        "arm-default", "arm-without-uefi"]
+FirmwareFault = Literal["not-bootable", "default-not-bootable", "iso-not-bootable", "nowhere", "esp-without-loader",
+                        "arm-bios", "arm-default", "arm-without-uefi"]
+_OF_IMAGE = frozenset({"nowhere", "esp-without-loader", "arm-without-uefi"})
+_ESP_TYPES = frozenset({"EFI system", "FAT EFI system"})
 _SAYS_ARM = {"architecture": {"arm": True, "x86": False}, "__support_arm": {"true": True, "false": False}}
 
 
@@ -30,7 +32,7 @@ class Firmware(Check, frozen=True, kw_only=True, tag="firmware"):
 
     def applies(self, case: Case) -> bool:
         """Say whether there is a request, an image or both, as the fault needs them."""
-        on_request = self.fault not in {"nowhere", "arm-without-uefi"}
+        on_request = self.fault not in _OF_IMAGE
         on_image = not self.fault.startswith("arm-") or self.fault == "arm-without-uefi"
         return (case.context.body is not None or not on_request) and (case.image is not None or not on_image)
 
@@ -82,11 +84,25 @@ def _default_not_bootable(case: Case) -> Hit | None:
 
 
 def _nowhere(case: Case) -> Hit | None:
+    return None if _has_esp(case) else _unbootable(case)
+
+
+def _esp_without_loader(case: Case) -> Hit | None:
+    return _unbootable(case) if _has_esp(case) else None
+
+
+def _has_esp(case: Case) -> bool:
+    return any(partition.type in _ESP_TYPES for partition in (case.image.partitions if case.image else ()))
+
+
+def _unbootable(case: Case) -> Hit | None:
+    """Return the hit for a guest that is seen to boot by neither firmware; Arm has a rule of its own."""
     guest = case.image.os if case.image else None
     if guest is None or _guest_is_arm(case) or _boots(case, "bios") is not False or _boots(case, "uefi") is not False:
         return None
     name = quoted(guest.name or guest.id) if guest.name or guest.id else "the guest"
-    return Hit(message=f"{name} boots neither by BIOS nor by UEFI", on="image")
+    why = "; ".join(case.image.firmware.why) if case.image else ""
+    return Hit(message=f"{name} boots neither by BIOS nor by UEFI" + (f": {why}" if why else ""), on="image")
 
 
 def _arm_bios(case: Case) -> Hit | None:
@@ -110,6 +126,7 @@ def _arm_without_uefi(case: Case) -> Hit | None:
 
 _FAULTS: dict[str, Callable[[Case], Hit | None]] = {
     "not-bootable": _not_bootable, "iso-not-bootable": _iso_not_bootable, "nowhere": _nowhere,
+    "esp-without-loader": _esp_without_loader,
     "default-not-bootable": _default_not_bootable, "arm-bios": _arm_bios, "arm-default": _arm_default,
     "arm-without-uefi": _arm_without_uefi,
 }

@@ -8,15 +8,16 @@ from imgbuild.clouds.systems import Match, closest_label, match_system
 from imgbuild.model import Derived
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection, OperatingSystem
+    from imgbuild.model import Inspection, OperatingSystem, Source
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
 
 
 def system_fields(image: Inspection, book: RuleBook) -> dict[str, Derived]:
-    """Return ``__os_version`` and ``hw_firmware_type``, each only where it is better given than left out."""
-    found = {"__os_version": _os_version(image.os, book), "hw_firmware_type": _firmware_type(image, book)}
+    """Return ``__os_version``, ``hw_firmware_type`` and ``__support_arm``, each only where it is better given."""
+    found = {"__os_version": _os_version(image.os, book), "hw_firmware_type": _firmware_type(image, book),
+             "__support_arm": _support_arm(image.os, book)}
     return {name: derived for name, derived in found.items() if derived is not None}
 
 
@@ -63,13 +64,23 @@ def describe(system: OperatingSystem) -> str:
     return f"{name}{release}, {system.architecture or 'architecture unknown'}"
 
 
+def _support_arm(system: OperatingSystem | None, book: RuleBook) -> Derived | None:
+    """The create call has no architecture field; this attribute is what tells an Arm image from one for x86."""
+    if system is None or system.architecture != "aarch64":
+        return None
+    return Derived(value="true", why=(f"the guest is {describe(system)}",), sources=_documents("__support_arm", book))
+
+
+def _documents(name: str, book: RuleBook) -> tuple[Source, ...]:
+    field = book.profile.custom_properties.get(name)
+    return tuple(book.source(source) for source in field.sources) if field is not None else ()
+
+
 def _firmware_type(image: Inspection, book: RuleBook) -> Derived | None:
     value, reason = _choose_firmware(image)
     if value is None:
         return None
-    field = book.profile.custom_properties.get("hw_firmware_type")
-    sources = field.sources if field is not None else ()
-    return Derived(value=value, why=(reason, *image.firmware.why), sources=tuple(book.source(s) for s in sources))
+    return Derived(value=value, why=(reason, *image.firmware.why), sources=_documents("hw_firmware_type", book))
 
 
 def _choose_firmware(image: Inspection) -> tuple[str | None, str]:
