@@ -6,7 +6,8 @@ open -> look (in the child) beside digest -> witness. Nothing here needs the rul
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from imgbuild.inspection import Look, look
 from imgbuild.model import Inspection, Problem, Run
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
-from imgbuild.source import open_source
+from imgbuild.source import MOST_PARTS, open_folder, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +80,7 @@ class _Looking:
     """The child at work, and a thread that waits for it and then asks the witness."""
 
     def __init__(self, source: Source, settings: Settings, meanwhile: Callable[[], object] | None) -> None:
-        limits = sandbox.Limits(seconds=settings.time_limit)
-        self._child = sandbox.start(lambda report: look(source, settings.claim, report), Look, limits)
+        self._child = _start(source, settings)
         self._source = source
         self._settings = settings
         self._meanwhile = meanwhile
@@ -109,6 +109,15 @@ class _Looking:
             self._found.append(_conclude(self._child.result(), self._source, self._settings))
         except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
             self._found.append(error)
+
+
+def _start(source: Source, settings: Settings) -> sandbox.Child[Look]:
+    """Start the child; the folder, where it may use it, is open in this process just until then."""
+    limits = sandbox.Limits(seconds=settings.time_limit)
+    if settings.allow_external:
+        limits = replace(limits, open_files=limits.open_files + MOST_PARTS)
+    with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
+        return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits)
 
 
 def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from imgbuild.filesystems import Identity
     from imgbuild.formats.base import Container
     from imgbuild.readers import Reader
-    from imgbuild.source import Source
+    from imgbuild.source import ImageFolder, Source
     from imgbuild.volumes.base import PartitionTable
 
 
@@ -45,12 +45,14 @@ class Look(Value, frozen=True, kw_only=True):
     seconds: float
 
 
-def look(source: Source, claim: str | None, report: Callable[[Look], None]) -> None:
+def look(source: Source, claim: str | None, report: Callable[[Look], None],
+         folder: ImageFolder | None = None) -> None:
     """Inspect ``source`` step by step and report after each step.
 
-    ``claim`` is the format that a person believes it has. Nothing is raised for what is wrong with the image.
+    ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
+    of them are opened before anything of the disk is read. Nothing is raised for what is wrong with the image.
     """
-    state = _State(source, claim, report)
+    state = _State(source, claim, report, folder)
     for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware):
         try:
             goes_on = step(state)
@@ -65,9 +67,11 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None]) -> N
 class _State:
     """What the steps hand on to each other."""
 
-    def __init__(self, source: Source, claim: str | None, report: Callable[[Look], None]) -> None:
+    def __init__(self, source: Source, claim: str | None, report: Callable[[Look], None],
+                 folder: ImageFolder | None) -> None:
         self.source = source
         self.claim = claim
+        self.folder = folder
         self.facts = Inspection(path=source.path, size=source.size)
         self.container: Container | None = None
         self.disk: Reader | None = None
@@ -92,7 +96,9 @@ class _State:
         objections = self.container.problems if self.container is not None else []
         self.object(*objections)
         self.learn(problems=tuple(self._problems))
-        self._report(Look(facts=self.facts, reads=self.source.reads, bytes_read=self.source.bytes_read,
+        places: list[Source | ImageFolder] = [self.source] if self.folder is None else [self.source, self.folder]
+        self._report(Look(facts=self.facts, reads=sum(place.reads for place in places),
+                          bytes_read=sum(place.bytes_read for place in places),
                           seconds=time.monotonic() - self._started))
 
 
@@ -102,7 +108,10 @@ def _read_container(state: _State) -> bool:
     state.learn(format=found.name)
     if found.format is None or found.format.open is None:
         return False
-    container = found.format.open(state.source)
+    if state.folder is not None and found.format.open_with is not None:
+        container = found.format.open_with(state.source, state.folder)
+    else:
+        container = found.format.open(state.source)
     state.container = container
     state.object(*container.problems)
     state.learn(virtual_size=container.virtual_size, container=container.header)

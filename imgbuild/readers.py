@@ -12,6 +12,7 @@ from typing import Protocol
 from imgbuild.model import Problem
 
 EVIDENCE_BYTES = 32
+SHOWN_CHARACTERS = 120
 
 
 class Reader(Protocol):
@@ -24,6 +25,17 @@ class Reader(Protocol):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``offset``, or raise BrokenImage."""
+        ...
+
+
+class Folder(Protocol):
+    """The folder of an image: where the other files of a disk that is split lie."""
+
+    def open(self, name: str) -> Reader:
+        """Return the file of that name, or raise BrokenImage ``external-outside``, ``external-missing`` and the like.
+
+        Asked twice for a name it gives the same file.
+        """
         ...
 
 
@@ -47,6 +59,11 @@ def problem(code: str, message: str, *, field: str | None = None, offset: int | 
     shown = None if raw is None else raw[:EVIDENCE_BYTES].hex()
     return Problem(code=code, message=message, field=field, offset=offset,
                    length=None if raw is None else len(raw), hex=shown)
+
+
+def quoted(text: str) -> str:
+    """Return text out of an image as it may stand in a message: quoted, escaped, at most 120 characters of it."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…")
 
 
 def check_range(size: int, offset: int, length: int, what: str) -> None:

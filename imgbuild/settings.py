@@ -25,6 +25,7 @@ class Settings:
         checksums: Algorithms; ``()`` for md5, sha256 and the cloud's own, ``None`` for none.
         min_disk_policy: ``greater`` or ``not-less``; ``None`` for the cloud's.
         time_limit: Seconds that reading one image may take.
+        allow_external: Whether other files of a disk may be opened, if they lie in the image's own folder.
         run_facts: Whether facts on the run itself are given.
         select: Only these rules are asked; all when empty.
         ignore: These rules are not asked.
@@ -36,6 +37,7 @@ class Settings:
     checksums: tuple[str, ...] | None = ()
     min_disk_policy: MinDiskPolicy | None = None
     time_limit: float = TIME_LIMIT
+    allow_external: bool = False
     run_facts: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

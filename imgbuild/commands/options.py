@@ -44,6 +44,8 @@ OPTIONS: dict[str, Decorator] = {
     "checksum": click.option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
                              "sha256 and the cloud's own. May be repeated.", multiple=True),
     "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
+    "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a split disk, too, "
+                                   "if they lie in the image's own folder."),
     "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
                                type=click.FloatRange(min=0, min_open=True), help="Stop looking into an image after "
                                "this time."),
@@ -58,12 +60,12 @@ OPTIONS: dict[str, Decorator] = {
     "min-disk": click.option("--min-disk", metavar="GIB", type=int, help="min_disk in GiB."),
     "min-ram": click.option("--min-ram", metavar="MIB", type=int, help="min_ram in MiB."),
     "tag": click.option("--tag", "tags", help="A tag. May be repeated.", multiple=True),
-    "protected": click.option("--protected/--no-protected", default=None, help="Whether the image is kept from deletion."),
+    "protected": click.option("--protected/--no-protected", default=None, help="Whether it is kept from deletion."),
     "visibility": click.option("--visibility", metavar="TEXT", help="Who sees the image."),
     "set": click.option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
 }
 REPORT = ("format", "output", "verbose", "quiet")
-IMAGE = ("claim", "checksum", "no-checksum", "time-limit", "run-facts")
+IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "time-limit", "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "set")
 
 
@@ -82,7 +84,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
     """Return the settings that the words of a command line make; raises UsageError where they contradict."""
     from imgbuild.settings import Settings  # noqa: PLC0415 - --help needs none of it
 
-    names = ("cloud", "operation", "claim", "time_limit", "min_disk_policy", "select", "ignore")
+    names = ("cloud", "operation", "claim", "allow_external", "time_limit", "min_disk_policy", "select", "ignore")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from imgbuild.readers import Reader, broken
+from imgbuild.readers import Folder, Reader, broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +78,8 @@ class Format:
         extensions: File name endings (without dot) that claim this format.
         matches: Says whether the ends of a file are of this format.
         open: Reads the headers of a file that matches; ``None`` for what is only named (compressed files, archives).
+        open_with: As ``open``, where a person allows it also the other files of the disk in the image's folder;
+            ``None`` for formats whose disk is always one file.
     """
 
     name: str
@@ -85,3 +87,4 @@ class Format:
     extensions: tuple[str, ...]
     matches: Callable[[Probe], bool]
     open: Callable[[Reader], Container] | None = None
+    open_with: Callable[[Reader, Folder], Container] | None = None

@@ -20,7 +20,7 @@ from imgbuild.formats.qcow2.header import (
     Incompatible,
 )
 from imgbuild.formats.qcow2.tables import SECTOR, Geometry
-from imgbuild.readers import problem, read_clipped
+from imgbuild.readers import problem, quoted, read_clipped
 from imgbuild.sizes import MIB, human_size
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ MAX_REFCOUNT_ORDER = 6
 
 _ENCRYPTION = {1: "AES", 2: "LUKS"}
 _KNOWN = (1 << 5) - 1  # bits 0 to 4
-_SHOWN_CHARACTERS = 120
 _SHOWN_BITS = 8
 
 
@@ -86,18 +85,14 @@ def objections(file: Reader, header: Header, extensions: Sequence[Extension]) ->
         yield from _bitmap_directory(file.size, extensions)
 
 
-def _quoted(name: str) -> str:
-    return repr(name if len(name) <= _SHOWN_CHARACTERS else name[: _SHOWN_CHARACTERS - 1] + "…")
-
-
 def _backing_file(file: Reader, header: Header, extensions: Sequence[Extension]) -> Iterator[Problem]:
     name = backing_file_name(file, header)
     if name is None:
         return
     kind = ext.find(extensions, ext.BACKING_FORMAT)
-    words = f" of format {_quoted(ext.text(kind.data))}" if kind else ""
+    words = f" of format {quoted(ext.text(kind.data))}" if kind else ""
     yield header.problem("backing-file", "backing_file_offset",
-                         f"the image needs the backing file {_quoted(name)}{words}; a whole image has none")
+                         f"the image needs the backing file {quoted(name)}{words}; a whole image has none")
     if header.backing_file_size > MAX_NAME_BYTES:
         yield header.problem("qcow2-header-invalid", "backing_file_size",
                              f"backing_file_size is {header.backing_file_size}; 1023 bytes is the longest name")
@@ -105,7 +100,7 @@ def _backing_file(file: Reader, header: Header, extensions: Sequence[Extension])
 
 def _external_data_file(header: Header, extensions: Sequence[Extension]) -> Iterator[Problem]:
     named = ext.find(extensions, ext.EXTERNAL_DATA_FILE)
-    words = f"the external data file {_quoted(ext.text(named.data))}" if named else "an external data file"
+    words = f"the external data file {quoted(ext.text(named.data))}" if named else "an external data file"
     if header.incompatible_features & Incompatible.EXTERNAL_DATA_FILE:
         yield header.problem("external-data-file", "incompatible_features",
                              f"the image keeps its data in {words}; a whole image has none")
