@@ -117,7 +117,8 @@ def _start(source: Source, settings: Settings) -> sandbox.Child[Look]:
     if settings.allow_external:
         limits = replace(limits, open_files=limits.open_files + MOST_PARTS)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
-        return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits)
+        keep = [opened.descriptor for opened in (source, folder) if opened is not None]
+        return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
 
 
 def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:

@@ -1,14 +1,16 @@
-"""Run work on an untrusted file in a limited child process.
+"""Run work in a forked child that is shut in.
 
-In: a function that reports values as it learns them, and limits. Out: the last value that was reported, and why the
-child ended early if it did. The child is forked before any thread starts, inherits the open descriptor of the image,
-and answers over a pipe in frames of 4 bytes length (big-endian) and MessagePack. What it had reported before it died
-stays. On a system without ``fork`` the work runs in this process and ``in_force`` is empty.
+In: a function that reports values as it learns them, and limits. Out: the last value that was reported, why the child
+ended early if it did, and what held it. The child is forked before any thread starts, keeps the descriptors that it is
+given and no other, and answers over a pipe in frames of 4 bytes length (big-endian) and MessagePack: first what is in
+force, before it has seen a byte of the image, then the values. What it had reported before it died stays. On a system
+without ``fork`` the work runs in this process and ``in_force`` is empty.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -20,30 +22,24 @@ from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, TypeVar
 import msgspec
 
 from imgbuild.model import Problem
+from imgbuild.sandbox.limits import Limits, limit
 from imgbuild.sizes import MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 
 FRAME_LIMIT = 64 * MIB
 EXIT_DONE, EXIT_FAILED, EXIT_MEMORY = 0, 70, 71
 GRACE_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the child may use: bytes of address space, seconds of wall and processor time, open files."""
-
-    memory: int = 512 * MIB
-    seconds: float = 30.0
-    open_files: int = 64
+_FIRST_FREE = 3  # after standard input, output and error
+_MANY = 4096
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What the child left: its last value, the problem that ended it early, and the limits in force."""
+    """What the child left: its last value, the problem that ended it early, and what held it (``fork``, …)."""
 
     value: T | None
     problem: Problem | None
@@ -57,6 +53,7 @@ class Child(Generic[T]):
         self._process = process
         self._limits = limits
         self._decoder = msgspec.msgpack.Decoder(kind)
+        self._in_force: tuple[str, ...] = ("fork",)
         self._frame = b""
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
         # The pipe is drained while the parent does other work, or the child would wait for room in it.
@@ -71,7 +68,7 @@ class Child(Generic[T]):
         _, status = os.waitpid(self._process, 0)
         self._drain.join()
         value = self._decoder.decode(self._frame) if self._frame else None
-        return Outcome(value, _ending(status, self._limits), ("fork", "rlimits"))
+        return Outcome(value, _ending(status, self._limits), self._in_force)
 
     def kill(self) -> None:
         """End the child at once."""
@@ -80,39 +77,70 @@ class Child(Generic[T]):
 
     def _collect(self, channel: int) -> None:
         with open(channel, "rb") as pipe:
-            while len(header := pipe.read(4)) == 4:  # noqa: PLR2004 - the frame's length field
-                length = int.from_bytes(header, "big")
-                if length > FRAME_LIMIT or len(frame := pipe.read(length)) < length:
-                    return
+            frames = _frames(pipe)
+            first = next(frames, None)
+            if first is not None:
+                self._in_force = msgspec.msgpack.decode(first, type=tuple[str, ...])
+            for frame in frames:
                 self._frame = frame
 
 
-def start(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits) -> Child[T]:
-    """Fork a child that runs ``work(report)`` under ``limits``; ``kind`` is the type of the reported values."""
+def _frames(pipe: BinaryIO) -> Iterator[bytes]:
+    while len(header := pipe.read(4)) == 4:  # noqa: PLR2004 - the frame's length field
+        length = int.from_bytes(header, "big")
+        if length > FRAME_LIMIT or len(frame := pipe.read(length)) < length:
+            return
+        yield frame
+
+
+def start(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
+          keep: Sequence[int] = ()) -> Child[T]:
+    """Fork a child that runs ``work(report)`` under ``limits``; ``kind`` is the type of the reported values.
+
+    The child keeps the descriptors in ``keep`` open and no others; in folders among them it may open files for reading.
+    It ends with the thread that started it.
+    """
+    confine = _confinement()
+    parent = os.getpid()
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
-        os.close(reading)
-        _be_child(work, writing, limits)
+        _be_child(work, writing, limits, lambda: confine(keep, parent), keep)
     os.close(writing)
     return Child(process, reading, kind, limits)
 
 
-def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits) -> Outcome[T]:
+def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
+        keep: Sequence[int] = ()) -> Outcome[T]:
     """Run ``work`` in a child, or in this process where the system has no ``fork``, and wait for it."""
     if hasattr(os, "fork"):
-        return start(work, kind, limits).result()
+        return start(work, kind, limits, keep).result()
     last: list[T] = []
     work(last.append)
     return Outcome(last[-1] if last else None, None, ())
 
 
-def _be_child(work: Callable[[Callable[[T], None]], None], channel: int, limits: Limits) -> NoReturn:
+def _confinement() -> Callable[[Sequence[int], int], tuple[str, ...]]:
+    """Return what shuts the child in: nothing where the system is not Linux or Python came without ctypes."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ImportError):
+            from imgbuild.sandbox.reader import confine_reader  # noqa: PLC0415 - Linux only
+
+            return confine_reader
+    return lambda _keep, _parent: ()
+
+
+def _be_child(work: Callable[[Callable[[T], None]], None], channel: int, limits: Limits,
+              confine: Callable[[], tuple[str, ...]], keep: Sequence[int]) -> NoReturn:
     status = EXIT_FAILED
     try:
+        gc.freeze()  # what came from the parent is not looked through again, nor its files closed by chance
+        _close_all_but({*keep, channel})
         _be_quiet()
-        _limit(limits)
+        limit(limits)
+        in_force = ("fork", "rlimits", *confine())
         with open(channel, "wb") as pipe:
+            _send(pipe, in_force)
             work(lambda value: _send(pipe, value))
         status = EXIT_DONE
     except MemoryError:
@@ -123,6 +151,18 @@ def _be_child(work: Callable[[Callable[[T], None]], None], channel: int, limits:
     finally:
         # Nothing of the parent runs twice: no buffers are flushed, no exit handlers called.
         os._exit(status)
+
+
+def _close_all_but(kept: set[int]) -> None:
+    """Close the files of the parent: its terminal, its output, sockets of a program that has us as a library."""
+    try:
+        opened = {int(name) for name in os.listdir("/dev/fd")}
+    except OSError:
+        opened = set(range(_MANY))
+    for descriptor in opened - kept:
+        if descriptor >= _FIRST_FREE:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 def _be_quiet() -> None:
@@ -137,31 +177,6 @@ def _send(pipe: BinaryIO, value: object) -> None:
     frame = msgspec.msgpack.encode(value)
     pipe.write(len(frame).to_bytes(4, "big") + frame)
     pipe.flush()
-
-
-def _limit(limits: Limits) -> None:
-    import resource  # noqa: PLC0415 - POSIX only, and only the child needs it
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, limits.seconds)
-    seconds = int(limits.seconds) + 1
-    wanted = ((resource.RLIMIT_AS, _address_space(limits.memory)), (resource.RLIMIT_CPU, seconds),
-              (resource.RLIMIT_NOFILE, limits.open_files), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0))
-    for which, value in wanted:
-        _, hard = resource.getrlimit(which)
-        ceiling = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(which, (ceiling, ceiling))
-
-
-def _address_space(memory: int) -> int:
-    """Return the limit on address space: ``memory``, but at least half of it beyond what the parent has mapped."""
-    try:
-        with open("/proc/self/statm", "rb") as statm:
-            mapped = int(statm.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return memory
-    return max(memory, mapped + memory // 2)
 
 
 def _ending(status: int, limits: Limits) -> Problem | None:
@@ -180,5 +195,8 @@ def _killed(number: int, limits: Limits) -> Problem:
     if number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL):
         return Problem(code="inspection-timeout",
                        message=f"reading the image took over {limits.seconds:g} s; it was stopped")
+    if number == signal.SIGSYS:
+        return Problem(code="inspection-died", message="the inspection of the image was stopped by the kernel (signal"
+                       " SIGSYS): it made a system call that reading never needs, so the image may have taken it over")
     name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
     return Problem(code="inspection-died", message=f"the inspection of the image ended by signal {name}")

@@ -21,7 +21,7 @@ def test_the_last_report_is_the_value():
 
     outcome = sandbox.run(work, int, FAST)
     assert (outcome.value, outcome.problem) == (2, None)
-    assert outcome.in_force == ("fork", "rlimits")
+    assert outcome.in_force[:2] == ("fork", "rlimits")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_a_child_that_sleeps_is_stopped_in_time():
 
 
 def test_a_child_that_blocks_its_alarm_is_killed(monkeypatch):
-    monkeypatch.setattr(sandbox, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(sandbox.child, "GRACE_SECONDS", 0.2)
 
     def work(_):
         signal.signal(signal.SIGALRM, signal.SIG_IGN)
@@ -77,7 +77,7 @@ def test_the_child_writes_no_file(tmp_path):
     target = tmp_path / "out"
     outcome = sandbox.run(lambda _: target.write_bytes(b"x" * 10), str, FAST)
     assert outcome.problem is not None
-    assert target.stat().st_size == 0
+    assert not target.exists() or target.stat().st_size == 0  # without seccomp and Landlock the limit is on its size
 
 
 def test_a_value_larger_than_the_pipe_arrives_while_the_parent_is_busy():
