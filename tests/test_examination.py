@@ -1,0 +1,106 @@
+"""Looking and hashing side by side: one open file, one answer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from imgbuild import examination
+from imgbuild.errors import SourceError, UsageError
+from imgbuild.settings import Settings
+
+QUICK = Settings(checksums=None)
+
+
+@pytest.fixture
+def image(tmp_path):
+    path = tmp_path / "disk.raw"
+    path.write_bytes(os.urandom(1 << 20))
+    return path
+
+
+def test_the_default_checksums_are_md5_and_sha256(image):
+    data = image.read_bytes()
+    assert examination.inspect(str(image)).checksums == {
+        "md5": hashlib.md5(data, usedforsecurity=False).hexdigest(), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_other_checksums_take_their_place(image):
+    assert list(examination.inspect(str(image), Settings(checksums=("sha512",))).checksums) == ["sha512"]
+
+
+def test_no_checksums_are_null(image):
+    assert examination.inspect(str(image), QUICK).checksums is None
+
+
+def test_the_format_has_the_clouds_name(image):
+    assert examination.inspect(str(image), QUICK).disk_format == "raw"
+
+
+def test_run_facts_are_given_when_asked_for(image):
+    run = examination.inspect(str(image), Settings(checksums=("md5",), run_facts=True)).run
+    assert run.seconds >= run.inspect_seconds > 0
+    assert run.reads > 0
+    assert run.allocated == os.stat(image).st_blocks * 512
+    assert "rlimits" in run.sandbox
+
+
+def test_without_them_the_same_file_gives_the_same_facts(image):
+    assert examination.inspect(str(image)) == examination.inspect(str(image))
+
+
+def test_a_file_that_is_written_to_meanwhile_has_changed(image, monkeypatch):
+    monkeypatch.setattr(examination.qemu, "version", lambda: os.utime(image, ns=(2, 2)))
+    changed = examination.inspect(str(image), QUICK)
+    assert [problem.code for problem in changed.problems][-1] == "changed"
+    assert changed.checksums is None
+
+
+def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
+    original = examination.digest
+
+    def cut_first(source, algorithms, *, progress):
+        os.truncate(image, 1000)
+        return original(source, algorithms, progress=progress)
+
+    monkeypatch.setattr(examination, "digest", cut_first)
+    facts = examination.inspect(str(image))
+    assert facts.checksums is None
+    assert "changed" in [problem.code for problem in facts.problems]
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    (Settings(checksums=("crc32",)), "crc32"),
+    (Settings(claim="floppy"), "floppy"),
+    (Settings(cloud="nowhere"), "nowhere"),
+])
+def test_a_wrong_word_is_told_before_any_work(image, settings, words):
+    with pytest.raises(UsageError, match=words):
+        examination.inspect(str(image), settings)
+
+
+def test_a_missing_file_is_an_error():
+    with pytest.raises(SourceError, match="no such file"):
+        examination.inspect("not-here.raw")
+
+
+def test_a_hash_that_is_broken_off_ends_the_child(image, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examination, "digest", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        examination.inspect(str(image))
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_fails_while_the_file_is_hashed_is_raised(image):
+    def fail():
+        raise UsageError("no operation 'x'")
+
+    profile = examination.rulebook.load_profile()
+    with pytest.raises(UsageError, match="no operation"):
+        examination.inspect_for(profile, str(image), QUICK, None, meanwhile=fail)

@@ -1,0 +1,109 @@
+"""The steps of an inspection: what each adds, and what stays when the next one fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+from itertools import pairwise
+
+import pytest
+
+from imgbuild import examination, inspection
+from imgbuild.formats.base import Container, Format
+from imgbuild.inspection import look
+from imgbuild.model import Problem
+from imgbuild.readers import broken
+from imgbuild.settings import Settings
+from imgbuild.source import open_source
+
+
+def looks_at(path, claim=None):
+    """Return all reports of an inspection of the file."""
+    reports = []
+    with open_source(str(path)) as source:
+        look(source, claim, reports.append)
+    return reports
+
+
+@pytest.fixture
+def empty_disk(tmp_path):
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(1 << 20))
+    return path
+
+
+def test_each_step_reports_and_none_takes_back(disk):
+    reports = looks_at(disk("gpt-uefi-ext4"))
+    assert len(reports) == 5
+    assert [bool(report.facts.partitions) for report in reports] == [False, True, True, True, True]
+    assert [report.facts.os is not None for report in reports] == [False, False, False, True, True]
+    assert reports[-1].facts.firmware.uefi is True
+    assert all(a.bytes_read <= b.bytes_read for a, b in pairwise(reports))
+
+
+def test_little_of_the_file_is_read(disk):
+    last = looks_at(disk("gpt-uefi-ext4"))[-1]
+    assert last.reads < 100
+    assert last.bytes_read < 4 << 20
+
+
+def test_what_is_no_image_ends_after_the_first_step(tmp_path):
+    path = tmp_path / "note.raw"
+    path.write_text("hello")
+    (report,) = looks_at(path)
+    assert report.facts.format is None
+    assert [problem.code for problem in report.facts.problems][:1] == ["text-file"]
+
+
+def test_a_disk_of_zeros_has_nothing_inside(empty_disk):
+    facts = looks_at(empty_disk)[-1].facts
+    assert (facts.format, facts.partitions, facts.os) == ("raw", (), None)
+    assert [problem.message for problem in facts.problems] == [
+        "no partition table and no file system is known in these 1 MiB"]
+
+
+@pytest.mark.parametrize("step", ["read_table", "identify"])
+def test_a_step_that_fails_costs_only_itself(disk, monkeypatch, step):
+    def fail(*_):
+        raise broken("partition-past-end", "it cannot be followed")
+
+    home = inspection.volumes if step == "read_table" else inspection.filesystems
+    monkeypatch.setattr(home, step, fail)
+    reports = looks_at(disk("gpt-uefi-ext4"))
+    assert len(reports) == 5
+    assert "partition-past-end" in [problem.code for problem in reports[-1].facts.problems]
+
+
+def test_a_container_that_objects_while_it_is_read_is_heard(empty_disk, monkeypatch):
+    class Late(Container):
+        def read_at(self, _, length):
+            self.problems.append(Problem(code="table-entry-invalid", message="late"))
+            return bytes(length)
+
+    row = Format("raw", "raw", ("raw",), lambda _: False, lambda _: Late("raw", 1 << 20))
+    found = inspection.detect(open_source(str(empty_disk)))
+    monkeypatch.setattr(inspection, "detect", lambda *_, **__: type(found)(row, "raw"))
+    assert "late" in [problem.message for problem in looks_at(empty_disk)[-1].facts.problems]
+
+
+def test_a_cut_file_is_told_once(disk, tmp_path):
+    cut = tmp_path / "cut.raw"
+    cut.write_bytes(disk("gpt-uefi-ext4").read_bytes()[: 2 << 20])
+    codes = [problem.code for problem in looks_at(cut)[-1].facts.problems]
+    assert codes.count("truncated") <= 1
+    assert codes
+
+
+def test_a_file_system_larger_than_its_partition_is_cut(disk, tmp_path):
+    whole = disk("whole-disk-ext4").read_bytes()
+    cut = tmp_path / "cut.raw"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "filesystem-truncated" in [problem.code for problem in looks_at(cut)[-1].facts.problems]
+
+
+def test_the_child_that_dies_leaves_the_steps_before(disk, monkeypatch):
+    monkeypatch.setattr(inspection.layout, "assemble", lambda _: os.kill(os.getpid(), signal.SIGSEGV))
+    facts = examination.inspect(str(disk("gpt-uefi-ext4")), Settings(checksums=None))
+    assert [partition.filesystem for partition in facts.partitions] == ["fat32", "ext4"]
+    assert [problem.code for problem in facts.problems] == ["inspection-died"]
+    assert facts.os is None
