@@ -116,6 +116,7 @@ class Witness(Value, frozen=True, kw_only=True):
     ``found`` is its version or ``None`` where it is not installed; ``probed`` is the format it takes when it
     is not told, ``format`` and ``virtual_size`` what it reads under our format. Where it gave no answer, ``error``
     says why and ``failure`` which way: it was not asked, could not run, refused the image, or died over it.
+    ``sandbox`` names what held it, as that of the run does for our own child.
     """
 
     found: str | None = None
@@ -124,10 +125,15 @@ class Witness(Value, frozen=True, kw_only=True):
     probed: str | None = None
     error: str | None = None
     failure: Literal["not-asked", "not-run", "refused", "died"] | None = None
+    sandbox: tuple[str, ...] = ()
 
 
 class Run(Value, frozen=True, kw_only=True):
-    """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only."""
+    """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only.
+
+    ``sandbox`` names what held the child that read the image: ``fork``, ``rlimits``, ``no-new-privs``,
+    ``landlock-abi-N`` and ``seccomp``, as far as the system offers them.
+    """
 
     seconds: float
     hash_seconds: float | None

@@ -66,6 +66,7 @@ class _NoAnswerError(Exception):
     def __init__(self, failure: Failure, message: str) -> None:
         super().__init__(message)
         self.failure = failure
+        self.sandbox: tuple[str, ...] = ()
 
 
 @cache
@@ -83,7 +84,7 @@ def version() -> str | None:
     if find() is None:
         return None
     try:
-        words = _run(["--version"], None, timeout=CPU_SECONDS).split()
+        words = _run(["--version"], None, timeout=CPU_SECONDS)[0].split()
     except _NoAnswerError:
         return None
     return words[2].decode("ascii", "replace") if words[1:2] == [b"version"] and words[2:] else None
@@ -101,11 +102,11 @@ def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, pro
     if reason is not None:
         return Witness(found=found, error=reason, failure="not-asked")
     try:
-        told = _info(source, ["-f", FORMATS[image.format or ""]], timeout)
-        probed = _info(source, [], timeout)["format"] if probe else None
+        told, held = _info(source, ["-f", FORMATS[image.format or ""]], timeout)
+        probed = _info(source, [], timeout)[0]["format"] if probe else None
     except _NoAnswerError as failed:
-        return Witness(found=found, error=str(failed), failure=failed.failure)
-    return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], probed=probed)
+        return Witness(found=found, error=str(failed), failure=failed.failure, sandbox=failed.sandbox)
+    return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], probed=probed, sandbox=held)
 
 
 def compare(image: Inspection, said: Witness) -> tuple[Problem, ...]:
@@ -137,45 +138,60 @@ def _acceptable_sizes(image: Inspection) -> set[int]:
     return {ceil_div(size, _SECTOR) * _SECTOR for size in sizes if isinstance(size, int)}
 
 
-def _info(source: Descriptor, options: Sequence[str], timeout: float) -> dict[str, Any]:
+def _info(source: Descriptor, options: Sequence[str], timeout: float) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what qemu-img says of the file, and what held it."""
     path = f"/dev/fd/{source.descriptor}"
-    output = _run(["info", "--output=json", "--force-share", *options, path], source.descriptor, timeout)
+    output, held = _run(["info", "--output=json", "--force-share", *options, path], source.descriptor, timeout)
     try:
         answer = msgspec.json.decode(output)
         if isinstance(answer["format"], str) and isinstance(answer["virtual-size"], int):
-            return dict(answer)
+            return dict(answer), held
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError):
         pass
     raise _NoAnswerError("not-run", f"its answer is not understood: {output[:80]!r}")
 
 
-def _run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> bytes:
-    """Run qemu-img under limits and return what it wrote to standard output; ``timeout`` in seconds."""
+def _run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> tuple[bytes, tuple[str, ...]]:
+    """Run qemu-img shut in, and return what it wrote to standard output, and what held it; ``timeout`` in seconds."""
+    child, held = _start([find() or "qemu-img", *arguments], descriptor)
+    try:
+        with child:
+            held = (*_limit(child.pid), *held)
+            try:
+                output, complaints = _collect(child, time.monotonic() + timeout)
+            finally:
+                child.kill()
+        if child.returncode != 0:
+            raise _failure(child.returncode, complaints, arguments[-1])
+    except _NoAnswerError as failed:
+        failed.sandbox = held
+        raise
+    return output, held
+
+
+def _start(words: Sequence[str], descriptor: int | None) -> tuple[subprocess.Popen[bytes], tuple[str, ...]]:
     import subprocess  # noqa: PLC0415 - as above
+
+    from imgbuild.sandbox.program import Reach, start_confined  # noqa: PLC0415 - as above
 
     environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "MALLOC_ARENA_MAX": "1"}
     inherited = () if descriptor is None else (descriptor,)
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - no shell, and no word of the arguments is from outside
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=inherited,
+            env=environment, cwd="/")
+
     try:
-        child = subprocess.Popen(  # noqa: S603 - no shell, and no word of the arguments is from outside
-            [find() or "qemu-img", *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, pass_fds=inherited, env=environment, cwd="/")
+        return start_confined(start, Reach(words[0], descriptor))
     except OSError as error:
         raise _NoAnswerError("not-run", f"it cannot be started: {error.strerror}") from error
-    with child:
-        _limit(child.pid)
-        try:
-            output, complaints = _collect(child, time.monotonic() + timeout)
-        finally:
-            child.kill()
-    if child.returncode == 0:
-        return output
-    raise _failure(child.returncode, complaints, arguments[-1])
 
 
-def _limit(pid: int) -> None:
+def _limit(pid: int) -> tuple[str, ...]:
     """Put limits on the child from outside: a function run between fork and exec could deadlock beside our threads."""
     if sys.platform != "linux":
-        return
+        return ()
     import resource  # noqa: PLC0415 - there is none on Windows
 
     limits = {resource.RLIMIT_AS: MEMORY_BYTES, resource.RLIMIT_CPU: CPU_SECONDS, resource.RLIMIT_FSIZE: 0,
@@ -186,7 +202,8 @@ def _limit(pid: int) -> None:
             bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
             resource.prlimit(pid, which, (bound, bound))
         except ProcessLookupError:  # it has ended already
-            return
+            break
+    return ("rlimits",)
 
 
 def _collect(child: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:

@@ -16,6 +16,7 @@ from tools import needs
 
 from imgbuild import qemu
 from imgbuild.model import Inspection, Problem, Witness
+from imgbuild.sandbox import program
 from imgbuild.source import open_source
 
 MIB = 1 << 20
@@ -33,16 +34,21 @@ def _fresh():
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Put a program named qemu-img on the PATH that answers --version properly and does ``body`` (Python) otherwise."""
+    """Put a program named qemu-img on the PATH that answers --version properly and does ``body`` (Python) otherwise.
+
+    It runs in the sandbox of the real one, to which the folders of this Python are system folders, too.
+    """
+    folders = (*program.SYSTEM_FOLDERS, sys.prefix, sys.base_prefix)
+    monkeypatch.setattr(program, "SYSTEM_FOLDERS", folders)
 
     def put(body):
         folder = tmp_path / "bin"
         folder.mkdir()
-        program = folder / "qemu-img"
-        program.write_text(f"#!{sys.executable} -IS\nimport sys, os, time, json\n"
-                           "if sys.argv[1] == '--version':\n    print('qemu-img version 9.9.9 (Test)'); sys.exit()\n"
-                           + body + "\n")
-        program.chmod(0o755)
+        script = folder / "qemu-img"
+        script.write_text(f"#!{sys.executable} -IS\nimport sys, os, time, json\n"
+                          "if sys.argv[1] == '--version':\n    print('qemu-img version 9.9.9 (Test)'); sys.exit()\n"
+                          + body + "\n")
+        script.chmod(0o755)
         monkeypatch.setenv("PATH", str(folder))
 
     return put
@@ -206,9 +212,9 @@ def test_a_program_that_cannot_be_started_is_a_fact(image, install):
 
 @pytest.mark.parametrize("said", ["", "qemu-img", "something else 1.2"])
 def test_a_program_that_is_not_qemu_img_has_no_version(tmp_path, monkeypatch, said):
-    program = tmp_path / "qemu-img"
-    program.write_text(f"#!/bin/sh\necho {said}\n")
-    program.chmod(0o755)
+    script = tmp_path / "qemu-img"
+    script.write_text(f"#!/bin/sh\necho {said}\n")
+    script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert qemu.version() is None
 
