@@ -31,7 +31,7 @@ class CachedReader:
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``offset``, or raise BrokenImage."""
         number, within = divmod(offset, self._block)
-        if length > self._block - within or offset < 0 or offset + length > self.size:
+        if not 0 <= length <= self._block - within or offset < 0 or offset + length > self.size:
             return self._across(offset, length)
         return self._get(number)[within : within + length]
 

@@ -35,13 +35,14 @@ _KEPT_RO_COMPAT = 0x001 | 0x002 | 0x004 | 0x008 | 0x010 | 0x020 | 0x040 | 0x200 
 _META_BG = 0x10
 _SPARSE_SUPER = 0x001
 """Always shown: the library then looks for few backups. Without it there is one in every group."""
-_IGNORED_INCOMPAT = 0x400 | 0x4000  # ea_inode: large attributes; large_dir: more levels of the index, which is not used
+_IGNORED_INCOMPAT = 0x100 | 0x400 | 0x4000
+"""mmp: who has it mounted; ea_inode: large attributes; largedir: more levels of an index that is not used."""
 _INCOMPAT = {
     0x1: "compression", 0x2: "filetype", 0x4: "recover", 0x8: "journal_dev", 0x10: "meta_bg", 0x40: "extents",
     0x80: "64bit", 0x100: "mmp", 0x200: "flex_bg", 0x400: "ea_inode", 0x1000: "dirdata", 0x2000: "csum_seed",
     0x4000: "largedir", 0x8000: "inline_data", 0x10000: "encrypt", 0x20000: "casefold",
 }
-_READ_INCOMPAT = 0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x2000 | 0x10000 | 0x20000 | _IGNORED_INCOMPAT
+_READ_INCOMPAT = 0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x200 | 0x2000 | 0x10000 | 0x20000 | _IGNORED_INCOMPAT
 """Without inline_data: the library gives wrong bytes for files of more than 60 bytes that are kept in their inode."""
 
 
@@ -50,7 +51,7 @@ def open_ext(reader: Reader, kind: str = "ext4") -> UnixFileSystem:
 
     Raises:
         BrokenImage: ``filesystem-feature-unknown`` where it uses a feature that changes how files are read and that the
-            library does not know, ``filesystem-too-large`` over 16384 block groups, ``filesystem-damaged``, or the
+            library does not know, ``filesystem-beyond-limits`` over 16384 block groups, ``filesystem-damaged``, or the
             reason why its bytes could not be had.
     """
     import pyfsext  # noqa: PLC0415 - a megabyte of library that most images do not need
@@ -82,7 +83,7 @@ class _Shown:
             raise broken("filesystem-damaged", f"the ext superblock gives {blocks} blocks, {per_group} in a group, and"
                          f" {log_size} as the logarithm of their size", field="s_blocks_per_group", raw=raw[32:36])
         if blocks > per_group * MAX_GROUPS:
-            raise broken("filesystem-too-large", f"the ext file system has {blocks // per_group} block groups, more"
+            raise broken("filesystem-beyond-limits", f"the ext file system has {blocks // per_group} block groups, more"
                          f" than {MAX_GROUPS}: its files were not looked at", field="s_blocks_count_lo", raw=raw[4:8])
         self._start = first * (1024 << log_size)
         self._group = per_group * (1024 << log_size)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgbuild.filesystems.base import Kind, Stat
 from imgbuild.filesystems.cached import CachedReader
-from imgbuild.filesystems.libyal import MAX_ENTRIES, WatchedView, guarded, read_entry, split
+from imgbuild.filesystems.libyal import NO_NAMES, WatchedView, children, guarded, read_entry, split
 from imgbuild.readers import broken
 from imgbuild.sizes import MIB, human_size
 
@@ -34,7 +34,7 @@ def open_fat(reader: Reader, kind: str = "fat32") -> FatFileSystem:
     """Open a FAT file system; ``kind`` is what its superblock makes it: fat12, fat16 or fat32.
 
     Raises:
-        BrokenImage: ``filesystem-too-large`` over 64 MiB of allocation table, ``filesystem-damaged``, or the reason why
+        BrokenImage: ``filesystem-beyond-limits`` over 64 MiB of allocation table, ``filesystem-damaged``, or the reason why
             its bytes could not be had.
     """
     import pyfsfat  # noqa: PLC0415 - a megabyte of library that most images do not need
@@ -54,7 +54,7 @@ def _check_table(reader: Reader) -> None:
     sectors = int.from_bytes(boot[22:24], "little") or int.from_bytes(boot[36:40], "little")
     size = sectors * int.from_bytes(boot[11:13], "little")
     if size > MAX_TABLE:
-        raise broken("filesystem-too-large", f"the FAT file system has an allocation table of {human_size(size)}, more"
+        raise broken("filesystem-beyond-limits", f"the FAT file system has an allocation table of {human_size(size)}, more"
                      f" than {human_size(MAX_TABLE)}: its files were not looked at", field="BPB_FATSz32",
                      raw=boot[36:40])
 
@@ -113,8 +113,9 @@ class FatFileSystem:
                 return None
             if len(self._directories) >= _CACHED:
                 self._directories.clear()
-            with guarded(self._view, repr("/" + "/".join(names))):
-                self._directories[names] = _listing(entry, names)
+            path = "/" + "/".join(names)
+            with guarded(self._view, repr(path)):
+                self._directories[names] = _listing(entry, path, self._view)
         return self._directories[names]
 
 
@@ -126,15 +127,9 @@ def _kind(entry: Any) -> Kind:  # noqa: ANN401 - as above
     return "directory" if entry.file_attribute_flags & _DIRECTORY else "file"
 
 
-def _listing(directory: Any, names: tuple[str, ...]) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - as above
-    count = directory.number_of_sub_file_entries
-    if count > MAX_ENTRIES:
-        path = "/" + "/".join(names)
-        raise broken("directory-too-large", f"the directory {path!r} has {count} entries, more than {MAX_ENTRIES}")
+def _listing(directory: Any, path: str, view: WatchedView) -> dict[str, tuple[str, Any]]:  # noqa: ANN401 - as above
     found: dict[str, tuple[str, Any]] = {}
-    for index in range(count):
-        entry = directory.get_sub_file_entry(index)
-        name = entry.name
-        if name and name not in {".", ".."} and not entry.file_attribute_flags & _VOLUME_LABEL:
+    for name, entry in children(directory, path, view):
+        if name not in NO_NAMES and not entry.file_attribute_flags & _VOLUME_LABEL:
             found.setdefault(name.casefold(), (name, entry))
     return found

@@ -31,10 +31,11 @@ MAX_LINK = 4096
 """Bytes in the target of a link: PATH_MAX of Linux."""
 PIECE = 1 << 20
 """Bytes that are asked of a library at once: a file's size is not to be trusted with a buffer."""
+NO_NAMES = frozenset({"", ".", "..", "\N{REPLACEMENT CHARACTER}"})
+"""What :func:`children` yields for entries that a listing leaves out."""
 
 _CACHED = 1024
 _NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
-_NO_NAMES = frozenset({"", ".", "..", _NOT_TEXT})
 _REMOTE_LINK = "XSLM"
 """The header of a block for a long target in XFS 5: libfsxfs takes it for the target."""
 _KINDS: dict[int, Kind] = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
@@ -64,7 +65,7 @@ def guarded(view: WatchedView, what: str) -> Iterator[None]:
         yield
     except BrokenImage:
         raise
-    except (OSError, MemoryError, ValueError, SystemError, OverflowError, TypeError) as error:
+    except Exception as error:
         if view.failure is not None:
             raise view.failure from error
         raise broken("filesystem-damaged", f"{what} cannot be read: {first_reason(error)}") from error
@@ -113,7 +114,8 @@ class UnixFileSystem:
         """Return the names in the directory at ``path`` that are UTF-8, sorted."""
         entry = self._existing(path, "directory")
         with guarded(self._view, repr(path)):
-            return sorted(name for name, _ in self._children(path, entry) if name not in _NO_NAMES)
+            return sorted(name for name, _ in children(entry, path, self._view)
+                          if name not in NO_NAMES)
 
     def read(self, path: str, limit: int, offset: int = 0) -> bytes:
         """Return up to ``limit`` bytes of the file at ``path`` from ``offset``."""
@@ -137,8 +139,7 @@ class UnixFileSystem:
 
     def _look_up(self, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - as above
         if not names:
-            with guarded(self._view, "the root directory"):
-                return self._volume.get_root_directory()
+            return self._root()
         parent = self._entry(names[:-1])
         path = "/" + "/".join(names)
         with guarded(self._view, repr(path)):
@@ -149,10 +150,17 @@ class UnixFileSystem:
             except OSError:
                 return self._search(path, parent, names[-1])
 
+    def _root(self) -> Any:  # noqa: ANN401 - as above
+        with guarded(self._view, "the root directory"):
+            root = self._volume.get_root_directory()
+            if root is None or stat.S_IFMT(root.file_mode) != stat.S_IFDIR:
+                raise broken("filesystem-damaged", f"the root of the {self.kind} file system is no directory")
+            return root
+
     def _search(self, path: str, directory: Any, name: str) -> Any:  # noqa: ANN401 - as above
         """Return the entry of a name by trying all; damage counts only where it may be that of the one looked for."""
         damage: OSError | None = None
-        for found, entry in self._children(path, directory):
+        for found, entry in children(directory, path, self._view):
             if found == name:
                 return entry
             damage = entry if isinstance(entry, OSError) else damage
@@ -160,20 +168,24 @@ class UnixFileSystem:
             raise damage
         return None
 
-    def _children(self, path: str, directory: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
-        """Yield the names in a directory with their entries; an entry that cannot be had comes as an empty name."""
-        count = directory.number_of_sub_file_entries
-        if count > MAX_ENTRIES:
-            raise broken("directory-too-large", f"the directory {path!r} has {count} entries, more than {MAX_ENTRIES}")
-        for index in range(count):
-            try:
-                entry = directory.get_sub_file_entry(index)
-            except OSError as error:
-                if self._view.failure is not None:
-                    raise
-                yield "", error
-            else:
-                yield _name(entry), entry
+
+def children(directory: Any, path: str, view: WatchedView) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
+    """Yield the names in a directory with the library's entries.
+
+    An entry that cannot be had comes as an empty name with the OSError, a name that cannot be had as U+FFFD.
+    """
+    count = directory.number_of_sub_file_entries
+    if count > MAX_ENTRIES:
+        raise broken("directory-too-large", f"the directory {path!r} has {count} entries, more than {MAX_ENTRIES}")
+    for index in range(count):
+        try:
+            entry = directory.get_sub_file_entry(index)
+        except OSError as error:
+            if view.failure is not None:
+                raise
+            yield "", error
+        else:
+            yield _name(entry), entry
 
 
 def read_entry(entry: Any, limit: int, offset: int) -> bytes:  # noqa: ANN401 - as above

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from imgbuild.filesystems.base import FileSystem, Stat
 
 MAX_LINKS = 40
-MAX_COMPONENTS = 1024
+MAX_COMPONENTS = 256
 """Names in a path with all its links spliced in."""
 MAX_MATCHES = 10_000
 _CACHED = 8192

@@ -28,7 +28,7 @@ def open_xfs(reader: Reader) -> UnixFileSystem:
     """Open an XFS file system.
 
     Raises:
-        BrokenImage: ``filesystem-too-large`` over 65536 allocation groups, ``filesystem-damaged``, or the reason why
+        BrokenImage: ``filesystem-beyond-limits`` over 65536 allocation groups, ``filesystem-damaged``, or the reason why
             its bytes could not be had.
     """
     import pyfsxfs  # noqa: PLC0415 - a megabyte of library that most images do not need
@@ -54,7 +54,7 @@ class _Shown:
             raise broken("filesystem-damaged", f"the XFS superblock has {groups} groups of {group_blocks} blocks of"
                                                f" {block} bytes", field="sb_agblocks", raw=raw[84:88])
         if groups > MAX_GROUPS:
-            raise broken("filesystem-too-large", f"the XFS file system has {groups} allocation groups, more than"
+            raise broken("filesystem-beyond-limits", f"the XFS file system has {groups} allocation groups, more than"
                          f" {MAX_GROUPS}: its files were not looked at", field="sb_agcount", raw=raw[88:92])
         self._group = group_blocks * block
         self._headers = 4 * sector
