@@ -34,8 +34,8 @@ def open_fat(reader: Reader, kind: str = "fat32") -> FatFileSystem:
     """Open a FAT file system; ``kind`` is what its superblock makes it: fat12, fat16 or fat32.
 
     Raises:
-        BrokenImage: ``filesystem-beyond-limits`` over 64 MiB of allocation table, ``filesystem-damaged``, or the reason why
-            its bytes could not be had.
+        BrokenImage: ``filesystem-beyond-limits`` over 64 MiB of allocation table, ``filesystem-damaged``, or the reason
+            why its bytes could not be had.
     """
     import pyfsfat  # noqa: PLC0415 - a megabyte of library that most images do not need
 
@@ -54,8 +54,8 @@ def _check_table(reader: Reader) -> None:
     sectors = int.from_bytes(boot[22:24], "little") or int.from_bytes(boot[36:40], "little")
     size = sectors * int.from_bytes(boot[11:13], "little")
     if size > MAX_TABLE:
-        raise broken("filesystem-beyond-limits", f"the FAT file system has an allocation table of {human_size(size)}, more"
-                     f" than {human_size(MAX_TABLE)}: its files were not looked at", field="BPB_FATSz32",
+        raise broken("filesystem-beyond-limits", f"the FAT file system has an allocation table of {human_size(size)},"
+                     f" more than {human_size(MAX_TABLE)}: its files were not looked at", field="BPB_FATSz32",
                      raw=boot[36:40])
 
 

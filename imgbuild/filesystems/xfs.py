@@ -28,8 +28,8 @@ def open_xfs(reader: Reader) -> UnixFileSystem:
     """Open an XFS file system.
 
     Raises:
-        BrokenImage: ``filesystem-beyond-limits`` over 65536 allocation groups, ``filesystem-damaged``, or the reason why
-            its bytes could not be had.
+        BrokenImage: ``filesystem-beyond-limits`` over 65536 allocation groups, ``filesystem-damaged``, or the reason
+            why its bytes could not be had.
     """
     import pyfsxfs  # noqa: PLC0415 - a megabyte of library that most images do not need
 

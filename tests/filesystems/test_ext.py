@@ -55,8 +55,10 @@ def superblock(path: Path, **fields: tuple[int, str, int]) -> Memory:
     "-t ext2", "-t ext2 -b 1024", "-t ext3", "-t ext4", "-t ext4 -b 1024", "-t ext4 -b 2048", "-t ext4 -I 128",
     "-t ext4 -O orphan_file", "-t ext4 -O bigalloc", "-t ext4 -O metadata_csum_seed", "-t ext4 -O casefold",
     "-t ext4 -O large_dir,ea_inode", "-t ext4 -O verity,encrypt", "-t ext4 -O meta_bg,^resize_inode",
-    "-t ext4 -O quota,project", "-t ext4 -O stable_inodes", "-t ext4 -O fast_commit", "-t ext4 -O ^64bit,^metadata_csum",
-    "-t ext4 -O sparse_super2", "-t ext4 -O ^sparse_super,^resize_inode -b 1024", "-t ext4 -O mmp", "-t ext4 -O ^flex_bg",
+    "-t ext4 -O quota,project", "-t ext4 -O stable_inodes", "-t ext4 -O fast_commit",
+    "-t ext4 -O ^64bit,^metadata_csum",
+    "-t ext4 -O sparse_super2", "-t ext4 -O ^sparse_super,^resize_inode -b 1024", "-t ext4 -O mmp",
+    "-t ext4 -O ^flex_bg",
     "-t ext4 -O ^has_journal,^extent,^64bit", "-t ext4 -g 1024 -b 1024",
 ])
 def test_all_that_was_put_in_comes_out(tmp_path: Path, tree: Path, options: str) -> None:
@@ -65,7 +67,8 @@ def test_all_that_was_put_in_comes_out(tmp_path: Path, tree: Path, options: str)
 
 
 @pytest.mark.parametrize(("kind", "options"), [("ext2", ()), ("ext3", ("-j",)), ("ext4", ("-t", "ext4"))])
-def test_the_kind_is_the_one_that_was_identified(tmp_path: Path, tree: Path, kind: str, options: tuple[str, ...]) -> None:
+def test_the_kind_is_the_one_that_was_identified(tmp_path: Path, tree: Path, kind: str,
+                                                 options: tuple[str, ...]) -> None:
     reader = Memory(make(tmp_path / "fs", tree, *options).read_bytes())
     identity = identify(reader)
     assert identity is not None
@@ -81,10 +84,12 @@ def test_unknown_features_that_readers_may_ignore_are_ignored(tmp_path: Path, tr
 
 
 @pytest.mark.parametrize(("incompat", "names"), [
-    (0x2C2 | 0x1000000, "0x1000000"), (0x2C2 | 0x8000, "inline_data"), (0x2C2 | 0x9001, "compression, dirdata, inline_data"),
+    (0x2C2 | 0x1000000, "0x1000000"), (0x2C2 | 0x8000, "inline_data"), (0x2C2 | 0x9001,
+                                                                        "compression, dirdata, inline_data"),
     (0x2C2 | 0x8, "journal_dev"),
 ])
-def test_features_that_change_how_files_are_read_are_refused(tmp_path: Path, tree: Path, incompat: int, names: str) -> None:
+def test_features_that_change_how_files_are_read_are_refused(tmp_path: Path, tree: Path, incompat: int,
+                                                             names: str) -> None:
     reader = superblock(make(tmp_path / "fs", tree, "-t", "ext4"), incompat=(96, "<I", incompat))
     with pytest.raises(BrokenImage) as raised:
         open_ext(reader)
@@ -118,7 +123,8 @@ def test_what_is_there_and_what_is_not(tmp_path: Path, tree: Path) -> None:
         for call in (filesystem.listdir, filesystem.readlink, lambda place: filesystem.read(place, 1)):
             with pytest.raises(FileNotFoundError):
                 call(path)
-    for call, path in ((filesystem.listdir, "/boot/file-60"), (filesystem.readlink, "/boot"), (filesystem.readlink, "/boot/file-1")):
+    for call, path in ((filesystem.listdir, "/boot/file-60"), (filesystem.readlink, "/boot"),
+                       (filesystem.readlink, "/boot/file-1")):
         with pytest.raises(FileNotFoundError):
             call(path)
 
@@ -172,13 +178,15 @@ def test_a_damaged_root_is_named(tmp_path: Path, tree: Path) -> None:
 
 
 @pytest.mark.parametrize(("fields", "code"), [
-    ({"blocks": (4, "<I", 0xFFFFFFFF)}, "filesystem-beyond-limits"), ({"high": (336, "<I", 0xFFFFFFFF)}, "filesystem-too-large"),
+    ({"blocks": (4, "<I", 0xFFFFFFFF)}, "filesystem-beyond-limits"), ({"high": (336, "<I", 0xFFFFFFFF)},
+                                                                      "filesystem-beyond-limits"),
     ({"group": (32, "<I", 0)}, "filesystem-damaged"), ({"group": (32, "<I", 1)}, "filesystem-damaged"),
     ({"size": (24, "<I", 7)}, "filesystem-damaged"), ({"size": (24, "<I", 0xFFFFFFFF)}, "filesystem-damaged"),
     ({"blocks": (4, "<I", 0)}, "filesystem-damaged"), ({"inodes": (40, "<I", 0)}, "filesystem-damaged"),
     ({"magic": (56, "<H", 0)}, "filesystem-damaged"),
 ])
-def test_superblocks_that_make_no_sense(tmp_path: Path, tree: Path, fields: dict[str, tuple[int, str, int]], code: str) -> None:
+def test_superblocks_that_make_no_sense(tmp_path: Path, tree: Path, fields: dict[str, tuple[int, str, int]],
+                                        code: str) -> None:
     reader = superblock(make(tmp_path / "fs", tree, "-t", "ext4", mib=16), **fields)
     with pytest.raises(BrokenImage) as raised:
         open_ext(reader).listdir("/")

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 pytestmark = needs("mkfs.vfat", "mmd", "mcopy")
 MIB = 1 << 20
 LOADER = bytes(range(256)) * 2000
-FILES = {"EFI/BOOT/BOOTX64.EFI": LOADER, "EFI/debian/grubx64.efi": b"grub", "A long name with Q and spaces.text": b"long",
+FILES = {"EFI/BOOT/BOOTX64.EFI": LOADER, "EFI/debian/grubx64.efi": b"grub",
+         "A long name with Q and spaces.text": b"long",
          "empty": b"", "lower.txt": b"1", "MixedCase.Txt": b"2", "deep/a/b/c/d/e": b"deep"}
 SIZES = {12: 4, 16: 20, 32: 40}
 
@@ -74,7 +75,8 @@ def test_what_is_not_there(tmp_path: Path) -> None:
         for call in (filesystem.listdir, filesystem.readlink, lambda place: filesystem.read(place, 1)):
             with pytest.raises(FileNotFoundError):
                 call(path)
-    for call, path in ((filesystem.listdir, "/empty"), (filesystem.readlink, "/empty"), (lambda place: filesystem.read(place, 1), "/EFI")):
+    for call, path in ((filesystem.listdir, "/empty"), (filesystem.readlink, "/empty"),
+                       (lambda place: filesystem.read(place, 1), "/EFI")):
         with pytest.raises(FileNotFoundError):
             call(path)
 
@@ -117,7 +119,8 @@ def test_a_cut_file_system_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert raised.value.problem.code in {"truncated", "filesystem-damaged"}
 
 
-@pytest.mark.parametrize(("sectors", "code"), [(131072, None), (131073, "filesystem-beyond-limits"), (0xFFFFFFFF, "filesystem-too-large")])
+@pytest.mark.parametrize(("sectors", "code"), [(131072, None), (131073, "filesystem-beyond-limits"),
+                                               (0xFFFFFFFF, "filesystem-beyond-limits")])
 def test_an_allocation_table_is_not_over_64_mib(tmp_path: Path, sectors: int, code: str | None) -> None:
     data = bytearray(fat(tmp_path / "fs", 40, {}, bits=32).read_bytes())
     struct.pack_into("<I", data, 36, sectors)

@@ -13,9 +13,10 @@ from imgbuild.readers import BrokenImage, Memory
 def test_kinds_without_reader_are_named(kind: str) -> None:
     with pytest.raises(BrokenImage) as raised:
         open_filesystem(Memory(bytes(4096)), kind)
-    assert (raised.value.problem.code, raised.value.problem.message) == (
-        "filesystem-unreadable", f"the files of a {kind} file system cannot be read; those of ext2, ext3, ext4, fat12,"
-                                 " fat16, fat32, iso9660, xfs can")
+    assert raised.value.problem.code == "filesystem-unreadable"
+    assert raised.value.problem.message == (
+        f"the files of a {kind} file system cannot be read; those of ext2, ext3, ext4, fat12, fat16, fat32, iso9660,"
+        " xfs can")
 
 
 @pytest.mark.parametrize("kind", ["ext2", "ext3", "ext4", "xfs", "fat12", "fat16", "fat32", "iso9660"])
@@ -26,6 +27,6 @@ def test_zeros_are_no_file_system(kind: str, size: int) -> None:
 
 
 def test_libraries_are_loaded_when_they_are_used() -> None:
-    words = "import sys, imgbuild.filesystems; print(sorted(name for name in sys.modules if name.startswith(('pyfs', 'pycdlib'))))"
+    words = "import sys, imgbuild.filesystems; print([name for name in sys.modules if name[:4] in ('pyfs', 'pycd')])"
     said = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
     assert said == "[]\n"

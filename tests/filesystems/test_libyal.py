@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from table_writer import Disk
 
-from imgbuild.filesystems.libyal import MAX_ENTRIES, UnixFileSystem, WatchedView, first_reason, guarded, read_entry, split
+from imgbuild.filesystems.libyal import (
+    MAX_ENTRIES,
+    UnixFileSystem,
+    WatchedView,
+    first_reason,
+    guarded,
+    read_entry,
+    split,
+)
 from imgbuild.readers import BrokenImage, Memory
 
 DIRECTORY, FILE, LINK = stat.S_IFDIR | 0o755, stat.S_IFREG | 0o644, stat.S_IFLNK | 0o777
@@ -85,7 +93,8 @@ def test_a_directory_has_a_hundred_thousand_entries_at_most(count: int, fails: b
 
 
 @pytest.mark.parametrize(("target", "size", "expected"), [
-    ("../x", 4, "../x"), (None, 0, ""), (NOT_TEXT, 4, "\ufffd"), ("XSLM\0\0", 500, "\ufffd"), ("t" * 4096, 4096, "t" * 4096),
+    ("../x", 4, "../x"), (None, 0, ""), (NOT_TEXT, 4, "\ufffd"), ("XSLM\0\0", 500, "\ufffd"),
+    ("t" * 4096, 4096, "t" * 4096),
 ])
 def test_targets_of_links(target: Any, size: int, expected: str) -> None:
     assert filesystem(Entry("link", LINK, size, target)).readlink("/link") == expected
@@ -106,7 +115,8 @@ def test_a_root_that_is_no_directory() -> None:
         filesystem(mode=FILE).stat("/")
 
 
-@pytest.mark.parametrize("error", [OSError("x"), MemoryError(), ValueError("x"), SystemError(), OverflowError("x"), TypeError("x"),
+@pytest.mark.parametrize("error", [OSError("x"), MemoryError(), ValueError("x"), SystemError(), OverflowError("x"),
+                                   TypeError("x"),
                                    UnicodeDecodeError("utf-8", b"", 0, 1, "x"), RuntimeError("x")])
 def test_whatever_a_library_raises_is_damage(error: Exception) -> None:
     with pytest.raises(BrokenImage) as raised, guarded(WatchedView(Memory(b"")), "the thing"):
@@ -119,12 +129,15 @@ def test_the_reason_of_a_failed_read_is_kept() -> None:
         def read_at(self, offset: int, length: int) -> bytes:
             return Memory(b"").read_at(offset, length)
 
-    view = WatchedView(Failing(100))
-    with pytest.raises(BrokenImage) as raised, guarded(view, "the thing"):
+    def library(view: WatchedView) -> None:
         try:
             view.read(10)
         except BrokenImage:
             raise OSError("unable to read") from None
+
+    view = WatchedView(Failing(100))
+    with pytest.raises(BrokenImage) as raised, guarded(view, "the thing"):
+        library(view)
     assert raised.value.problem.code == "truncated"
     with pytest.raises(BrokenImage) as raised, guarded(view, "the thing"):
         raise OSError("something later")
@@ -132,7 +145,8 @@ def test_the_reason_of_a_failed_read_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("message", "reason"), [
-    ("outer: what failed. inner: why.", "'why.'"), ("only: this", "'only: this'"), ("", "''"), ("a: \x1b[31m. b: \x1b[31m", "'\\x1b[31m'"),
+    ("outer: what failed. inner: why.", "'why.'"), ("only: this", "'only: this'"), ("", "''"),
+    ("a: \x1b[31m. b: \x1b[31m", "'\\x1b[31m'"),
     ("a: x. b: " + "y" * 1000, "'" + "y" * 200 + "'"),
 ])
 def test_the_innermost_reason_is_told_without_control_characters(message: str, reason: str) -> None:
@@ -140,16 +154,17 @@ def test_the_innermost_reason_is_told_without_control_characters(message: str, r
 
 
 def test_files_are_read_in_pieces_and_no_further_than_they_go() -> None:
+    asked: list[int] = []
+
     class File:
         size = 1 << 60
-        asked: list[int] = []
 
         def read_buffer_at_offset(self, size: int, offset: int) -> bytes:
-            self.asked.append(size)
+            asked.append(size)
             return b"x" * min(size, 3_000_000 - offset)
 
     assert len(read_entry(File(), 1 << 40, 0)) == 3_000_000
-    assert max(File.asked) == 1 << 20
+    assert max(asked) == 1 << 20
 
 
 @pytest.mark.parametrize(("path", "names"), [("/", ()), ("", ()), ("/a/b", ("a", "b")), ("//a//b/", ("a", "b"))])

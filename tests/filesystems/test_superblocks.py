@@ -71,7 +71,7 @@ def test_what_tools_make_is_what_blkid_says(tmp_path: Path, name: str) -> None:
     assert found is not None
     assert (BLKID_NAMES.get(found.kind, found.kind), found.uuid, found.label) == (
         said["TYPE"], said["UUID"], said.get("LABEL"))
-    assert found.kind == name.split()[0]
+    assert found.kind == name.split(maxsplit=1)[0]
     assert found.size is not None
     assert mib * MIB - 8192 <= found.size <= mib * MIB
 
@@ -79,7 +79,8 @@ def test_what_tools_make_is_what_blkid_says(tmp_path: Path, name: str) -> None:
 @needs("mksquashfs", "blkid")
 def test_squashfs_says_its_size(tmp_path: Path) -> None:
     (tmp_path / "tree").mkdir()
-    subprocess.run(["mksquashfs", tmp_path / "tree", tmp_path / "fs", "-quiet", "-no-progress"], check=True, capture_output=True)
+    subprocess.run(["mksquashfs", tmp_path / "tree", tmp_path / "fs", "-quiet", "-no-progress"], check=True,
+                   capture_output=True)
     assert blkid(tmp_path / "fs")["TYPE"] == "squashfs"
     data = (tmp_path / "fs").read_bytes()
     found = identify(Memory(data))
@@ -196,11 +197,14 @@ CRAFTED = {
                  Identity("bcachefs", ID, "bc")),
     "erofs": (MIB, {1024: b"\xe2\xe1\xf5\xe0", 1036: b"\x0c", 1060: struct.pack("<I", 256), 1072: RAW_ID, 1088: b"ero"},
               Identity("erofs", ID, "ero", MIB)),
-    "jfs": (MIB, {32768: b"JFS1", 32776: struct.pack("<Q", 2048), 32792: struct.pack("<I", 512), 32904: RAW_ID, 32920: b"j"},
+    "jfs": (MIB, {32768: b"JFS1", 32776: struct.pack("<Q", 2048), 32792: struct.pack("<I", 512), 32904: RAW_ID,
+                  32920: b"j"},
             Identity("jfs", ID, "j", MIB)),
-    "reiserfs": (MIB, {65536: struct.pack("<I", 256), 65580: b"\0\x10", 65588: b"ReIsEr2Fs", 65620: RAW_ID, 65636: b"r"},
+    "reiserfs": (MIB, {65536: struct.pack("<I", 256), 65580: b"\0\x10", 65588: b"ReIsEr2Fs", 65620: RAW_ID,
+                       65636: b"r"},
                  Identity("reiserfs", ID, "r", MIB)),
-    "nilfs2": (MIB, {1030: b"\x34\x34", 1056: struct.pack("<Q", MIB), 1176: RAW_ID, 1192: b"n"}, Identity("nilfs2", ID, "n", MIB)),
+    "nilfs2": (MIB, {1030: b"\x34\x34", 1056: struct.pack("<Q", MIB), 1176: RAW_ID, 1192: b"n"},
+               Identity("nilfs2", ID, "n", MIB)),
     "cramfs": (MIB, {0: b"\x45\x3d\xcd\x28" + struct.pack("<I", MIB), 16: b"Compressed ROMFS", 48: b"c"},
                Identity("cramfs", label="c", size=MIB)),
     "hibernated swap": (MIB, {4086: b"S1SUSPEND\0", 1036: RAW_ID}, Identity("swsuspend", ID)),
@@ -209,7 +213,9 @@ CRAFTED = {
                       32768 + 813: b"2026112314152300\0", 32768 + 830: b"0" * 16 + b"\0"},
                 Identity("iso9660", "2026-11-23-14-15-23-00", "LABEL", MIB, readable=True)),
     "udf": (MIB, {32769: b"BEA01", 34817: b"NSR03", 36865: b"TEA01"}, Identity("udf")),
-    "lvm2": (MIB, {512: b"LABELONE" + struct.pack("<QII", 1, 0, 32) + b"LVM2 001" + b"abcdef" * 5 + b"gh" + struct.pack("<Q", MIB)},
+    "lvm2": (MIB,
+             {512: b"LABELONE" + struct.pack("<QII", 1, 0,
+                                             32) + b"LVM2 001" + b"abcdef" * 5 + b"gh" + struct.pack("<Q", MIB)},
              Identity("lvm2", "abcdef-abcd-efab-cdef-abcd-efab-cdefgh", size=MIB)),
 }
 
@@ -225,7 +231,8 @@ def test_superblocks_laid_down_by_hand(name: str) -> None:
 
 @needs("blkid")
 @pytest.mark.parametrize("name", ["md 0.90", "luks 1", "luks 2", "verity", "bitlocker", "bitlocker to go", "ufs", "jfs",
-                                  "reiserfs", "udf", "iso9660", "cramfs", "swap of the first version", "hibernated swap"])
+                                  "reiserfs", "udf", "iso9660", "cramfs", "swap of the first version",
+                                  "hibernated swap"])
 def test_blkid_agrees_on_superblocks_laid_down_by_hand(tmp_path: Path, name: str) -> None:
     size, written, expected = CRAFTED[name]
     disk = Disk(size)
@@ -276,7 +283,8 @@ def test_a_reader_that_fails_is_not_hidden() -> None:
         identify(Failing())
 
 
-@pytest.mark.parametrize(("raw", "expected"), [(b"name\0rest", "name"), (b"a b   ", "a b"), (b"\0\0", None), (b"caf\xe9", "caf\ufffd")])
+@pytest.mark.parametrize(("raw", "expected"), [(b"name\0rest", "name"), (b"a b   ", "a b"), (b"\0\0", None),
+                                               (b"caf\xe9", "caf\ufffd")])
 def test_names(raw: bytes, expected: str | None) -> None:
     assert text(raw) == expected
 
@@ -293,7 +301,7 @@ def test_what_lies_after_the_end_is_zero() -> None:
 
 @needs("mke2fs", "mkfs.vfat", "mkntfs", "mkfs.btrfs", "mkswap")
 def test_mutants_are_something_or_nothing_in_time(tmp_path: Path) -> None:
-    chance = random.Random(20261123)
+    chance = random.Random(20261123)  # noqa: S311 - cases, no secret
     for number, name in enumerate(("ext4", "fat12", "fat16", "fat32", "ntfs", "btrfs", "swap")):
         mib, *command = MADE[name]
         start = made(tmp_path / str(number), mib * MIB, *command).read_bytes()[: 160 * 1024]
@@ -301,7 +309,8 @@ def test_mutants_are_something_or_nothing_in_time(tmp_path: Path) -> None:
         for _ in range(60):
             data = bytearray(start)
             for _ in range(chance.randrange(1, 6)):
-                data[chance.choice(used) + chance.randrange(16)] = chance.choice((0, 1, 0x80, 0xFF, chance.randrange(256)))
+                data[chance.choice(used) + chance.randrange(16)] = chance.choice((0, 1, 0x80, 0xFF,
+                                                                                  chance.randrange(256)))
             started = time.monotonic()
             identify(Disk(chance.choice((mib * MIB, 100_000))).write(0, bytes(data[:100_000])))
             assert time.monotonic() - started < 2
@@ -311,7 +320,7 @@ def test_mutants_are_something_or_nothing_in_time(tmp_path: Path) -> None:
 def test_mutants_of_the_ntfs_volume_record(tmp_path: Path) -> None:
     whole = made(tmp_path / "fs", 16 * MIB, "mkntfs", "-q", "-F", "-f", "-L", "name").read_bytes()
     place = int.from_bytes(whole[48:56], "little") * whole[13] * 512 + 3 * 1024
-    chance = random.Random(20261123)
+    chance = random.Random(20261123)  # noqa: S311 - cases, no secret
     for _ in range(300):
         data = bytearray(whole[place : place + 1024])
         for _ in range(chance.randrange(1, 8)):

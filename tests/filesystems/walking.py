@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import stat
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imgbuild.filesystems.base import FileSystem
 
 KINDS = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
@@ -29,7 +30,8 @@ def plant_sample(folder: Path) -> Path:
         (folder / f"etc/link-{length}").symlink_to("t" * length)
     for number in range(300):
         (folder / f"many/{'n' * (number % 90)}{number}").write_text(str(number))
-    for name in ("UPPER", "upper", "with space", "caf\u00e9", "\U0001f600", "new\nline", "back\\slash", "se;mi", "x" * 250):
+    for name in ("UPPER", "upper", "with space", "caf\u00e9", "\U0001f600", "new\nline", "back\\slash", "se;mi",
+                 "x" * 250):
         (folder / "etc" / name).write_text(name)
     _sparse(folder / "boot/sparse", rng)
     return folder

@@ -6,6 +6,7 @@ LVM2, lib/format_text/layout.h and lib/label/label.h, https://sourceware.org/git
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 from table_writer import Disk
 
@@ -19,10 +20,11 @@ PVS = ("a" * 32, "b" * 32)
 
 def dashed(identifier: str) -> str:
     cuts = (0, 6, 10, 14, 18, 22, 26, 32)
-    return "-".join(identifier[start:end] for start, end in zip(cuts, cuts[1:], strict=False))
+    return "-".join(identifier[start:end] for start, end in pairwise(cuts))
 
 
-def label(identifier: str, size: int, areas: tuple[tuple[int, int], ...] = ((AREA, AREA_SIZE),), sector: int = 1) -> bytes:
+def label(identifier: str, size: int, areas: tuple[tuple[int, int], ...] = ((AREA, AREA_SIZE),),
+          sector: int = 1) -> bytes:
     """Return the sector with the label."""
     header = identifier.encode() + struct.pack("<QQQQQ", size, MIB, 0, 0, 0)
     header += b"".join(struct.pack("<QQ", *area) for area in areas) + bytes(16)
@@ -52,7 +54,8 @@ def physical_volume(text: str | None, identifier: str = PVS[0], mib: int = 64, o
 def group(volumes: str, *, seqno: int = 1, pvs: tuple[str, ...] = PVS[:1], name: str = "vg0", extra: str = "") -> str:
     """Return the metadata text of a volume group as vgcreate writes it."""
     members = "\n".join(f'pv{number} {{\nid = "{dashed(pv)}"\ndevice = "/dev/sda{number}"\n\nstatus = ["ALLOCATABLE"]\n'
-                        f"flags = []\ndev_size = 131072\npe_start = 2048\npe_count = 15\n}}" for number, pv in enumerate(pvs))
+                        f"flags = []\ndev_size = 131072\npe_start = 2048\npe_count = 15\n}}" for number,
+                        pv in enumerate(pvs))
     return f"""{name} {{
 id = "gggggg-gggg-gggg-gggg-gggg-gggg-gggggg"
 seqno = {seqno}
@@ -93,5 +96,5 @@ def striped(start: int, count: int, *stripes: tuple[str, int], size: int = 128) 
     """Return the text of a segment: first extent and count of extents, then the stripes."""
     width = f"stripe_size = {size}\n" if len(stripes) > 1 else ""
     listed = ",\n".join(f'"{pv}", {extent}' for pv, extent in stripes)
-    return (f'start_extent = {start}\nextent_count = {count}\n\ntype = "striped"\nstripe_count = {len(stripes)}\n{width}'
-            f"\nstripes = [\n{listed}\n]")
+    return (f'start_extent = {start}\nextent_count = {count}\n\ntype = "striped"\nstripe_count = {len(stripes)}\n'
+            f"{width}\nstripes = [\n{listed}\n]")

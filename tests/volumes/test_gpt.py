@@ -14,10 +14,11 @@ from tools import needs
 
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.volumes import gpt, open_partition, read_table
-from imgbuild.volumes.base import PartitionTable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from imgbuild.volumes.base import PartitionTable
 
 MIB = 1 << 20
 SIZE = 64 * MIB
@@ -113,8 +114,8 @@ def test_both_copies_damaged_leave_a_gpt_without_partitions() -> None:
     assert (table.kind, table.partitions) == ("gpt", ())
     assert [(problem.code, problem.field) for problem in table.problems] == [("gpt-damaged", "HeaderCRC32")]
     assert table.problems[0].message == (
-        "neither copy of the GPT can be used: the checksum of the header does not match, and there is no valid backup at"
-        " the end of the disk")
+        "neither copy of the GPT can be used: the checksum of the header does not match, and there is no valid backup"
+        " at the end of the disk")
 
 
 def test_a_damaged_backup_is_a_problem() -> None:
@@ -134,16 +135,17 @@ def test_the_backup_is_looked_for_where_the_primary_says() -> None:
     grown = Disk(SIZE + 3 * MIB)
     Gpt(PARTS, alternate=LAST).write(grown)
     assert [(problem.code, problem.message, problem.field, problem.hex) for problem in table_of(grown).problems] == [
-        ("gpt-backup-not-at-end", f"the backup GPT is at block {LAST}, 3 MiB before the end of the disk", "AlternateLBA",
+        ("gpt-backup-not-at-end", f"the backup GPT is at block {LAST}, 3 MiB before the end of the disk",
+         "AlternateLBA",
          LAST.to_bytes(8, "little").hex())]
 
 
 def test_a_cut_image_has_its_backup_past_the_end() -> None:
     disk = Gpt(PARTS).write(Disk(SIZE))
     disk.size = 8192 * 512
-    assert [(problem.code, problem.message) for problem in table_of(disk).problems] == [
-        ("gpt-past-end", f"the backup GPT should be at block {LAST}, but the last block of the disk is 8191: the image was"
-                         " cut")]
+    problem, = table_of(disk).problems
+    assert (problem.code, problem.message) == ("gpt-past-end", (
+        f"the backup GPT should be at block {LAST}, but the last block of the disk is 8191: the image was cut"))
     disk.size -= 512
     assert codes(disk) == ["gpt-past-end", "partition-past-end"]
 
@@ -257,7 +259,7 @@ def test_what_this_writer_lays_down_is_right_for_sgdisk(tmp_path: Path) -> None:
 
 def test_mutants_give_a_table_or_a_problem_in_time() -> None:
     whole = Gpt(PARTS).write(Disk(SIZE))
-    chance = random.Random(20261123)
+    chance = random.Random(20261123)  # noqa: S311 - cases, no secret
     for _ in range(400):
         disk = Disk(chance.choice((SIZE, SIZE, 5 * MIB, 20_000)))
         for place in (0, 512, 1024, (LAST - 32) * 512, LAST * 512):

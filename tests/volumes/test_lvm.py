@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import pytest
 from images.lvm import Linear, write_physical_volume
 from images.lvm import _crc as table_crc
-from lvm_writer import AREA, AREA_SIZE, EXTENT, MIB, PVS, area_header, group, label, physical_volume, striped, volume
+from lvm_writer import (
+    AREA,
+    AREA_SIZE,
+    EXTENT,
+    MIB,
+    PVS,
+    area_header,
+    dashed,
+    group,
+    label,
+    physical_volume,
+    striped,
+    volume,
+)
 from table_writer import Disk
 
 from imgbuild.readers import BrokenImage, Memory
@@ -42,7 +55,8 @@ def marked(disk: Disk) -> Disk:
 
 def test_the_checksum_is_that_of_lvm() -> None:
     assert crc(b"") == 0xF597A6CF
-    assert [crc(text) for text in (b"a", b"123456789", bytes(500))] == [table_crc(t) for t in (b"a", b"123456789", bytes(500))]
+    assert [crc(text) for text in (b"a", b"123456789", bytes(500))] == [table_crc(t) for t in (b"a", b"123456789",
+                                                                                               bytes(500))]
 
 
 def test_a_linear_volume_is_the_bytes_of_its_extents() -> None:
@@ -67,7 +81,7 @@ def test_segments_follow_one_another_in_any_order() -> None:
 def test_stripes_go_round_over_physical_volumes() -> None:
     text = group(volume("wide", striped(0, 4, ("pv0", 1), ("pv1", 3), size=128)), pvs=PVS)
     disks = [physical_volume(text, pv) for pv in PVS]
-    whole = random.Random(1).randbytes(4 * EXTENT)
+    whole = random.Random(1).randbytes(4 * EXTENT)  # noqa: S311 - content, no secret
     pieces = [whole[place : place + 65536] for place in range(0, len(whole), 65536)]
     disks[0].write(MIB + EXTENT, b"".join(pieces[::2]))
     disks[1].write(MIB + 3 * EXTENT, b"".join(pieces[1::2]))
@@ -120,13 +134,14 @@ def test_hidden_volumes_are_parts_of_others() -> None:
     assert list(opened(physical_volume(group(text)))[0]) == ["vg0/root"]
 
 
-@pytest.mark.parametrize("kind", ["thin", "thin-pool", "raid1", "mirror", "cache", "vdo", "snapshot", "error", "new-in-2030"])
+@pytest.mark.parametrize("kind", ["thin", "thin-pool", "raid1", "mirror", "cache", "vdo", "snapshot", "error",
+                                  "new-in-2030"])
 def test_what_needs_the_device_mapper_is_named_and_not_read(kind: str) -> None:
     segment = f'start_extent = 0\nextent_count = 3\n\ntype = "{kind}"\nthin_pool = "pool"'
     volumes, problems = open_volumes([physical_volume(group(volume("th", segment) + "\n" + ROOT))])
-    assert [(problem.code, problem.message) for problem in problems] == [
-        ("lvm-unsupported-segment", f"logical volume 'vg0/th' is of type '{kind}', which only the device mapper can put"
-                                    " together: its content was not looked at")]
+    assert [problem.code for problem in problems] == ["lvm-unsupported-segment"]
+    assert problems[0].message == (f"logical volume 'vg0/th' is of type '{kind}', which only the device mapper can put"
+                                   " together: its content was not looked at")
     assert [(found.name, found.reader.size, list(found.problems)) for found in volumes] == [
         ("vg0/th", 3 * EXTENT, problems), ("vg0/root", 5 * EXTENT, [])]
     with pytest.raises(BrokenImage) as raised:
@@ -135,7 +150,8 @@ def test_what_needs_the_device_mapper_is_named_and_not_read(kind: str) -> None:
 
 
 def test_the_store_of_a_snapshot_is_not_taken_for_a_volume() -> None:
-    hidden = volume("snapshot0", 'start_extent = 0\nextent_count = 5\n\ntype = "snapshot"\nchunk_size = 8\norigin = "root"\n'
+    hidden = volume("snapshot0",
+                    'start_extent = 0\nextent_count = 5\n\ntype = "snapshot"\nchunk_size = 8\norigin = "root"\n'
                                  'cow_store = "snap"', status='"READ", "WRITE"')
     text = "\n".join((ROOT, volume("snap", striped(0, 1, ("pv0", 9))), hidden))
     volumes, problems = opened(physical_volume(group(text)))
@@ -147,7 +163,7 @@ def test_a_missing_physical_volume_takes_its_volumes_with_it() -> None:
     text = group(ROOT + "\n" + volume("data", striped(0, 1, ("pv1", 0))), pvs=PVS)
     volumes, problems = open_volumes([physical_volume(text, PVS[0])])
     assert [problem.message for problem in problems] == [
-        "logical volume 'vg0/data' lies on physical volume 'bbbbbb-bbbb-bbbb-bbbb-bbbb-bbbb-bbbbbb', which is not in this image"]
+        f"logical volume 'vg0/data' lies on physical volume '{dashed(PVS[1])}', which is not in this image"]
     assert [(found.name, bool(found.problems)) for found in volumes] == [("vg0/root", False), ("vg0/data", True)]
 
 
@@ -163,15 +179,20 @@ def test_two_groups_in_one_image() -> None:
 
 
 @pytest.mark.parametrize(("broken", "message"), [
-    (ROOT.replace("start_extent = 0", "start_extent = 1"), "the segments of logical volume 'vg0/root' leave gaps or overlap"),
+    (ROOT.replace("start_extent = 0", "start_extent = 1"),
+     "the segments of logical volume 'vg0/root' leave gaps or overlap"),
     (volume("root"), "logical volume 'vg0/root' has 0 segments, it should have 1 to 16384"),
-    (ROOT.replace("extent_count = 5", "extent_count = 0"), "a segment of logical volume 'vg0/root' has impossible stripes"),
+    (ROOT.replace("extent_count = 5", "extent_count = 0"),
+     "a segment of logical volume 'vg0/root' has impossible stripes"),
     (ROOT.replace('"pv0", 0', ""), "a segment of logical volume 'vg0/root' has impossible stripes"),
-    (volume("root", striped(0, 5, ("pv0", 0), ("pv0", 5))), "a segment of logical volume 'vg0/root' has impossible stripes"),
-    (volume("root", striped(0, 4, ("pv0", 0), ("pv0", 5), size=0)), "a segment of logical volume 'vg0/root' has impossible stripes"),
+    (volume("root", striped(0, 5, ("pv0", 0), ("pv0", 5))),
+     "a segment of logical volume 'vg0/root' has impossible stripes"),
+    (volume("root", striped(0, 4, ("pv0", 0), ("pv0", 5), size=0)),
+     "a segment of logical volume 'vg0/root' has impossible stripes"),
     (ROOT.replace("extent_count = 5", "extent_count = 99999999999999"),
      "the LVM metadata gives 99999999999999 as extent_count, it should be a number from 0 to 1099511627776"),
-    (ROOT.replace('"pv0", 0', '"pv0", "x"'), "the LVM metadata gives 'x' as stripes, it should be a number from 0 to 1099511627776"),
+    (ROOT.replace('"pv0", 0', '"pv0", "x"'),
+     "the LVM metadata gives 'x' as stripes, it should be a number from 0 to 1099511627776"),
     (ROOT.replace('type = "striped"', "type = 7"), "the LVM metadata gives 7 as type, it should be a string"),
     (ROOT.replace('"pv0"', '"pv9"'), "the LVM metadata gives None as id, it should be a string"),
 ])
@@ -184,7 +205,8 @@ def test_volumes_that_make_no_sense_are_problems(broken: str, message: str) -> N
 
 @pytest.mark.parametrize(("text", "message"), [
     (group(ROOT).replace("extent_size = 8192", "extent_size = 0"), "volume group 'vg0' has extents of 0 bytes"),
-    (group(ROOT).replace("seqno = 1", 'seqno = "x"'), "the LVM metadata gives 'x' as seqno, it should be a number from 0 to 4611686018427387904"),
+    (group(ROOT).replace("seqno = 1", 'seqno = "x"'),
+     "the LVM metadata gives 'x' as seqno, it should be a number from 0 to 4611686018427387904"),
     ("nothing = 1", "the LVM metadata names no volume group"),
     ("vg0 {", "the LVM metadata cannot be read: it ends inside a section"),
 ])
@@ -193,14 +215,16 @@ def test_groups_that_make_no_sense_are_problems(text: str, message: str) -> None
 
 
 def test_a_damaged_label_or_text_is_found_by_its_checksum() -> None:
-    assert messages(physical_volume(group(ROOT)).write(600, b"\xff")) == ["the checksum of the LVM label does not match"]
+    assert messages(physical_volume(group(ROOT)).write(600,
+                                                       b"\xff")) == ["the checksum of the LVM label does not match"]
     assert messages(physical_volume(group(ROOT)).write(AREA + 8, b"\xff")) == [
         "the LVM metadata area at byte 4096 has no valid header"]
     assert messages(physical_volume(group(ROOT)).write(AREA + 700, b"\xff")) == [
         "the checksum of the LVM metadata text does not match"]
 
 
-@pytest.mark.parametrize(("offset", "length"), [(0x100, 10), (AREA_SIZE, 10), (512, AREA_SIZE), (512, 2**63), (2**63, 10)])
+@pytest.mark.parametrize(("offset", "length"), [(0x100, 10), (AREA_SIZE, 10), (512, AREA_SIZE), (512, 2**63),
+                                                (2**63, 10)])
 def test_a_text_lies_in_its_area(offset: int, length: int) -> None:
     class Long(bytes):
         __slots__ = ()
@@ -217,18 +241,20 @@ def test_what_the_disk_writer_makes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "pv"
     write_physical_volume(path, 64, "vg-data", [Linear("swap", 8), Linear("root", 32)])
     volumes, problems = open_volumes([Memory(path.read_bytes())])
-    assert [(found.name, found.reader.size) for found in volumes] == [("vg-data/swap", 8 * MIB), ("vg-data/root", 32 * MIB)]
+    assert [(found.name, found.reader.size) for found in volumes] == [("vg-data/swap", 8 * MIB),
+                                                                      ("vg-data/root", 32 * MIB)]
     assert problems == []
 
 
 def test_mutants_give_volumes_or_problems_in_time() -> None:
     raw = group(ROOT + "\n" + volume("wide", striped(0, 4, ("pv0", 6), ("pv0", 8)))).encode()
-    chance = random.Random(20261123)
+    chance = random.Random(20261123)  # noqa: S311 - cases, no secret
     for _ in range(400):
         text = bytearray(raw)
         for _ in range(chance.randrange(1, 6)):
             place = chance.randrange(len(text))
-            text[place : place + chance.randrange(3)] = chance.choice((b"{", b"}", b'"', b"[", b"9" * 18, b"\\", b"", b"\xff"))
+            text[place : place + chance.randrange(3)] = chance.choice((b"{", b"}", b'"', b"[", b"9" * 18, b"\\", b"",
+                                                                       b"\xff"))
         disk = physical_volume(text.decode("latin-1"))
         started = time.monotonic()
         volumes, problems = open_volumes([disk])

@@ -13,8 +13,10 @@ from imgbuild.volumes import types
     ("C12A7328-F81F-11D2-BA4B-00A0C93EC93B", "EFI system"), ("21686148-6449-6E6F-744E-656564454649", "BIOS boot"),
     ("4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709", "root (x86-64)"), ("B921B045-1DF0-41C3-AF44-4C6F280D3FAE", "root (arm64)"),
     ("8484680C-9521-48C6-9C11-B0720656F69E", "usr (x86-64)"), ("5DFBF5F4-2848-4BAC-AA5E-0D9A20B745A6", "Flatcar usr"),
-    ("E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "Microsoft reserved"), ("E6D6D379-F507-44C2-A23C-238F2A3DF928", "Linux LVM"),
-    ("BC13C2FF-59E6-4262-A352-B275FD6F7172", "extended boot (XBOOTLDR)"), ("516E7CB6-6ECF-11D6-8FF8-00022D09712B", "FreeBSD UFS"),
+    ("E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "Microsoft reserved"), ("E6D6D379-F507-44C2-A23C-238F2A3DF928",
+                                                                     "Linux LVM"),
+    ("BC13C2FF-59E6-4262-A352-B275FD6F7172", "extended boot (XBOOTLDR)"),
+    ("516E7CB6-6ECF-11D6-8FF8-00022D09712B", "FreeBSD UFS"),
     ("00000000-0000-0000-0000-000000000001", None),
 ])
 def test_names_of_guids(guid: str, name: str | None) -> None:
@@ -27,7 +29,8 @@ def test_names_of_bytes(byte: int, name: str | None) -> None:
     assert types.mbr_type_name(byte) == name
 
 
-@pytest.mark.parametrize(("type_id", "extended"), [("0x05", True), ("0x0f", True), ("0x85", True), ("0x83", False), (None, False)])
+@pytest.mark.parametrize(("type_id", "extended"), [("0x05", True), ("0x0f", True), ("0x85", True), ("0x83", False),
+                                                   (None, False)])
 def test_extended_types(type_id: str | None, extended: bool) -> None:
     assert types.is_extended(type_id) is extended
 
