@@ -1,14 +1,20 @@
 """What a container format gives: its name, how it is recognised, and a :class:`Container`.
 
-A format module has a function ``open_X(source) -> Container`` and one entry in the table of ``formats/__init__.py``.
-Opening parses headers only. A header that cannot be followed raises BrokenImage; whatever else is wrong is a
-problem of the container, which then keeps its facts (``readable`` is False where the content cannot be read).
+Every format is asked about every file, but one of them opens it. A format is a module with ``matches``, a function
+``open_X(source) -> Container`` and one entry in the table of ``formats/__init__.py``; where it is more than that, it is
+a package that only recognises, and :func:`opened_by` imports its ``container.py`` when there is such a file to open.
+
+Opening parses headers only. A header that cannot be followed raises BrokenImage; whatever else is wrong is a problem of
+the container, which then keeps its facts (``readable`` is False where the content cannot be read).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.readers import Folder, Reader, broken
 
@@ -21,8 +27,7 @@ HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 8 * 1024
 
 
-@dataclass(frozen=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True):
     """Both ends of a file, read once for all formats: up to 64 KiB of head and 8 KiB of tail."""
 
     size: int
@@ -68,8 +73,7 @@ class Container:
                                    f" ({length} bytes at {offset} were asked for)")
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(msgspec.Struct, frozen=True):
     """A row of the table of formats.
 
     Attributes:
@@ -88,3 +92,13 @@ class Format:
     matches: Callable[[Probe], bool]
     open: Callable[[Reader], Container] | None = None
     open_with: Callable[[Reader, Folder], Container] | None = None
+
+
+def opened_by(package: str, function: str) -> Callable[..., Container]:
+    """Return what opens a file by a function of the package's ``container.py``, imported when there is such a file."""
+
+    def open_container(*where: Reader | Folder) -> Container:
+        container: Container = getattr(import_module(f"{package}.container"), function)(*where)
+        return container
+
+    return open_container

@@ -5,7 +5,6 @@ Detection falls back to it when no other format claims the file; ``matches`` is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 SECTOR = 512
 
 
-@dataclass
 class Raw(Container):
     """A raw disk; ``file`` is ``None`` where there are no bytes."""
 
@@ -33,7 +31,9 @@ def open_raw(file: Reader) -> Raw:
     """Take the whole file as a disk. An empty file holds none: its virtual size is ``None``."""
     if not file.size:
         return Raw("raw", None, readable=False)
-    return Raw("raw", file.size, {}, _problems(file.size), file=file)
+    disk = Raw("raw", file.size, {}, _problems(file.size))
+    disk.file = file
+    return disk
 
 
 def _problems(size: int) -> list[Problem]:

@@ -11,7 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
-from imgbuild.formats.qcow2 import open_qcow2
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import Memory
 from imgbuild.zstd import compress
 

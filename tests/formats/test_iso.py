@@ -10,7 +10,8 @@ from images.discs import SECTOR, boot_record, descriptor, disc, primary, recogni
 from tools import needs
 
 from imgbuild.formats.base import HEAD_BYTES, Probe
-from imgbuild.formats.iso import FORMAT, open_iso
+from imgbuild.formats.iso import FORMAT
+from imgbuild.formats.iso.container import open_iso
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.source import open_source
 

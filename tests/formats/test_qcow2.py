@@ -9,7 +9,8 @@ from qcow2_images import Builder, Counting, codes, extension, patch, plain, put,
 from tools import needs
 
 from imgbuild.formats.base import Probe
-from imgbuild.formats.qcow2 import FORMAT, open_qcow2
+from imgbuild.formats.qcow2 import FORMAT
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import BrokenImage, Memory
 
 MIB = 1 << 20

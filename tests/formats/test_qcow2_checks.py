@@ -5,7 +5,7 @@ import struct
 import pytest
 from qcow2_images import Builder, Sparse, codes, extension, patch, plain, whole
 
-from imgbuild.formats.qcow2 import open_qcow2
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import BrokenImage, Memory
 
 MIB = 1 << 20

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qcow2_images import Builder, Counting, build, deflate, dice, plain, put, whole
 
-from imgbuild.formats.qcow2 import disk, open_qcow2
+from imgbuild.formats.qcow2 import disk
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.zstd import compress
 

@@ -4,7 +4,7 @@ import time
 
 from qcow2_images import Builder, build, dice, extension
 
-from imgbuild.formats.qcow2 import open_qcow2
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import BrokenImage, Memory
 
 CLUSTERS = [("standard", 1, 1), ("compressed", 2, 2), ("hole", 0, 0), ("compressed", 4, 4), ("standard", 0xFFFFFFFF, 5)]

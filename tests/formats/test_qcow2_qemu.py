@@ -9,7 +9,7 @@ import pytest
 from qcow2_images import Builder, build, codes, dice
 from tools import needs
 
-from imgbuild.formats.qcow2 import open_qcow2
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.readers import Memory
 
 MIB = 1 << 20

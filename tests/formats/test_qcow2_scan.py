@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qcow2_images import FIELDS, Builder, Sparse, codes, dice, patch, plain, put, whole
 
-from imgbuild.formats.qcow2 import open_qcow2, scan
+from imgbuild.formats.qcow2 import scan
+from imgbuild.formats.qcow2.container import open_qcow2
 from imgbuild.formats.qcow2.tables import Geometry
 from imgbuild.readers import BrokenImage, Memory
 

@@ -10,6 +10,7 @@ import zvhd_writer as w
 from zvhd_files import MIB, SAMPLES, opened, patch, said, streamed
 
 from imgbuild.formats import zvhd
+from imgbuild.formats.zvhd.container import _walk as walk
 from imgbuild.formats.zvhd.header import MAX_BLOCKS
 from imgbuild.formats.zvhd.records import RECORD, Record, inflate
 from imgbuild.formats.zvhd.stream import Stream
@@ -42,7 +43,7 @@ def test_the_fields_of_a_real_file():
 @pytest.mark.parametrize("name", ["sparse", "tiny-gpt-uefi-ext4"])
 def test_our_writer_writes_what_the_driver_wrote(name):
     real = (SAMPLES / f"{name}.zvhd").read_bytes()
-    container, records = opened(real), zvhd._walk(Memory(real), MAX_BLOCKS)[0]
+    container, records = opened(real), walk(Memory(real), MAX_BLOCKS)[0]
     payloads = [real[record.offset + 48 : record.offset + 48 + record.size] for record in records]
     options = w.Options(timestamp=int.from_bytes(real[24:28], "little"), uuid=real[68:84], payloads=payloads)
     source, ours = FileView(Slice(container, 0, container.header["orig_size"])), io.BytesIO()
@@ -75,7 +76,7 @@ def test_blocks_are_read_in_any_order():
 def test_going_back_starts_from_a_checkpoint(checkpoints):
     disk = f.holey(9, tuple(range(9)), BLOCK)
     file = streamed(disk)
-    stream = Stream(Memory(file), zvhd._walk(Memory(file), 9)[0], checkpoints)
+    stream = Stream(Memory(file), walk(Memory(file), 9)[0], checkpoints)
     for block in (8, 3, 8, 0, 5):
         assert stream.block(block) == disk[block * BLOCK :][:BLOCK]
     assert len(stream._checkpoints) <= checkpoints
@@ -83,7 +84,7 @@ def test_going_back_starts_from_a_checkpoint(checkpoints):
 
 def test_going_back_costs_one_step_where_each_record_has_a_checkpoint(monkeypatch):
     file = streamed(f.holey(9, tuple(range(9)), BLOCK))
-    stream = Stream(Memory(file), zvhd._walk(Memory(file), 9)[0])
+    stream = Stream(Memory(file), walk(Memory(file), 9)[0])
     stream.block(8)
     steps = []
     monkeypatch.setattr("imgbuild.formats.zvhd.stream.inflate", lambda *a: steps.append(a[1]) or inflate(*a))

@@ -1,79 +1,41 @@
-"""ISO 9660 and UDF disc: the volume descriptors in, header facts and a container that reads the file out.
+"""ISO 9660 and UDF disc: a file with volume descriptors from sector 16 on.
 
-The disk in an ISO is the file itself. Documents: ECMA-119 (ISO 9660), ECMA-167 and UDF for bridge disc,
-"El Torito" for the boot catalog, UEFI chapter 5 for the partition table of an isohybrid.
+``container.py`` opens it, ``descriptors.py`` reads ISO 9660, ``eltorito.py`` its boot catalog, ``udf.py`` UDF. The disk
+in an ISO is the file itself. Documents: ECMA-119 (ISO 9660), ECMA-167 and UDF for bridge disc, "El Torito" for the boot
+catalog, UEFI chapter 5 for the partition table of an isohybrid.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imgbuild.formats import overlaps
-from imgbuild.formats.base import HEAD_BYTES, Container, Format, Probe
-from imgbuild.formats.iso import descriptors, eltorito, udf
-from imgbuild.readers import problem, read_clipped
-from imgbuild.sizes import human_size
+from imgbuild.formats.base import Format, opened_by
 
 if TYPE_CHECKING:
-    from imgbuild.model import Problem
-    from imgbuild.readers import Reader
+    from imgbuild.formats.base import Probe
 
-SECTOR = descriptors.SECTOR
-FIRST = descriptors.FIRST_SECTOR * SECTOR
+SECTOR = 2048
+FIRST_SECTOR = 16
 
-
-class Iso(Container):
-    """An ISO: its content is the file."""
-
-    def __init__(self, file: Reader, header: dict[str, Any], problems: list[Problem], *, readable: bool) -> None:
-        super().__init__("iso", file.size, header, problems, readable)
-        self._file = file
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Return exactly ``length`` bytes of the file from ``offset``, or raise BrokenImage."""
-        return self._file.read_at(offset, length)
+# Recognition sequence of UDF, sectors behind the ISO 9660 descriptors: 1 identifier (5): "BEA01", "NSR02" or "NSR03",
+# "TEA01". ECMA-167, 3rd edition, June 1997, part 2, section 9.
+_REVISIONS = {b"NSR02": "NSR02", b"NSR03": "NSR03"}
+_IDENTIFIERS = (b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02")
 
 
 def matches(probe: Probe) -> bool:
     """Say whether a volume descriptor of ISO 9660, or the recognition sequence of UDF alone, is at sector 16."""
-    return probe.at(FIRST + 1, 5) == b"CD001" or udf.recognised(probe.head[FIRST:])
+    sectors = probe.head[FIRST_SECTOR * SECTOR :]
+    return sectors[1:6] == b"CD001" or (sectors[1:6] == b"BEA01" and udf_revision(sectors) is not None)
 
 
-def open_iso(reader: Reader) -> Iso:
-    """Return the facts of the descriptors; what is wrong with them is a problem, not an exception."""
-    area = descriptors.read(reader)
-    head = read_clipped(reader, 0, HEAD_BYTES)
-    table = overlaps.partition_table(Probe(reader.size, head, b""))
-    disc = udf.read(reader, area.recognition)
-    catalog = eltorito.read(reader, area.boot_catalog)
-    facts = {"udf": disc.revision if disc else None, **_boot_facts(catalog)}
-    header = {**area.facts, **facts, "isohybrid": table is not None, "partition_table": table}
-    if disc and "volume_id" not in header:
-        header["volume_id"] = disc.volume_id
-    problems = [*area.problems, *catalog.problems, *_cut(reader.size, area, disc)]
-    readable = area.facts != {} or disc is not None
-    return Iso(reader, header, problems, readable=readable)
+def udf_revision(sectors: bytes) -> str | None:
+    """Return the identifier of the sequence, which ends at the first sector that holds no known descriptor."""
+    for offset in range(0, len(sectors), SECTOR):
+        identifier = sectors[offset + 1 : offset + 6]
+        if identifier in _REVISIONS or identifier not in _IDENTIFIERS:
+            return _REVISIONS.get(identifier)
+    return None
 
 
-def _boot_facts(catalog: eltorito.Catalog) -> dict[str, object]:
-    """Return the boot entries and the platforms that they are for, ``None`` where the catalog cannot be read."""
-    platforms = sorted({str(entry["platform"]) for entry in catalog.entries if entry["bootable"]})
-    return {"el_torito": list(catalog.entries), "boot_platforms": None if catalog.problems else platforms}
-
-
-def _cut(size: int, area: descriptors.Area, disc: udf.Disc | None) -> list[Problem]:
-    """Return the problem ``iso-truncated`` if the volume or the UDF partition ends behind the file."""
-    volume_end = area.end
-    disc_end = disc.end if disc else 0
-    end = max(volume_end, disc_end)
-    if end <= size:
-        return []
-    whose = "the volume" if volume_end >= disc_end else "the UDF partition"
-    evidence = area.space_size if volume_end >= disc_end else None
-    return [problem("iso-truncated", f"{whose} takes {end} bytes, but the file has {size}: the last"
-                                     f" {human_size(end - size)} are missing; download or copy it again",
-                    field="Volume Space Size" if evidence else "Partition Length",
-                    offset=area.space_size_offset if evidence else None, raw=evidence)]
-
-
-FORMAT = Format("iso", "ISO 9660 disc image", ("iso",), matches, open_iso)
+FORMAT = Format("iso", "ISO 9660 disc image", ("iso",), matches, opened_by(__name__, "open_iso"))

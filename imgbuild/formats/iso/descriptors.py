@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgbuild.formats.iso import FIRST_SECTOR, SECTOR
 from imgbuild.readers import problem, read_clipped
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 #  190  0xbe   128  Volume Set Identifier · 318 Publisher · 446 Data Preparer · 574 Application, 128 each
 #  813 0x32d    17  Volume Creation Date and Time · 830 Modification · 847 Expiration · 864 Effective
 
-SECTOR = 2048
-FIRST_SECTOR = 16
 _MAX_DESCRIPTORS = 32
 _BLOCK_SIZES = (512, 1024, 2048)
 _BOOT, _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 0, 1, 2, 255

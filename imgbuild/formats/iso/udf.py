@@ -7,25 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgbuild.formats.iso import SECTOR, udf_revision
 from imgbuild.readers import read_clipped
 
 if TYPE_CHECKING:
     from imgbuild.readers import Reader
 
-# Recognition sequence, sectors of 2048 bytes behind the ISO 9660 descriptors: 1 identifier (5): "BEA01", "NSR02" or
-# "NSR03", "TEA01"
 # A descriptor tag, 16 bytes: 0 identifier (2) · 4 checksum: the sum of the other 15 bytes · 12 the sector it is in (4)
 # Anchor (identifier 2) in sector 256: 16 length and 20 sector of the main descriptor sequence
 # Primary volume descriptor (1): 24 volume identifier, 32 bytes: character size in bits, text, length in the last byte
 # Partition descriptor (5): 188 starting location (4) · 192 length (4), in sectors
 # Terminating descriptor (8)
 
-_SECTOR = 2048
 _ANCHOR = 256
 _MAX_SEQUENCE = 32
 _PRIMARY_TAG, _ANCHOR_TAG, _PARTITION_TAG, _TERMINATOR_TAG = 1, 2, 5, 8
-_REVISIONS = {b"NSR02": "NSR02", b"NSR03": "NSR03"}
-_IDENTIFIERS = (b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02")
 
 
 class Disc(NamedTuple):
@@ -36,14 +32,9 @@ class Disc(NamedTuple):
     end: int = 0
 
 
-def recognised(sectors: bytes) -> bool:
-    """Say whether the sectors from 16 on begin with the recognition sequence of UDF without ISO 9660."""
-    return sectors[1:6] == b"BEA01" and _revision(sectors) is not None
-
-
 def read(reader: Reader, sectors: bytes) -> Disc | None:
     """Return the UDF volume that ``sectors``, those from 16 on, announce; ``None`` where they announce none."""
-    revision = _revision(sectors)
+    revision = udf_revision(sectors)
     if revision is None:
         return None
     name, end = None, 0
@@ -55,33 +46,24 @@ def read(reader: Reader, sectors: bytes) -> Disc | None:
             name = name or _name(descriptor[24:56])
         elif tag == _PARTITION_TAG:
             blocks = sum(int.from_bytes(descriptor[at : at + 4], "little") for at in (188, 192))
-            end = max(end, blocks * _SECTOR)
+            end = max(end, blocks * SECTOR)
     return Disc(revision, name, end)
-
-
-def _revision(sectors: bytes) -> str | None:
-    """Return the identifier of the sequence, which ends at the first sector that holds no known descriptor."""
-    for offset in range(0, len(sectors), _SECTOR):
-        identifier = sectors[offset + 1 : offset + 6]
-        if identifier in _REVISIONS or identifier not in _IDENTIFIERS:
-            return _REVISIONS.get(identifier)
-    return None
 
 
 def _sequence(reader: Reader) -> list[bytes]:
     """Return the sectors of the main descriptor sequence whose tags are sound."""
-    anchor = read_clipped(reader, _ANCHOR * _SECTOR, _SECTOR)
+    anchor = read_clipped(reader, _ANCHOR * SECTOR, SECTOR)
     if not _sound(anchor) or int.from_bytes(anchor[:2], "little") != _ANCHOR_TAG:
         return []
-    length = min(int.from_bytes(anchor[16:20], "little"), _MAX_SEQUENCE * _SECTOR)
-    raw = read_clipped(reader, int.from_bytes(anchor[20:24], "little") * _SECTOR, length)
-    sectors = [raw[offset : offset + _SECTOR] for offset in range(0, len(raw), _SECTOR)]
+    length = min(int.from_bytes(anchor[16:20], "little"), _MAX_SEQUENCE * SECTOR)
+    raw = read_clipped(reader, int.from_bytes(anchor[20:24], "little") * SECTOR, length)
+    sectors = [raw[offset : offset + SECTOR] for offset in range(0, len(raw), SECTOR)]
     return [sector for sector in sectors if _sound(sector)]
 
 
 def _sound(descriptor: bytes) -> bool:
     tag = descriptor[:16]
-    return len(descriptor) == _SECTOR and tag[4] == (sum(tag) - tag[4]) & 0xFF and any(tag)
+    return len(descriptor) == SECTOR and tag[4] == (sum(tag) - tag[4]) & 0xFF and any(tag)
 
 
 def _name(field: bytes) -> str | None:

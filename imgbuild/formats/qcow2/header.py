@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from imgbuild.model import Problem
     from imgbuild.readers import Reader
 
-MAGIC = b"QFI\xfb"
 VERSIONS = (2, 3)
 V2_LENGTH = 72
 V3_LENGTH = 104

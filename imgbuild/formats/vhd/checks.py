@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgbuild.formats.vhd import FOOTER_COOKIE, FOOTER_SIZE, OLD_FOOTER_SIZE
 from imgbuild.formats.vhd.fields import SECTOR, checksum, checksum_text, version_text
 from imgbuild.formats.vhd.footer import (
     DYNAMIC_CHECKSUM_AT,
     DYNAMIC_COOKIE,
     FIXED,
-    FOOTER_COOKIE,
     FOOTER_FIELDS,
-    FOOTER_SIZE,
-    OLD_FOOTER_SIZE,
     VERSION_1,
     DynamicHeader,
     Footer,

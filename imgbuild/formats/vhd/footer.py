@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 #   84  0x54     1  saved state
 #   85  0x55   427  reserved, zero
 FOOTER = struct.Struct(">8sIIQI4sI4sQQHBBII16sB")
-FOOTER_SIZE = 512
-OLD_FOOTER_SIZE = 511
-FOOTER_COOKIE = b"conectix"
 FOOTER_FIELDS = {"features": (8, 4), "file_format_version": (12, 4), "data_offset": (16, 8), "time_stamp": (24, 4),
                  "creator_application": (28, 4), "creator_version": (32, 4), "creator_host_os": (36, 4),
                  "original_size": (40, 8), "current_size": (48, 8), "disk_geometry": (56, 4), "disk_type": (60, 4),

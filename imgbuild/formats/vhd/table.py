@@ -15,8 +15,9 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from imgbuild.formats.vhd import FOOTER_SIZE
 from imgbuild.formats.vhd.fields import SECTOR
-from imgbuild.formats.vhd.footer import DYNAMIC_SIZE, FOOTER_SIZE, DynamicHeader
+from imgbuild.formats.vhd.footer import DYNAMIC_SIZE, DynamicHeader
 from imgbuild.readers import BrokenImage, Reader, problem
 from imgbuild.sizes import ceil_div
 

@@ -1,4 +1,4 @@
-"""ZVHD, the vendor's stream of zlib-compressed blocks: an open file in, a :class:`Container` out.
+"""ZVHD, the vendor's stream of zlib-compressed blocks: a file that begins with a header page.
 
 A header page, a record for each block that is not zero, and the header page again as the end mark. Opening walks over
 the headers of all records (48 bytes each); data are inflated when they are read, forward from the nearest checkpoint.
@@ -10,110 +10,28 @@ Layout: src/zvhd.c of the vendor's public block driver, https://github.com/huawe
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.formats.zvhd.header import (
-    PAGE,
-    ZVHD_BLOCK,
-    ZVHD_COOKIE,
-    Header,
-    check_sizes,
-    check_sum,
-    compare,
-    cut_off,
-    plausible,
-    read_header,
-)
-from imgbuild.formats.zvhd.records import END_MARK, RECORD, BlockDisk, Record, check_end_mark, parse_record
-from imgbuild.formats.zvhd.stream import Records, Stream
-from imgbuild.readers import BrokenImage, Reader, broken, problem
+from imgbuild.formats.base import Format, opened_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from imgbuild.formats.base import Probe
 
-    from imgbuild.model import Problem
+COOKIE = b"stream"
 
 
 def matches(probe: Probe) -> bool:
     """Say whether the file begins with a ZVHD header page."""
-    return plausible(probe.head, ZVHD_COOKIE)
+    return plausible(probe.head, COOKIE)
 
 
-def open_zvhd(reader: Reader) -> Container:
-    """Read the header and the places of all records of the ZVHD file in ``reader``.
+def plausible(head: bytes, cookie: bytes) -> bool:
+    """Say whether ``head`` begins a header page and not a text that happens to begin with the word.
 
-    Raises:
-        BrokenImage: The file is shorter than the header (``truncated``).
+    Of the three fields behind the cookie (its padding, features, format version) two must be as every writer has them.
     """
-    header = read_header(reader, 0)
-    bare = Container("zvhd", header.curr_size, header.facts())
-    try:
-        return _open_whole(reader, header, bare)
-    except BrokenImage as error:
-        bare.problems.append(error.problem)
-        bare.readable = False
-        return bare
+    signs = (head[len(cookie) : 8] == bytes(2), head[8:12] == b"\2\0\0\0", head[12:16] == b"\0\0\1\0")
+    return head.startswith(cookie) and sum(signs) >= 2  # noqa: PLR2004 - two of three
 
 
-def _open_whole(reader: Reader, header: Header, bare: Container) -> Container:
-    for objection in check_sum(header):
-        raise BrokenImage(objection)
-    records, end = _walk(reader, check_sizes(header, ZVHD_BLOCK))
-    bare.problems.extend(_check_end(reader, header, end))
-    bare.header["non_zero_blk_num"] = len(records)
-    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _unpacker(reader, records))
-
-
-def _walk(reader: Reader, blocks: int) -> tuple[Records, int]:
-    """Return the records and the byte where the end mark stands."""
-    records, offset, past = Records(), PAGE, 0
-    raw = _next_header(reader, offset)
-    while not raw.startswith(ZVHD_COOKIE):
-        record = parse_record(raw, offset, ZVHD_BLOCK)
-        _check_number(record, past, blocks)
-        raw = _next_header(reader, record.end, len(END_MARK))
-        check_end_mark(record, raw[: len(END_MARK)])
-        raw = raw[len(END_MARK) :]
-        records.add(record)
-        offset, past = record.end, record.block + 1
-    return records, offset
-
-
-def _next_header(reader: Reader, offset: int, before: int = 0) -> bytes:
-    """Return the first bytes of the record or page at ``offset``, with the last ``before`` of the record in front."""
-    if offset + RECORD.size > reader.size:
-        raise cut_off(reader.size, "the copy of the header that marks its end")
-    return reader.read_at(offset - before, before + RECORD.size)
-
-
-def _check_number(record: Record, past: int, blocks: int) -> None:
-    if not past <= record.block < blocks:
-        raw = record.block.to_bytes(4, "little")
-        message = f"the record at byte {record.offset} is of block {record.block}, but here a number from {past} up"
-        raise broken("zvhd-record", f"{message} and below {blocks} must stand", field="curr_blk",
-                     offset=record.offset + 16, raw=raw)
-
-
-def _check_end(reader: Reader, header: Header, end: int) -> Iterator[Problem]:
-    if end + PAGE > reader.size:
-        raise cut_off(reader.size, "the whole copy of the header that marks its end")
-    yield from compare(header, read_header(reader, end))
-    if end + PAGE < reader.size:
-        message = f"{reader.size - end - PAGE} bytes stand behind the end mark"
-        yield problem("zvhd-data-after-end", message, field="end_mark", offset=end + PAGE)
-
-
-def _unpacker(reader: Reader, records: Records) -> Callable[[int], bytes | None]:
-    stream = Stream(reader, records)
-
-    def unpack(block: int) -> bytes | None:
-        index = bisect_left(records.blocks, block)
-        found = index < len(records) and records.blocks[index] == block
-        return stream.block(index) if found else None
-
-    return unpack
-
-
-FORMAT = Format("zvhd", "ZVHD", ("zvhd",), matches, open_zvhd)
+FORMAT = Format("zvhd", "ZVHD", ("zvhd",), matches, opened_by(__name__, "open_zvhd"))

@@ -69,9 +69,6 @@ _FIELDS = {"cookie": (0, 8), "format_version": (12, 4), "orig_size": (40, 8), "c
            "compress_method": (141, 1)}
 HEADER_SIZE = 512
 PAGE = 4096
-COOKIE_SIZE = 6
-ZVHD_COOKIE = b"stream"
-ZVHD2_COOKIE = b"z2strm"
 ZVHD_BLOCK = 2 * MIB
 ZLIB, ZSTD = 0, 1
 MAX_BLOCKS = 4 << 20
@@ -155,15 +152,6 @@ class Header(NamedTuple):
                  "index_contains_zero_blk")
         method = _METHODS.get(self.compress_method, f"unknown ({self.compress_method})")
         return {**{name: getattr(self, name) for name in names}, "compress_method": method}
-
-
-def plausible(head: bytes, cookie: bytes) -> bool:
-    """Say whether ``head`` begins a header page and not a text that happens to begin with the word.
-
-    Of the three fields behind the cookie (its padding, features, format version) two must be as every writer has them.
-    """
-    signs = (head[COOKIE_SIZE:8] == bytes(2), head[8:12] == b"\2\0\0\0", head[12:16] == b"\0\0\1\0")
-    return head.startswith(cookie) and sum(signs) >= 2  # noqa: PLR2004 - two of three
 
 
 def read_header(reader: Reader, at: int) -> Header:

@@ -1,4 +1,4 @@
-"""ZVHD2, the vendor's disk in blocks that are compressed one by one: an open file in, a :class:`Container` out.
+"""ZVHD2, the vendor's disk in blocks that are compressed one by one: a file with a header page at both ends.
 
 Header page, a record for each block that is not zero, the header page again, index, bitmap, and as the last 4096 bytes
 the footer page: the header with all its fields filled in, which is the truth on everything but the format.
@@ -10,110 +10,20 @@ Layout: src/zvhd2.c of the vendor's public block driver, https://github.com/huaw
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.formats.zvhd.header import (
-    PAGE,
-    ZLIB,
-    ZSTD,
-    ZVHD2_COOKIE,
-    Header,
-    check_sizes,
-    check_sum,
-    compare,
-    cut_off,
-    plausible,
-    read_header,
-)
-from imgbuild.formats.zvhd.records import BlockDisk, inflate, read_payload, unzstd
-from imgbuild.formats.zvhd2.index import Index
-from imgbuild.readers import BrokenImage, Reader
-from imgbuild.sizes import MIB
+from imgbuild.formats.base import Format, opened_by
+from imgbuild.formats.zvhd import plausible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from imgbuild.formats.base import Probe
 
-MIN_BLOCK = MIB
-MAX_BLOCK = 32 * MIB
+COOKIE = b"z2strm"
 
 
 def matches(probe: Probe) -> bool:
     """Say whether the file begins with a ZVHD2 header page."""
-    return plausible(probe.head, ZVHD2_COOKIE)
+    return plausible(probe.head, COOKIE)
 
 
-def open_zvhd2(reader: Reader) -> Container:
-    """Read the header, the footer page, the bitmap and the index of the ZVHD2 file in ``reader``.
-
-    Raises:
-        BrokenImage: The file is shorter than the header (``truncated``).
-    """
-    first = read_header(reader, 0)
-    bare = Container("zvhd2", first.curr_size, {**first.facts(), **first.block_facts()}, [*check_sum(first)])
-    try:
-        return _open_whole(reader, first, bare)
-    except BrokenImage as error:
-        bare.problems.append(error.problem)
-        bare.readable = False
-        return bare
-
-
-def _open_whole(reader: Reader, first: Header, bare: Container) -> Container:
-    last = _read_last(reader)
-    bare.virtual_size = last.curr_size
-    bare.header = {**last.facts(), **last.block_facts()}
-    bare.problems.extend(compare(first, last))
-    index = Index(reader, last, _check_last(last))
-    bare.problems.extend(index.check())
-    return BlockDisk(bare, last.orig_size, last.block_size, _unpacker(reader, last, index))
-
-
-def _read_last(reader: Reader) -> Header:
-    if reader.size < 2 * PAGE or reader.size % PAGE:
-        raise cut_off(reader.size, "a whole footer page")
-    last = read_header(reader, reader.size - PAGE)
-    if not last.cookie.startswith(ZVHD2_COOKIE) or not last.bitmap_lba:
-        raise cut_off(reader.size, "a footer page")
-    for objection in check_sum(last):
-        raise BrokenImage(objection)
-    return last
-
-
-def _check_last(last: Header) -> int:
-    """Return the number of blocks of the source, or raise BrokenImage where the footer page contradicts itself."""
-    if last.zvhd2_version != 1:
-        message = f"the ZVHD2 version is {last.zvhd2_version}, but only 1 is known"
-        raise BrokenImage(last.complain("zvhd-version", message, "zvhd2_version"))
-    size = last.block_size
-    if not MIN_BLOCK <= size <= MAX_BLOCK or size & (size - 1):
-        message = f"the block size is {size} bytes, but it must be a power of two from 1 MiB to 32 MiB"
-        raise BrokenImage(last.complain("block-size-invalid", message, "block_size"))
-    if last.compress_method not in {ZLIB, ZSTD}:
-        message = f"the compression method is {last.compress_method}, but only 0 (zlib) and 1 (zstd) are known"
-        raise BrokenImage(last.complain("zvhd-compression", message, "compress_method"))
-    blocks = check_sizes(last, size)
-    if last.max_blk_num != blocks:
-        message = f"the footer counts {last.max_blk_num} blocks, but {last.orig_size} bytes take {blocks}"
-        raise BrokenImage(last.complain("zvhd-block-count", message, "max_blk_num"))
-    if last.non_zero_blk_num > blocks:
-        message = f"the footer counts {last.non_zero_blk_num} blocks with data, but the disk has {blocks}"
-        raise BrokenImage(last.complain("zvhd-block-count", message, "non_zero_blk_num"))
-    return blocks
-
-
-def _unpacker(reader: Reader, last: Header, index: Index) -> Callable[[int], bytes | None]:
-    def unpack(block: int) -> bytes | None:
-        record = index.record(block)
-        if record is None:
-            return None
-        payload = read_payload(reader, record)
-        if last.compress_method == ZSTD:
-            return unzstd(payload, record, last.block_size)
-        return inflate(zlib.decompressobj(), payload, record, last.block_size)
-
-    return unpack
-
-
-FORMAT = Format("zvhd2", "ZVHD2", ("zvhd2",), matches, open_zvhd2)
+FORMAT = Format("zvhd2", "ZVHD2", ("zvhd2",), matches, opened_by(__name__, "open_zvhd2"))
