@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -74,12 +74,21 @@ def start_confined(start: Callable[[], T], reach: Reach) -> tuple[T, tuple[str, 
         return start(), ()
     places, rules = list(_places(reach)), list(_rules(reach))
 
-    def shut_in_and_start() -> tuple[T, tuple[str, ...]]:
-        in_force = confine(places, rules, ALLOW)
-        return start(), in_force
+    started: list[tuple[T, tuple[str, ...]] | BaseException] = []
 
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(shut_in_and_start).result()
+    def shut_in_and_start() -> None:
+        try:
+            in_force = confine(places, rules, ALLOW)
+            started.append((start(), in_force))
+        except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
+            started.append(error)
+
+    thread = Thread(target=shut_in_and_start)
+    thread.start()
+    thread.join()
+    if isinstance(started[0], BaseException):
+        raise started[0]
+    return started[0]
 
 
 def _places(reach: Reach) -> Iterator[tuple[str | int, int]]:
