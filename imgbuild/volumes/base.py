@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class PartitionTable:
     """A partition table; offsets and sizes of the partitions are bytes of the virtual disk.
 
-    ``facts`` holds what the boot check needs besides: sector size in bytes, boot code, disk identifier.
+    ``sector_size`` is in bytes; ``disk_id`` is the disk's GUID in lower case, or its MBR signature as eight digits.
     """
 
     kind: Literal["gpt", "mbr"]
