@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from imgbuild.formats.vhdx.fields import ALIGNMENT
 from imgbuild.readers import BrokenImage, problem
@@ -117,11 +117,7 @@ def read_table(reader: Reader, region: Region, parameters: Parameters) -> BlockT
     return BlockTable(reader, region, parameters)
 
 
-class _Present(NamedTuple):
-    """A block that is in the file at ``place``."""
-
-    place: int
-    block: int
+_SOUND = READ_AS_ZEROS | {FULLY_PRESENT}
 
 
 def check_table(table: BlockTable, taken: Sequence[tuple[str, int, int]], file_size: int) -> Iterator[Problem]:
@@ -133,7 +129,7 @@ def check_table(table: BlockTable, taken: Sequence[tuple[str, int, int]], file_s
     odd = next((block for block, entry in enumerate(entries) if entry & STATE not in _SOUND), None)
     if odd is not None:
         yield table.complain("table-entry-invalid", odd, entries[odd], _fault(entries[odd]))
-    present = [_Present(entry & -ALIGNMENT, block) for block, entry in enumerate(entries)
+    present = [(entry & -ALIGNMENT, block) for block, entry in enumerate(entries)
                if entry & STATE == FULLY_PRESENT]
     room = file_size // table.parameters.block_size + 1
     if len(present) > room:  # said without sorting them: a small file may claim millions
@@ -146,10 +142,7 @@ def check_table(table: BlockTable, taken: Sequence[tuple[str, int, int]], file_s
         yield from _over_structures(table, entries, present, taken)
 
 
-_SOUND = READ_AS_ZEROS | {FULLY_PRESENT}
-
-
-def _past_the_end(table: BlockTable, entries: array[int], present: list[_Present],
+def _past_the_end(table: BlockTable, entries: array[int], present: list[tuple[int, int]],
                   file_size: int) -> Iterator[Problem]:
     # QEMU once wrote files that end with the last block of the disk, cut where the disk ends.
     past = [(place + table.needed(block), block) for place, block in present
@@ -160,19 +153,18 @@ def _past_the_end(table: BlockTable, entries: array[int], present: list[_Present
         yield table.complain("truncated", block, entries[block], message)
 
 
-def _overlaps(table: BlockTable, entries: array[int], present: list[_Present]) -> Iterator[Problem]:
-    for one, other in pairwise(present):
-        if one.place + table.needed(one.block) > other.place:
-            yield table.complain("block-overlap", other.block, entries[other.block],
-                                 f"at byte {other.place} overlaps block {one.block}")
+def _overlaps(table: BlockTable, entries: array[int], present: list[tuple[int, int]]) -> Iterator[Problem]:
+    for (place, block), (next_place, next_block) in pairwise(present):
+        if next_place - place < table.parameters.block_size and place + table.needed(block) > next_place:
+            yield table.complain("block-overlap", next_block, entries[next_block],
+                                 f"at byte {next_place} overlaps block {block}")
             return
 
 
-def _over_structures(table: BlockTable, entries: array[int], present: list[_Present],
+def _over_structures(table: BlockTable, entries: array[int], present: list[tuple[int, int]],
                      taken: Sequence[tuple[str, int, int]]) -> Iterator[Problem]:
     for name, start, end in taken:
-        index = bisect_right(present, end - 1, key=lambda found: found.place) - 1
-        if index >= 0 and present[index].place + table.parameters.block_size > start:
-            place, block = present[index]
+        place, block = present[max(0, bisect_left(present, (end, 0)) - 1)]
+        if place < end and place + table.parameters.block_size > start:
             yield table.complain("block-overlap", block, entries[block], f"at byte {place} overlaps the {name}")
             return

@@ -73,7 +73,7 @@ class Entry(NamedTuple):
     @property
     def name(self) -> str:
         """What the item is, for people."""
-        return f"item {_NAMES.get(self.item_id) or guid_text(self.item_id)!r}"
+        return f"item {_NAMES.get(self.item_id) or guid_text(self.item_id)}"
 
     @property
     def known(self) -> bytes | None:
@@ -121,7 +121,7 @@ def read_items(reader: Reader, region: Region) -> dict[bytes, Item]:
 def find_item(items: dict[bytes, Item], guid: bytes) -> Item:
     """Return the item of that GUID; BrokenImage ``header-invalid`` where there is none."""
     if guid not in items:
-        raise BrokenImage(problem("header-invalid", f"the metadata has no item {_NAMES[guid]!r}, which a VHDX must"
+        raise BrokenImage(problem("header-invalid", f"the metadata has no item {_NAMES[guid]}, which a VHDX must"
                                   " have", field=_NAMES[guid]))
     return items[guid]
 

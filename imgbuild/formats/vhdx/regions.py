@@ -144,7 +144,7 @@ def check_regions(regions: list[Region], header: Header, file_size: int) -> None
     _check_twins(regions)
     placed: list[tuple[int, int, Region | None]] = [(region.file_offset, region.end, region) for region in regions]
     if header.log_length:
-        placed.append((header.log_offset, header.log_offset + header.log_length, None))
+        placed.insert(0, (header.log_offset, header.log_offset + header.log_length, None))
     for (_, end, one), (start, _, other) in pairwise(sorted(placed, key=lambda entry: entry[:2])):
         culprit = other or one
         if start < end and culprit is not None:
