@@ -8,6 +8,7 @@ sizes of files bytes. Nothing here reads a file.
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import Any, Literal
 
@@ -199,6 +200,16 @@ class Profile(Leaf, frozen=True, kw_only=True):
         return found.min_disk if found is not None and found.min_disk is not None else self.min_disk
 
 
+SERVICE_PACK = re.compile(r"(?:SP|U)\d+")
+# Ids of os-release under which one and the same system goes.
+SAME_SYSTEM = ({"opensuse", "opensuse-leap"}, {"sles", "sles_sap"}, {"coreos", "coreos-container-linux"})
+
+
+def is_same_system(one: str | None, other: str | None) -> bool:
+    """Say whether two ids of os-release name one distribution."""
+    return one == other or any({one, other} <= group for group in SAME_SYSTEM)
+
+
 class CatalogueEntry(Leaf, frozen=True, kw_only=True):
     """One spelling of ``__os_version`` and what it stands for.
 
@@ -222,6 +233,12 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
     prefer: str | None
     sources: tuple[str, ...]
 
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of the version, and of the service pack where the list names one apart from it."""
+        pack = self.variant if self.variant is not None and SERVICE_PACK.fullmatch(self.variant) else ""
+        return version_numbers(f"{self.version or ''} {pack}")
+
     def listed_on(self, cloud: str) -> bool:
         """Say whether the cloud takes this spelling as a value, so far as its documents show."""
         return self.usable != "unproven" and cloud in self.clouds
@@ -234,9 +251,8 @@ TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine"})
 
 
 def version_numbers(version: str | None) -> tuple[int, ...]:
-    """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; parts without a digit are passed over."""
-    parts = ("".join(char for char in part if char.isdecimal()) for part in (version or "").split("."))
-    return tuple(int(part[:9]) for part in parts if part)
+    """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; ``15-SP5`` gives 15, 5; ``sid`` nothing."""
+    return tuple(int(digits[:9]) for digits in re.findall(r"\d+", version or ""))
 
 
 def major_version(system_id: str | None, version: str | None) -> tuple[int, ...]:
@@ -282,7 +298,7 @@ class Catalogue:
 
     def of_system(self, system_id: str) -> tuple[CatalogueEntry, ...]:
         """Return the entries of a distribution by the id that os-release has for it."""
-        return tuple(entry for entry in self.entries if entry.id == system_id)
+        return tuple(entry for entry in self.entries if is_same_system(entry.id, system_id))
 
     def folded(self, text: str) -> tuple[CatalogueEntry, ...]:
         """Return the entries that differ from ``text`` at most in case, spaces and punctuation."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
-from imgbuild.profiles import major_version, version_numbers
+from imgbuild.profiles import is_same_system, major_version, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Fault = Literal["missing", "misspelt", "unlisted", "not-in-region", "sister", "unproven", "default", "near-guest",
                 "not-the-guest", "plain-on-arm"]
 ARM = frozenset({"aarch64", "arm"})
-SAME_SYSTEM = ({"opensuse", "opensuse-leap"}, {"sles", "sles_sap"}, {"coreos", "coreos-container-linux"})
 
 
 class OsVersion(Check, frozen=True, kw_only=True, tag="os-version"):
@@ -142,7 +141,7 @@ def _near_guest(case: Case, value: str) -> _Found:
     entry, guest = case.catalogue().find(value), case.image.os if case.image else None
     if entry is None or guest is None or _contradiction(entry, guest) or entry.version is None:
         return None
-    listed, known = version_numbers(entry.version), version_numbers(guest.release or guest.version)
+    listed, known = entry.numbers, version_numbers(guest.release or guest.version)
     width = min(len(listed), len(known))
     if listed[:width] == known[:width]:
         return None
@@ -178,7 +177,7 @@ def _contradiction(entry: CatalogueEntry, guest: OperatingSystem) -> str | None:
 def _same_distribution(entry: CatalogueEntry, guest: OperatingSystem) -> bool:
     if entry.id == "centos" == guest.id:
         return (entry.variant == "stream") == (guest.variant == "stream" or "stream" in (guest.name or "").lower())
-    return entry.id == guest.id or any({entry.id, guest.id} <= group for group in SAME_SYSTEM)
+    return is_same_system(entry.id, guest.id)
 
 
 def _plain_on_arm(case: Case, value: str) -> _Found:

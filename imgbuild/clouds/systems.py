@@ -62,15 +62,13 @@ def _same_variant(entry: CatalogueEntry, system: OperatingSystem) -> bool:
 def _best_exact(entries: list[CatalogueEntry], system: OperatingSystem) -> CatalogueEntry | None:
     exact = [entry for entry in entries if _is_exact(entry, system)]
     # The longest version says most: of 7 and 7.9 for a 7.9.2009 guest, 7.9.
-    return max(exact, key=lambda entry: (len(version_numbers(entry.version)), _trust(entry)), default=None)
+    return max(exact, key=lambda entry: (len(entry.numbers), _trust(entry)), default=None)
 
 
 def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
-    if entry.version is None:
-        return system.version is None
-    if entry.version == system.version:
+    listed, known = entry.numbers, version_numbers(system.release or system.version)
+    if entry.version == system.version and len(listed) == len(version_numbers(entry.version)):
         return True
-    listed, known = version_numbers(entry.version), version_numbers(system.release or system.version)
     return len(listed) > 1 and known[: len(listed)] == listed
 
 
@@ -81,7 +79,7 @@ def _best_near(entries: list[CatalogueEntry], system: OperatingSystem) -> Catalo
 
 
 def _distance(entry: CatalogueEntry, system: OperatingSystem) -> tuple[int, int, int]:
-    listed, known = version_numbers(entry.version), version_numbers(system.release or system.version)
+    listed, known = entry.numbers, version_numbers(system.release or system.version)
     width = max(len(listed), len(known), 3)
     gaps = [a - b for a, b in zip(_padded(listed, width), _padded(known, width), strict=True)]
     return abs(gaps[0]), abs(gaps[1]), abs(gaps[2])

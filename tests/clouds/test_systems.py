@@ -39,6 +39,9 @@ LISTED = Catalogue((
     entry("openSUSE 42.3 64bit", "opensuse", "42.3"),
     entry("openEuler 20.03 64bit with ARM", "openEuler", "20.03", architecture="arm", usable="unproven"),
     entry("openEuler 20.03 64bit", "openEuler", "20.03"),
+    entry("openEuler 20.03 SP1 64bit", "openEuler", "20.03", variant="SP1"),
+    entry("openEuler 20.03 SP3 64bit", "openEuler", "20.03", variant="SP3"),
+    entry("openSUSE 15.3 64bit", "opensuse", "15.3"),
     entry("CoreOS 1298.6.0 64bit", "coreos", "1298.6.0"),
 ))
 
@@ -51,7 +54,14 @@ LISTED = Catalogue((
     ("exact", "CentOS 7 64bit", guest("centos", "7")),
     ("exact", "CentOS Stream 9 64bit", guest("centos", "9", name="CentOS Stream 9")),
     ("exact", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.3")),
+    ("exact", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.3", "15-SP3")),
     ("near", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.5")),
+    ("near", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles", "15.7", "15-SP7")),
+    ("exact", "SUSE Linux Enterprise Server 15 SP3 64bit", guest("sles_sap", "15.3", "15-SP3")),
+    ("exact", "openEuler 20.03 64bit", guest("openEuler", "20.03", "20.03-LTS")),
+    ("exact", "openEuler 20.03 SP1 64bit", guest("openEuler", "20.03", "20.03-LTS-SP1")),
+    ("exact", "openEuler 20.03 64bit", guest("openEuler", "20.03", "20.03-LTS-SP4")),
+    ("near", "openSUSE 15.3 64bit", guest("opensuse-leap", "15.6", "15.6")),
     ("sister", "Debian GNU/Linux 12.0.0 64bit", guest("debian", "12", "12.5")),
     ("sister", "Debian GNU/Linux 11.5.0 64bit", guest("debian", "11", "11.9")),
 ])
