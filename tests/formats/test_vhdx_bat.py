@@ -8,7 +8,8 @@ import pytest
 import vhdx_writer as w
 from vhdx_writer import MIB, Disk
 
-from imgbuild.formats.vhdx import bat, open_vhdx
+from imgbuild.formats.vhdx import bat
+from imgbuild.formats.vhdx.container import open_vhdx
 from imgbuild.readers import BrokenImage
 
 TIB = 1 << 40

@@ -8,7 +8,7 @@ import pytest
 import vhdx_writer as w
 from vhdx_writer import MIB, Disk, Log
 
-from imgbuild.formats.vhdx import open_vhdx
+from imgbuild.formats.vhdx.container import open_vhdx
 from imgbuild.formats.vhdx.log import MAX_LOG, Replayed, active_sequence
 from imgbuild.readers import BrokenImage
 

@@ -8,7 +8,7 @@ import pytest
 import vhdx_writer as w
 from vhdx_writer import MIB, Disk
 
-from imgbuild.formats.vhdx import open_vhdx
+from imgbuild.formats.vhdx.container import open_vhdx
 from imgbuild.formats.vhdx.parent import read_locator
 
 TIB = 1 << 40

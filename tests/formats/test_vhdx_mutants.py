@@ -6,7 +6,7 @@ import time
 import vhdx_writer as w
 from vhdx_writer import MIB, Disk, Log
 
-from imgbuild.formats.vhdx import open_vhdx
+from imgbuild.formats.vhdx.container import open_vhdx
 from imgbuild.readers import BrokenImage
 
 BLOCKS = {0: (w.FULLY_PRESENT, b"A" * MIB), 1: (w.ZERO, b""), 2: (w.FULLY_PRESENT, b"B" * MIB)}

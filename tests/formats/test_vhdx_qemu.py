@@ -12,7 +12,7 @@ import vhdx_writer as w
 from tools import needs
 from vhdx_writer import MIB, Disk, Log
 
-from imgbuild.formats.vhdx import open_vhdx
+from imgbuild.formats.vhdx.container import open_vhdx
 from imgbuild.source import open_source
 
 

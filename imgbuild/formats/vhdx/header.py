@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 #  off   hex  size  field
 #    0  0x00     8  Signature, always b"vhdxfile"
 #    8  0x08   512  Creator, UTF-16: what made the file, for people
-SIGNATURE = b"vhdxfile"
 _CREATOR = (8, 512)
 
 # Header, 4 KiB, at 64 KiB and at 128 KiB
