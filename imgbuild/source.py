@@ -12,8 +12,9 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from imgbuild.errors import SourceError
 from imgbuild.readers import BrokenImage, broken, check_range, quoted
@@ -26,8 +27,7 @@ MOST_PARTS = 512
 """So many files may a disk be split into: a TiB in files of 2 GiB."""
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What makes a file the same file: device, inode, size in bytes, and times in nanoseconds."""
 
     device: int

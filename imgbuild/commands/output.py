@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild import reports
 from imgbuild.commands.files import check_target, write_whole
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 NARROWEST, PIPED, WIDEST = 80, 100, 120
 
 
-@dataclass
-class _Target:
+class _Target(msgspec.Struct):
     """A report and the file that it goes to, ``None`` for standard output."""
 
     report: str
     path: str | None
-    data: list[bytes] = field(default_factory=list)
+    data: list[bytes] = []
 
 
 class Output:

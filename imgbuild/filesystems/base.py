@@ -7,14 +7,14 @@ BrokenImage ``filesystem-damaged``. Every read has a limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+import msgspec
 
 Kind = Literal["file", "directory", "link", "other"]
 
 
-@dataclass(frozen=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     """What is at a path; ``size`` in bytes, ``mode`` as in POSIX (0 where the file system has none)."""
 
     kind: Kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -30,8 +29,7 @@ def _open(reader: Reader, kind: str) -> FileSystem:
     return filesystems.open_filesystem(reader, kind)
 
 
-@dataclass(eq=False)
-class Block:
+class Block(msgspec.Struct, eq=False, dict=True):
     """A partition or a logical volume, its reader, and what its superblock says of the file system in it.
 
     ``problems`` fills with what opening the file system objected to.
@@ -41,7 +39,7 @@ class Block:
     identity: Identity | None
     partition: Partition | None = None
     volume: Volume | None = None
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
     opener: Callable[[Reader, str], FileSystem] = _open
 
     @cached_property

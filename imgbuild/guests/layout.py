@@ -9,8 +9,9 @@ The Discoverable Partitions Specification, https://uapi-group.org/specifications
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.tree import GuestTree
 from imgbuild.guests import devices, fstab, ostree, releases
@@ -33,13 +34,12 @@ _PROGRAMS = ("/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "
 _FOREIGN = frozenset({"ntfs", "exfat", "iso9660", "udf"})
 
 
-@dataclass
-class Guest:
+class Guest(msgspec.Struct):
     """One operating system on the disk: its tree, and which block is mounted where (``/`` among them)."""
 
     tree: GuestTree
     root: Block
-    mounts: dict[str, Block] = field(default_factory=dict)
+    mounts: dict[str, Block] = {}
     fstab: tuple[fstab.Entry, ...] = ()
 
     @property
@@ -48,8 +48,7 @@ class Guest:
         return Careful(self.tree, self.root.problems)
 
 
-@dataclass
-class Layout:
+class Layout(msgspec.Struct):
     """The guests in disk order, all blocks with their mount points noted, and what was objected to."""
 
     guests: tuple[Guest, ...]

@@ -5,8 +5,9 @@ Modules: ``gpt`` and ``mbr`` (partition tables), ``lvm`` (logical volumes), ``ty
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import Slice, problem
 from imgbuild.volumes import gpt, mbr
@@ -31,7 +32,7 @@ def _mbr(disk: Reader) -> PartitionTable | None:
     if table is None or not gpt.remains(disk):
         return table
     leftover = problem("gpt-leftover", "there is a GPT beside an MBR that does not name it: systems use the MBR")
-    return dataclasses.replace(table, problems=(*table.problems, leftover))
+    return msgspec.structs.replace(table, problems=(*table.problems, leftover))
 
 
 def open_partition(disk: Reader, partition: Partition) -> Slice:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from imgbuild.model import Partition, Problem
     from imgbuild.readers import Reader
 
 
-@dataclass(frozen=True)
-class PartitionTable:
+class PartitionTable(msgspec.Struct, frozen=True):
     """A partition table; offsets and sizes of the partitions are bytes of the virtual disk.
 
     ``sector_size`` is in bytes; ``disk_id`` is the disk's GUID in lower case, or its MBR signature as eight digits.
@@ -24,11 +24,10 @@ class PartitionTable:
     disk_id: str | None = None
 
 
-@dataclass(frozen=True)
-class LogicalVolume:
+class LogicalVolume(msgspec.Struct, frozen=True):
     """A volume that was put together from partitions, with a reader over its bytes."""
 
     kind: str
     name: str
     reader: Reader
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()

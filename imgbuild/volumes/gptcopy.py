@@ -30,8 +30,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.model import Partition, Problem
 from imgbuild.readers import broken, problem
@@ -58,8 +59,7 @@ _MAX_BYTES = 1 << 62
 """No offset after this is passed on: it would not fit the integers of file systems and of JSON readers."""
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(msgspec.Struct, frozen=True):
     """A valid copy; ``sector`` is the block size in bytes."""
 
     sector: int

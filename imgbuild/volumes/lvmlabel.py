@@ -29,8 +29,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import BrokenImage, Reader, broken, read_clipped
 
@@ -53,14 +54,13 @@ _MAGIC = b"\x20LVM2\x20x[5A%r0N*>"
 _IGNORED = 1
 
 
-@dataclass
-class PhysicalVolume:
+class PhysicalVolume(msgspec.Struct):
     """A physical volume: its identifier (32 letters), its bytes, and the metadata texts that it holds."""
 
     uuid: str
     reader: Reader
-    texts: list[str] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    texts: list[str] = []
+    problems: list[Problem] = []
 
 
 def crc(data: bytes) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import BrokenImage, check_range
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from imgbuild.readers import Reader
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """A run of bytes of a volume over stripes: pairs of a reader and the byte in it where the stripe starts.
 
     Bytes go round the stripes in pieces of ``stripe_size`` bytes.

@@ -18,8 +18,9 @@ second is the next such sector, counted from the start of the extended partition
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.model import Partition, Problem
 from imgbuild.readers import Reader, problem, read_clipped
@@ -42,8 +43,7 @@ _PROBE_BYTES = 68 * 1024
 """The start of a partition that holds any superblock; that of btrfs, at 64 KiB, is the furthest."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(msgspec.Struct, frozen=True):
     """A partition record by the specification's names, with its number from 1."""
 
     number: int

@@ -5,8 +5,9 @@ Overlap and overrun mean the same in every kind of partition table (UEFI 2.10, s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import problem
 from imgbuild.sizes import human_size
@@ -20,8 +21,7 @@ REPORTED = 16
 """How many problems of one kind a table gives at most: a table of nonsense would give thousands."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(msgspec.Struct, frozen=True):
     """Where a partition lies, in bytes of the disk."""
 
     index: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import read_clipped
 
@@ -14,8 +15,7 @@ START_BYTES = 72 * 1024
 """All superblocks begin in here; the furthest are those of btrfs, UFS2 and ReiserFS at 64 KiB."""
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What a superblock says of its file system, volume or container.
 
     Attributes:
