@@ -17,7 +17,7 @@ from imgbuild.detection import detect
 from imgbuild.guests import firmware, layout, linux
 from imgbuild.guests.layout import Block
 from imgbuild.model import Inspection, Partition, Problem, Value, Volume
-from imgbuild.readers import BrokenImage, Slice, problem
+from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import human_size
 from imgbuild.volumes import lvm
 
@@ -139,7 +139,7 @@ def _read_filesystems(state: _State) -> bool:
     assert state.disk is not None  # noqa: S101 - as above
     whole = Partition(index=0, start=0, size=state.disk.size)
     partitions = state.table.partitions if state.table is not None else (whole,)
-    state.blocks = [block for entry in partitions if (block := _partition_block(state, entry)) is not None]
+    state.blocks = [_partition_block(state, entry) for entry in partitions]
     if state.table is None and state.blocks and state.blocks[0].identity is None:
         state.object(_nothing_inside(state.disk))
         state.blocks = []
@@ -152,31 +152,30 @@ def _read_filesystems(state: _State) -> bool:
     return True
 
 
-def _partition_block(state: _State, entry: Partition) -> Block | None:
+def _partition_block(state: _State, entry: Partition) -> Block:
+    """Return the block of a partition; of one past the end (the table's reader has objected to that) what is left."""
     assert state.disk is not None  # noqa: S101 - as above
-    try:
-        reader = Slice(state.disk, entry.start, entry.size)
-    except BrokenImage:
-        return None  # the table's reader has already objected to a partition past the end
-    identity = _identify(state, reader, f"partition {entry.index}")
+    reader = volumes.open_partition(state.disk, entry)
+    identity = _identify(state, reader, f"partition {entry.index}", promised=entry.size)
     return Block(reader=reader, identity=identity, partition=_named(entry, identity))
 
 
 def _volume_block(state: _State, kind: str, name: str, reader: Reader) -> Block:
-    identity = _identify(state, reader, f"volume {name!r}")
+    identity = _identify(state, reader, f"volume {name!r}", promised=reader.size)
     volume = _named(Volume(kind=kind, name=name, size=reader.size), identity)
     return Block(reader=reader, identity=identity, volume=volume)
 
 
-def _identify(state: _State, reader: Reader, where: str) -> Identity | None:
+def _identify(state: _State, reader: Reader, where: str, promised: int) -> Identity | None:
+    """Return what is in a block, and object to a file system larger than the ``promised`` bytes of its place."""
     try:
         identity = filesystems.identify(reader)
     except BrokenImage as broken:
         state.object(broken.problem)
         return None
     # The reader of ISO files has compared the volume's size with the file's already.
-    if identity is not None and state.facts.format != "iso" and (identity.size or 0) > reader.size:
-        sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(reader.size)} only"
+    if identity is not None and state.facts.format != "iso" and (identity.size or 0) > promised:
+        sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(promised)} only"
         state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is {sizes}"))
     return identity
 
