@@ -1,10 +1,16 @@
 """The child keeps what it learnt, and its end is told."""
 
+import contextlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import msgspec
+import offered
 import pytest
 
 from imgbuild import sandbox
@@ -40,6 +46,21 @@ def test_a_child_that_dies_by_a_signal_leaves_what_it_knew(number, code):
 def test_the_signal_is_named():
     outcome = sandbox.run(lambda _: os.kill(os.getpid(), signal.SIGSEGV), str, FAST)
     assert outcome.problem.message == "the inspection of the image ended by signal SIGSEGV"
+
+
+@pytest.mark.parametrize("call", [lambda: os.execv("/bin/true", ["true"]), lambda: os.chroot("/")])  # noqa: S606
+def test_a_call_that_reading_never_needs_is_told_from_a_crash(call):
+    if offered.seccomp():
+        outcome = sandbox.run(lambda _: call(), str, FAST)
+        assert outcome.problem.code == "inspection-died"
+        assert outcome.problem.message == (
+            "the inspection of the image was stopped by the kernel (signal SIGSYS): it made a system call that reading"
+            " never needs, so the image may have taken it over")
+
+
+def test_what_held_it_is_known_also_of_a_child_that_died_at_once():
+    outcome = sandbox.run(lambda _: os._exit(1), str, FAST)
+    assert outcome.in_force == ("fork", "rlimits", *offered.in_force())
 
 
 def test_a_child_that_sleeps_is_stopped_in_time():
@@ -95,3 +116,63 @@ def test_without_fork_the_work_runs_here(monkeypatch):
 def test_values_are_typed():
     with pytest.raises(msgspec.ValidationError):
         sandbox.run(lambda report: report("text"), int, FAST)
+
+
+def test_of_what_is_open_it_keeps_what_it_is_given(tmp_path):
+    def is_open(number):
+        try:
+            os.fstat(number)
+        except OSError:
+            return False
+        return True
+
+    (tmp_path / "image").touch()
+    ours, theirs = (os.open(tmp_path / "image", os.O_RDONLY) for _ in range(2))
+    plug = socket.socket()
+    numbers = [ours, theirs, plug.fileno()]
+    said = sandbox.run(lambda report: report([is_open(number) for number in numbers]), list, FAST, [ours]).value
+    plug.close()
+    for number in (ours, theirs):
+        os.close(number)
+    assert said == [True, False, False]
+
+
+def test_where_descriptors_cannot_be_listed_they_are_closed_one_by_one(monkeypatch):
+    def refuse(_path):
+        raise PermissionError
+
+    plug = socket.socket()
+    monkeypatch.setattr(os, "listdir", refuse)
+    outcome = sandbox.run(lambda report: report(os.fstat(plug.fileno()).st_mode), int, FAST)
+    plug.close()
+    assert (outcome.value, outcome.problem.code) == (None, "inspection-died")
+
+
+ORPHAN = """
+import os, time
+from imgbuild import sandbox
+child = sandbox.start(lambda report: time.sleep(60), int, sandbox.Limits())
+print(child._process, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the Linux kernel tells a child of its parent's end")
+def test_a_child_ends_with_its_parent():
+    home = str(Path(sandbox.__file__).parent.parent.parent)
+    with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PYTHONPATH": home}) as parent:
+        number = int(parent.stdout.readline())
+        time.sleep(0.2)
+        assert is_running(number)
+        parent.kill()
+    deadline = time.monotonic() + 5
+    while is_running(number) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not is_running(number)
+
+
+def is_running(number):
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
