@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_DISK = 1 << 63
+"""No disk has this many bytes or more: offsets in files are signed 64-bit numbers everywhere."""
+
 
 def pieces(offset: int, length: int, block_size: int) -> Iterator[tuple[int, int, int]]:
     """Yield ``(block, start in the block, bytes)`` for each block that the range touches, in order."""

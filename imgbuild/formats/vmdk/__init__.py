@@ -3,8 +3,8 @@
 A descriptor that names other files is reported and never followed (CVE-2022-47951, CVE-2024-40767), unless a person
 allows it: then the parts are opened through the :class:`imgbuild.readers.Folder` of the image, and only there.
 
-``descriptor.py`` and ``header.py`` read, ``checks.py`` judges, ``grains.py`` and ``extents.py`` give the virtual disk,
-``scan.py`` finds out whether the file reaches as far as its tables say.
+``container.py`` opens it, ``descriptor.py`` and ``header.py`` read, ``checks.py`` judges, ``grains.py`` and
+``extents.py`` give the virtual disk, ``scan.py`` finds out whether the file reaches as far as its tables say.
 
 "VMware Virtual Disk Format 1.1", VMware, 2007; with what practice adds:
 https://github.com/libyal/libvmdk/blob/main/documentation/VMWare%20Virtual%20Disk%20Format%20(VMDK).asciidoc
@@ -13,140 +13,24 @@ https://github.com/libyal/libvmdk/blob/main/documentation/VMWare%20Virtual%20Dis
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.formats.unread import MAX_DISK
-from imgbuild.formats.vmdk import checks, extents
-from imgbuild.formats.vmdk.descriptor import LIMIT, SECTOR, Descriptor, parse
-from imgbuild.formats.vmdk.grains import Grains, hosted_geometry
-from imgbuild.formats.vmdk.header import (
-    AT_END,
-    ESX_MAGIC,
-    SE_MAGIC,
-    SPARSE_MAGIC,
-    read_cowd,
-    read_footer,
-    read_header,
-    read_se,
-)
-from imgbuild.formats.vmdk.scan import table_problems
-from imgbuild.readers import BrokenImage, problem, read_clipped
+from imgbuild.formats.base import Format, opened_by
 
 if TYPE_CHECKING:
-    from imgbuild.formats.vmdk.header import Header
-    from imgbuild.model import Problem
-    from imgbuild.readers import Folder, Reader
+    from imgbuild.formats.base import Probe
 
-# qemu looks for a parent here, whatever descriptorOffset says: 20 sectors after the first.
-_USUAL_PLACE, _USUAL_SIZE = SECTOR, 20 * SECTOR
+SPARSE_MAGIC = b"KDMV"
+ESX_MAGIC = b"COWD"
+SE_MAGIC = b"\xbe\xba\xfe\xca\0\0\0\0"
 _DESCRIPTOR = re.compile(rb"\s*(?:#[^\n]*\n\s*)*?(?:#[ \t]*Disk DescriptorFile|version=[123][\r\n])", re.IGNORECASE)
-
-
-@dataclass
-class Vmdk(Container):
-    """A VMDK; ``disk`` is ``None`` where the content cannot be read."""
-
-    disk: Reader | None = None
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
-        return super().read_at(offset, length) if self.disk is None else self.disk.read_at(offset, length)
 
 
 def matches(probe: Probe) -> bool:
     """Say whether the file begins as a sparse extent of any kind, or as a descriptor that qemu would take for one."""
     return (probe.head.startswith((SPARSE_MAGIC, ESX_MAGIC, SE_MAGIC))
-            or _DESCRIPTOR.match(probe.at(0, LIMIT)) is not None)
+            or _DESCRIPTOR.match(probe.head) is not None)
 
 
-def open_vmdk(reader: Reader, folder: Folder | None = None) -> Vmdk:
-    """Read headers, descriptor and tables of a VMDK; the other files of its disk only where there is a ``folder``.
-
-    Raises:
-        BrokenImage: The file ends inside the header (``truncated``). Everything else is a problem of the container.
-    """
-    magic = read_clipped(reader, 0, 8)
-    if magic.startswith(SPARSE_MAGIC):
-        return _open_sparse(reader)
-    if magic.startswith(ESX_MAGIC):
-        return _lone({"extentType": "COWD", **read_cowd(reader)})
-    if magic == SE_MAGIC:
-        return _lone({"extentType": "SESPARSE", **read_se(reader)})
-    return _open_descriptor(reader, folder)
-
-
-def _open_sparse(reader: Reader) -> Vmdk:
-    header = read_header(reader)
-    size = min(header.descriptor_size * SECTOR, LIMIT + 1)
-    text = read_clipped(reader, header.descriptor_offset * SECTOR, size) if header.descriptor_offset else b""
-    descriptor = parse(text)
-    if not descriptor.pairs and not descriptor.extents:
-        return _lone(header.facts())
-    facts = header.facts() | descriptor.facts()
-    obstacles = [*checks.references(descriptor, embedded=True), *_hidden_parent(reader, header, descriptor),
-                 *checks.descriptor_faults(descriptor, embedded=True)]
-    try:
-        footer = read_footer(reader, header) if header.gd_offset == AT_END else None
-    except BrokenImage as cut:
-        return _unreadable(header, facts, [*obstacles, cut.problem])
-    if footer is not None:
-        facts["footer"] = footer.facts()
-    used = footer or header
-    differences = [] if footer is None else list(checks.footer_problems(header, footer))
-    obstacles += [*checks.size_obstacles(used), *checks.obstacles(reader, used)]
-    problems = [*obstacles, *differences, *checks.objections(used, descriptor)]
-    if obstacles:
-        return _unreadable(used, facts, problems)
-    return _readable(reader, used, facts, problems)
-
-
-def _readable(reader: Reader, header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
-    geometry = hosted_geometry(header)
-    problems += table_problems(reader, geometry)
-    return Vmdk("vmdk", geometry.size, facts, problems, disk=Grains(reader, geometry, problems))
-
-
-def _unreadable(header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
-    size = header.capacity * SECTOR
-    return Vmdk("vmdk", size if 0 < size < MAX_DISK else None, facts, problems, readable=False)
-
-
-def _lone(facts: dict[str, Any]) -> Vmdk:
-    alone = problem("extent-alone", "the file is one extent of a split VMDK: it has no descriptor;"
-                                    " convert the whole disk with its .vmdk descriptor", field="descriptorOffset")
-    return Vmdk("vmdk", None, facts, [alone], readable=False)
-
-
-def _hidden_parent(reader: Reader, header: Header, descriptor: Descriptor) -> list[Problem]:
-    """Look for a parent where qemu does: not where the header says that the descriptor is."""
-    if header.descriptor_offset * SECTOR == _USUAL_PLACE or descriptor.mentions_parent:
-        return []
-    return list(checks.parents(parse(read_clipped(reader, _USUAL_PLACE, _USUAL_SIZE))))
-
-
-def _open_descriptor(reader: Reader, folder: Folder | None) -> Vmdk:
-    descriptor = parse(read_clipped(reader, 0, LIMIT + 1))
-    size = descriptor.size if 0 < descriptor.size < MAX_DISK else None
-    container = Vmdk("vmdk", size, descriptor.facts(), [], readable=False)
-    container.problems += [*checks.references(descriptor, embedded=False),
-                           *checks.descriptor_faults(descriptor, embedded=False)]
-    if folder is not None and size is not None and len(container.problems) == 1:
-        _join(container, descriptor, folder)
-    return container
-
-
-def _join(container: Vmdk, descriptor: Descriptor, folder: Folder) -> None:
-    """Read the disk from the files that its descriptor names; where one of them fails it stays unread."""
-    problems: list[Problem] = []
-    try:
-        container.disk = extents.join(descriptor.extents, folder, problems)
-    except BrokenImage as failure:
-        container.problems.append(failure.problem)
-        return
-    container.problems = problems
-    container.readable = True
-
-
-FORMAT = Format("vmdk", "VMware virtual disk (VMDK)", ("vmdk",), matches, open_vmdk, open_vmdk)
+_open = opened_by(__name__, "open_vmdk")
+FORMAT = Format("vmdk", "VMware virtual disk (VMDK)", ("vmdk",), matches, _open, _open)

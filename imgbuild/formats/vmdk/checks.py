@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from imgbuild.formats.blocks import MAX_DISK
 from imgbuild.formats.tables import NUMBER_BYTES
-from imgbuild.formats.unread import MAX_DISK
 from imgbuild.formats.vmdk.descriptor import NO_PARENT, SECTOR
 from imgbuild.formats.vmdk.header import CHECK_BYTES, DEFLATE, Flags
 from imgbuild.readers import problem, quoted
@@ -142,8 +142,9 @@ def objections(header: Header, descriptor: Descriptor) -> Iterator[Problem]:
     if header.unclean_shutdown:
         yield header.problem("needs-check", "uncleanShutdown", "uncleanShutdown is set: the disk was not closed, and"
                              " its tables may lag behind; VMware's products repair it when they open it")
-    if header.grain_size < MIN_GRAIN or header.grain_size & (header.grain_size - 1):
-        yield header.problem("header-invalid", "grainSize", f"grainSize is {header.grain_size} sectors; a power of two"
+    grain = header.grain_size
+    if 0 < grain <= MAX_GRAIN and (grain < MIN_GRAIN or grain & (grain - 1)):
+        yield header.problem("header-invalid", "grainSize", f"grainSize is {grain} sectors; a power of two"
                                                             f" of at least {MIN_GRAIN} is allowed")
     if header.flags & Flags.CHECK_BYTES and header.check_bytes not in {CHECK_BYTES, bytes(4)}:
         yield header.problem("header-invalid", "singleEndLineChar", f"the check bytes are {header.check_bytes.hex(' ')}"

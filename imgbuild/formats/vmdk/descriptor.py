@@ -59,10 +59,11 @@ class Extent(NamedTuple):
 
 
 class Descriptor(NamedTuple):
-    """The pairs of a descriptor by lower-case key, its extents, and what in it can be read in two ways.
+    """The pairs of a descriptor, its extents, and what in it can be read in two ways.
 
     Attributes:
-        pairs: Values without their quotes.
+        pairs: Values without their quotes by key in lower case.
+        ddb: Those of them that are the disk data base, by their keys without ``ddb.``.
         extents: All extents, in their order.
         faults: What is wrong with lines, in words.
         double: Extents that qemu sees twice, in words: of no matter where it does not look for extents.
@@ -70,6 +71,7 @@ class Descriptor(NamedTuple):
     """
 
     pairs: dict[str, str]
+    ddb: dict[str, str]
     extents: tuple[Extent, ...]
     faults: tuple[str, ...]
     double: tuple[str, ...]
@@ -89,9 +91,9 @@ class Descriptor(NamedTuple):
         """Return what the descriptor says, by its own words."""
         facts: dict[str, Any] = {name: quoted(self.pairs[key])[1:-1] for key, name in _SHOWN_KEYS.items()
                                  if key in self.pairs and key != "version"}
-        ddb = [(key, value) for key, value in self.pairs.items() if key.startswith("ddb.")][:_MOST_DDB]
+        ddb = list(self.ddb.items())[:_MOST_DDB]
         return facts | {"extents": [extent.facts() for extent in self.extents],
-                        "ddb": {quoted(key[4:])[1:-1]: quoted(value)[1:-1] for key, value in ddb}}
+                        "ddb": {quoted(key)[1:-1]: quoted(value)[1:-1] for key, value in ddb}}
 
 
 def parse(data: bytes) -> Descriptor:
@@ -99,6 +101,7 @@ def parse(data: bytes) -> Descriptor:
     raw = data.partition(b"\0")[0]
     text = raw[:LIMIT].decode("utf-8", "surrogateescape")
     pairs: dict[str, str] = {}
+    ddb: dict[str, str] = {}
     extents: list[Extent] = []
     faults = ["it is longer than 64 KiB"] if len(raw) > LIMIT else []
     double: list[str] = []
@@ -110,10 +113,10 @@ def parse(data: bytes) -> Descriptor:
             extents.append(_extent(*found.groups()))
             double += [f"line {number} is an extent after an empty line"] if after_empty else []
         elif words and not words.startswith("#"):
-            faults += _add_pair(pairs, words, number)
+            faults += _add_pair(pairs, ddb, words, number)
         faults += [f"line {number} goes on after a carriage return"] if "\r" in words else []
         after_empty = not words
-    return Descriptor(pairs, tuple(extents), tuple(faults[:_MOST_FAULTS]), tuple(double[:_MOST_FAULTS]),
+    return Descriptor(pairs, ddb, tuple(extents), tuple(faults[:_MOST_FAULTS]), tuple(double[:_MOST_FAULTS]),
                       b"parentfilenamehint" in raw.lower())
 
 
@@ -121,11 +124,14 @@ def _extent(access: str, sectors: str, kind: str, name: str | None, offset: str 
     return Extent(access, int(sectors), kind, name or "", None if offset is None else int(offset))
 
 
-def _add_pair(pairs: dict[str, str], words: str, number: int) -> Iterator[str]:
+def _add_pair(pairs: dict[str, str], ddb: dict[str, str], words: str, number: int) -> Iterator[str]:
     name, equals, rest = words.partition("=")
-    key, value = name.strip(" \t").lower(), rest.strip(" \t").strip('"')
+    name, value = name.strip(" \t"), rest.strip(" \t").strip('"')
+    key = name.lower()
     if not equals or not key or '"' in key:
         yield f"line {number} is {quoted(words)}, neither a pair nor an extent"
     elif key in _ONCE and pairs.get(key, value) != value:
         yield f"line {number} gives {_SHOWN_KEYS[key]} a second time"
     pairs.setdefault(key, value)
+    if key.startswith("ddb."):
+        ddb.setdefault(name[4:], value)

@@ -13,10 +13,10 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.vmdk import checks
+from imgbuild.formats.vmdk import ESX_MAGIC, SPARSE_MAGIC, checks
 from imgbuild.formats.vmdk.descriptor import SECTOR, parse
 from imgbuild.formats.vmdk.grains import Geometry, Grains, esx_geometry, hosted_geometry
-from imgbuild.formats.vmdk.header import AT_END, ESX_MAGIC, SPARSE_MAGIC, read_cowd, read_footer, read_header
+from imgbuild.formats.vmdk.header import AT_END, read_cowd, read_footer, read_header
 from imgbuild.formats.vmdk.scan import table_problems
 from imgbuild.model import Problem
 from imgbuild.readers import BrokenImage, Slice, broken, check_range, problem, quoted, read_clipped

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imgbuild.formats.vmdk import SPARSE_MAGIC
 from imgbuild.formats.vmdk.descriptor import SECTOR
 from imgbuild.readers import BrokenImage, problem, read_clipped
 from imgbuild.sizes import ceil_div
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 # of type 0. A marker: 0 value (8), 8 size (4, 0), 12 type (4).
 
 KDMV = struct.Struct("<4sIIQQQQIQQQB4sH")
-SPARSE_MAGIC = b"KDMV"
-ESX_MAGIC = b"COWD"
-SE_MAGIC = b"\xbe\xba\xfe\xca\0\0\0\0"
 AT_END = (1 << 64) - 1
 DEFLATE = 1
 CHECK_BYTES = b"\n \r\n"

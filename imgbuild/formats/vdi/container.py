@@ -1,0 +1,55 @@
+"""Open a VDI: a file in, a :class:`Disk` out, or a bare container where the content cannot be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgbuild.formats.base import Container
+from imgbuild.formats.blocks import MAX_DISK, pieces
+from imgbuild.formats.tables import NumberTable, read_pieces
+from imgbuild.formats.vdi import checks
+from imgbuild.formats.vdi.header import DISCARDED, read_header
+from imgbuild.readers import check_range
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgbuild.formats.vdi.header import Header
+    from imgbuild.readers import Reader
+
+
+class Disk(Container):
+    """A dynamic or static disk: its blocks lie where the block map says, the others read as zeros."""
+
+    def __init__(self, bare: Container, reader: Reader, header: Header) -> None:
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+        self._reader = reader
+        self._data = header.offset_data
+        self._block_size = header.block_size
+        self._map = NumberTable(reader, header.offset_bmap, header.blocks)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
+        check_range(self.size, offset, length, "the virtual disk")
+        return read_pieces(self._reader, self._places(offset, length))
+
+    def _places(self, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
+        for block, start, count in pieces(offset, length, self._block_size):
+            entry = self._map.get(block)
+            yield None if entry >= DISCARDED else self._data + entry * self._block_size + start, count
+
+
+def open_vdi(reader: Reader) -> Container:
+    """Read the header and the block map.
+
+    Raises:
+        BrokenImage: The file ends inside the header (``truncated``). Everything else is a problem of the container.
+    """
+    header = read_header(reader)
+    problems = [*checks.parents(header), *checks.obstacles(header), *checks.places(reader, header)]
+    size = header.size if 0 < header.size < MAX_DISK else None
+    bare = Container("vdi", size, header.facts(), problems, readable=not problems)
+    if problems:
+        return bare
+    bare.problems += checks.map_problems(reader, header)
+    return Disk(bare, reader, header)
