@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild import qemu, rulebook, sandbox
-from imgbuild.detection import formats_meant
+from imgbuild.detection import formats_meant, probe_of
 from imgbuild.digest import digest
+from imgbuild.formats import find
 from imgbuild.inspection import Look, look
 from imgbuild.model import Inspection, Problem, Run
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
+from imgbuild.sizes import MIB
 from imgbuild.source import MOST_PARTS, open_folder, open_source
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from imgbuild.model import Witness
     from imgbuild.profiles import Profile
     from imgbuild.source import Source
+
+SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
 
 def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None) -> Inspection:
@@ -113,12 +117,17 @@ class _Looking:
 
 def _start(source: Source, settings: Settings) -> sandbox.Child[Look]:
     """Start the child; the folder, where it may use it, is open in this process just until then."""
-    limits = sandbox.Limits(seconds=settings.time_limit)
+    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source))
     if settings.allow_external:
         limits = replace(limits, open_files=limits.open_files + MOST_PARTS)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
+
+
+def _seconds_to_inflate(source: Source) -> float:
+    """Return the time to add for a ZVHD: one zlib stream, of which the last block is read after all before it."""
+    return source.size / SLOWEST_INFLATE if find("zvhd").matches(probe_of(source)) else 0.0
 
 
 def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:

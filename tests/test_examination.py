@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,18 @@ def test_what_fails_while_the_file_is_hashed_is_raised(image):
     profile = examination.rulebook.load_profile()
     with pytest.raises(UsageError, match="no operation"):
         examination.inspect_for(profile, str(image), QUICK, None, meanwhile=fail)
+
+
+def test_the_time_limit_grows_with_a_stream_that_is_read_forward_only(monkeypatch, image):
+    limits = []
+    start = examination.sandbox.start
+
+    def noted(work, kind, bounds, *rest):
+        limits.append(bounds.seconds)
+        return start(work, kind, bounds, *rest)
+
+    monkeypatch.setattr(examination.sandbox, "start", noted)
+    sample = Path(__file__).parent.parent / "samples" / "zvhd" / "tiny-gpt-uefi-ext4.zvhd"
+    for path in (sample, image):
+        examination.inspect(str(path), QUICK)
+    assert limits == [QUICK.time_limit + sample.stat().st_size / examination.SLOWEST_INFLATE, QUICK.time_limit]
