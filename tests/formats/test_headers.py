@@ -1,4 +1,4 @@
-"""The formats of which one short header is read: VDI, QCOW 1, QED and Parallels."""
+"""The formats of which one short header is read: QCOW 1, QED and Parallels."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from imgbuild.formats import find
 from imgbuild.readers import BrokenImage, Memory
 
 SIZE = 1 << 30
-
-
-def vdi(*, size: int = SIZE, kind: int = 1, parent: bytes = bytes(16)) -> bytes:
-    data = bytearray(512)
-    data[64:84] = struct.pack("<4sIIII", b"\x7f\x10\xda\xbe", 0x10001, 400, kind, 0)
-    data[368:392] = struct.pack("<QIIII", size, 1 << 20, 0, 1024, 3)
-    data[440:456] = parent
-    return bytes(data)
 
 
 def qcow(*, size: int = SIZE, name: int = 0, length: int = 0, crypt: int = 0) -> bytes:
@@ -41,9 +33,6 @@ def opened(name: str, data: bytes):
 
 
 @pytest.mark.parametrize(("name", "data", "facts"), [
-    ("vdi", vdi(), {"version": "1.1", "image_type": "dynamic", "block_size": 1 << 20, "blocks_allocated": 3}),
-    ("vdi", vdi(kind=2), {"image_type": "fixed"}),
-    ("vdi", vdi(kind=77), {"image_type": "77"}),
     ("qcow", qcow(), {"version": 1, "cluster_bits": 12, "l2_bits": 9, "crypt_method": 0, "l1_table_offset": 48}),
     ("qed", qed(), {"cluster_size": 65536, "table_size": 4, "features": 0, "l1_table_offset": 65536}),
     ("parallels", parallels(), {"magic": "WithouFreSpacExt", "tracks": 2048, "nb_bat_entries": 1024}),
@@ -59,7 +48,6 @@ def test_the_header_gives_facts_and_the_content_is_not_read(name, data, facts):
 
 
 @pytest.mark.parametrize(("code", "name", "data"), [
-    ("backing-file", "vdi", vdi(kind=4)), ("backing-file", "vdi", vdi(parent=b"\x01" * 16)),
     ("backing-file", "qcow", qcow(name=64, length=12)), ("backing-file", "qcow", qcow(name=1 << 63, length=1 << 31)),
     ("encrypted", "qcow", qcow(crypt=1)), ("backing-file", "qed", qed(features=1)),
     ("backing-file", "qed", qed(features=1, name=0xFFFFFFFF, length=0xFFFFFFFF)),
@@ -78,7 +66,7 @@ def test_names_of_backing_files_are_quoted():
 
 
 @pytest.mark.parametrize(("name", "data"), [
-    (name, make(size=size)) for name, make in (("vdi", vdi), ("qcow", qcow), ("qed", qed))
+    (name, make(size=size)) for name, make in (("qcow", qcow), ("qed", qed))
     for size in (0, 1 << 63, (1 << 64) - 1)] + [("parallels", parallels(sectors=sectors)) for sectors in (0, 1 << 54)])
 def test_a_size_that_no_disk_has_is_refused(name, data):
     with pytest.raises(BrokenImage) as refusal:
@@ -88,7 +76,7 @@ def test_a_size_that_no_disk_has_is_refused(name, data):
 
 
 @pytest.mark.parametrize(("name", "data", "end"), [
-    ("vdi", vdi(), 456), ("qcow", qcow(), 48), ("qed", qed(), 64), ("parallels", parallels(), 64)])
+    ("qcow", qcow(), 48), ("qed", qed(), 64), ("parallels", parallels(), 64)])
 def test_a_header_is_needed_to_its_last_byte(name, data, end):
     assert opened(name, data[:end]).virtual_size == SIZE
     with pytest.raises(BrokenImage) as refusal:
@@ -97,7 +85,7 @@ def test_a_header_is_needed_to_its_last_byte(name, data, end):
 
 
 @pytest.mark.parametrize(("name", "data"), [
-    ("vdi", vdi()), ("qcow", qcow(name=64, length=12)), ("qed", qed(features=3)), ("parallels", parallels())])
+    ("qcow", qcow(name=64, length=12)), ("qed", qed(features=3)), ("parallels", parallels())])
 def test_mutations_raise_nothing_else(name, data):
     rng = random.Random(name)  # noqa: S311 - cases, no secret
     for _ in range(200):
