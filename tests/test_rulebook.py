@@ -112,7 +112,7 @@ def test_no_source_is_without_a_user():
 
 
 def book_packs() -> list[dict[str, Any]]:
-    return [packs.read_toml(path) for path in sorted(packs.folder().glob("*/*.toml"))]
+    return [packs.read_toml(str(path)) for path in sorted(Path(packs.folder()).glob("*/*.toml"))]
 
 
 def test_every_problem_code_of_the_code_has_a_rule():
@@ -423,7 +423,7 @@ def test_packs_of_a_cloud_in_an_installed_package_come_first(tmp_path, monkeypat
     module = tmp_path / "imgbuild" / "rulebook" / "packs.py"
     shutil.copytree(ROOT / "rules", tmp_path / "imgbuild" / "_rules")
     monkeypatch.setattr(packs, "__file__", str(module))
-    assert packs.folder() == tmp_path / "imgbuild" / "_rules"
+    assert packs.folder() == str(tmp_path / "imgbuild" / "_rules")
     packs.folder.cache_clear()
     shutil.rmtree(tmp_path / "imgbuild" / "_rules")
     with pytest.raises(RuleBookError, match="no rule packs beside"):

@@ -6,7 +6,8 @@ takes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import Any
 
 import msgspec
 
@@ -14,16 +15,13 @@ from imgbuild.errors import RuleBookError
 from imgbuild.profiles import Catalogue, CatalogueEntry
 from imgbuild.rulebook.packs import BASE, CATALOGUE_FILE, folder, read_toml, shown
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _LISTS = ("clouds", "sources")
 _OPTIONAL = ("version", "variant", "prefer")
 
 
 def read_catalogue() -> tuple[Catalogue, dict[str, dict[str, Any]]]:
     """Return the built-in catalogue and the sources of its rows."""
-    path = folder() / BASE / CATALOGUE_FILE
+    path = os.path.join(folder(), BASE, CATALOGUE_FILE)
     table = read_toml(path)
     sources: dict[str, dict[str, Any]] = table.get("sources", {})
     columns = table.get("columns", [])
@@ -31,7 +29,7 @@ def read_catalogue() -> tuple[Catalogue, dict[str, dict[str, Any]]]:
     return Catalogue(entries), sources
 
 
-def _entry(path: Path, columns: list[str], line: str, sources: dict[str, dict[str, Any]]) -> CatalogueEntry:
+def _entry(path: str, columns: list[str], line: str, sources: dict[str, dict[str, Any]]) -> CatalogueEntry:
     cells = [cell.strip() for cell in line.split("|")]
     if len(cells) != len(columns):
         raise _broken(path, cells[0], f"it has {len(cells)} cells, not {len(columns)}")
@@ -48,5 +46,5 @@ def _entry(path: Path, columns: list[str], line: str, sources: dict[str, dict[st
     return entry
 
 
-def _broken(path: Path, row: str, what: str) -> RuleBookError:
+def _broken(path: str, row: str, what: str) -> RuleBookError:
     return RuleBookError(f"{shown(path)}: row {row!r}: {what}", cure="mend the row")

@@ -10,11 +10,12 @@ The packs are looked for in the installed package (``imgbuild/_rules``) first, t
 
 from __future__ import annotations
 
+import os
 import tomllib
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from imgbuild.errors import RuleBookError, UsageError
 
@@ -23,39 +24,38 @@ CLOUD_FILE = "cloud.toml"
 CATALOGUE_FILE = "os_versions.toml"
 
 
-@dataclass
-class Packs:
+class Packs(msgspec.Struct):
     """The tables of a chain of packs. ``origin`` says for each rule and source which file had it first."""
 
     chain: tuple[str, ...]
-    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
-    errors: dict[str, dict[str, Any]] = field(default_factory=dict)
-    profile: dict[str, Any] = field(default_factory=dict)
-    origin: dict[str, Path] = field(default_factory=dict)
+    rules: dict[str, dict[str, Any]] = {}
+    sources: dict[str, dict[str, Any]] = {}
+    errors: dict[str, dict[str, Any]] = {}
+    profile: dict[str, Any] = {}
+    origin: dict[str, str] = {}
 
 
 @cache
-def folder() -> Path:
+def folder() -> str:
     """Return the folder of the packs; raises RuleBookError where there is none."""
-    here = Path(__file__).resolve().parent.parent
-    for candidate in (here / "_rules", here.parent / "rules"):
-        if (candidate / BASE).is_dir():
+    here = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    for candidate in (os.path.join(here, "_rules"), os.path.join(os.path.dirname(here), "rules")):
+        if os.path.isdir(os.path.join(candidate, BASE)):
             return candidate
     raise RuleBookError(f"no rule packs beside {here}", cure="reinstall imgbuild")
 
 
 def clouds() -> tuple[str, ...]:
     """Return the names of the clouds that have a pack."""
-    return tuple(sorted(path.parent.name for path in folder().glob(f"*/{CLOUD_FILE}")))
+    return tuple(sorted(name for name in os.listdir(folder()) if os.path.isfile(_path(name, CLOUD_FILE))))
 
 
 def read_values(cloud: str) -> dict[str, Any]:
     """Return the merged ``cloud.toml`` of a cloud and of what it inherits."""
     values: dict[str, Any] = {}
     for name in chain_of(cloud):
-        path = folder() / name / CLOUD_FILE
-        values = merged(values, read_toml(path) if path.is_file() else {})
+        path = _path(name, CLOUD_FILE)
+        values = merged(values, read_toml(path) if os.path.isfile(path) else {})
     return values
 
 
@@ -64,9 +64,9 @@ def read_packs(cloud: str) -> Packs:
     packs = Packs(chain_of(cloud))
     for name in packs.chain:
         seen: set[str] = set()
-        for path in sorted((folder() / name).glob("*.toml")):
-            if path.name != CATALOGUE_FILE:
-                _add(packs, path, name, seen)
+        for file in sorted(os.listdir(_path(name))):
+            if file.endswith(".toml") and file != CATALOGUE_FILE:
+                _add(packs, _path(name, file), name, seen)
     return packs
 
 
@@ -81,16 +81,17 @@ def _ancestors(cloud: str, below: tuple[str, ...]) -> tuple[str, ...]:
     if cloud in below or cloud not in clouds():
         raise RuleBookError(f"the pack {below[-1]!r} cannot inherit {cloud!r}", cure="name another pack of a cloud")
     found: dict[str, None] = {}
-    for parent in read_toml(folder() / cloud / CLOUD_FILE).get("inherits", ()):
+    for parent in read_toml(_path(cloud, CLOUD_FILE)).get("inherits", ()):
         found.update(dict.fromkeys(_ancestors(parent, (*below, cloud))))
     return (*found, cloud)
 
 
 @cache
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: str) -> dict[str, Any]:
     """Return the tables of a file; raises RuleBookError where it cannot be read or is no TOML."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, encoding="utf-8") as file:
+            return tomllib.loads(file.read())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RuleBookError(f"{shown(path)}: {error}", cure="mend the file, or reinstall imgbuild") from error
 
@@ -102,21 +103,23 @@ def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
     return {**base, **top, **both}
 
 
-def shown(path: Path) -> str:
+def shown(path: str) -> str:
     """Return how a file of a pack is called in messages: ``rules/common/qcow2.toml``."""
-    return f"rules/{path.parent.name}/{path.name}"
+    return "/".join(("rules", *path.split(os.sep)[-2:]))
 
 
-def line_of(path: Path, rule_id: str) -> int | None:
+def line_of(path: str, rule_id: str) -> int | None:
     """Return the line of a file on which a rule's id stands."""
     wanted = (f'id = "{rule_id}"', f"id = '{rule_id}'")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.startswith(wanted):
-            return number
-    return None
+    with open(path, encoding="utf-8") as file:
+        return next((number for number, line in enumerate(file, start=1) if line.startswith(wanted)), None)
 
 
-def _add(packs: Packs, path: Path, pack: str, seen: set[str]) -> None:
+def _path(*names: str) -> str:
+    return os.path.join(folder(), *names)
+
+
+def _add(packs: Packs, path: str, pack: str, seen: set[str]) -> None:
     tables = dict(read_toml(path))
     for key, value in tables.pop("sources", {}).items():
         if packs.sources.setdefault(key, value) != value:
@@ -129,7 +132,7 @@ def _add(packs: Packs, path: Path, pack: str, seen: set[str]) -> None:
     packs.profile = merged(packs.profile, tables)
 
 
-def _add_rule(packs: Packs, rule: dict[str, Any], path: Path, pack: str, seen: set[str]) -> None:
+def _add_rule(packs: Packs, rule: dict[str, Any], path: str, pack: str, seen: set[str]) -> None:
     rule_id = rule.get("id")
     if not isinstance(rule_id, str):
         raise RuleBookError(f"{shown(path)}: a rule has no id", cure='begin it with id = "..."')
