@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from tools import needs
@@ -12,6 +12,9 @@ from vmdk_images import Builder, dice, letters, patch, plain, text
 
 from imgbuild.formats import find
 from imgbuild.source import open_folder, open_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MIB = 1 << 20
 EXTERNAL = {"monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"}
@@ -85,7 +88,8 @@ WRITTEN = [
      ["write -P 1 0 2M", "write -z 64k 192k", "write -z 1M 64k", "write -P 7 130k 4k"]),
     ("written backwards", "subformat=monolithicSparse",
      ["write -P 3 4M 64k", "write -P 2 2M 64k", "write -P 1 0 64k", "write -P 9 64k 64k"]),
-    ("single sectors", "subformat=monolithicSparse", ["write -P 3 512 512", "write -P 2 70000k 512", "write -P 9 33M 1k"]),
+    ("single sectors", "subformat=monolithicSparse",
+     ["write -P 3 512 512", "write -P 2 70000k 512", "write -P 9 33M 1k"]),
     ("the last sector only", "subformat=monolithicSparse", ["write -P 1 73399808 512"]),
     ("split, at the end", "subformat=twoGbMaxExtentSparse", ["write -P 1 73399808 512", "write -P 4 1M 1M"]),
     ("flat", "subformat=monolithicFlat", ["write -P 1 73399808 512", "write -P 4 1M 1M"]),
