@@ -108,7 +108,8 @@ def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: Ru
     bounds = rules.target(image.format)
     floor, _ = bounds.of(image.os.type if image.os is not None else None)
     kind = "Windows" if image.os is not None and image.os.type == "Windows" else "Linux"
-    reason = f"least for {kind} on {book.profile.title}: {floor} GiB"
+    unseen = "no system was seen; " if image.os is None else ""
+    reason = f"{unseen}least for {kind} on {book.profile.title}: {floor} GiB"
     sources = [book.source(source, bounds.reading or None) for source in bounds.sources]
     size = needed_bytes(image)
     if size is None:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
 
 
+# What a block may hold that has no files of its own, or none without a key: other rules speak of these.
+WITHOUT_FILES = frozenset({"swap", "lvm2", "jbd", "luks", "bitlocker"})
+
+
 class Look(Value, frozen=True, kw_only=True):
     """What is known of an image so far, and what it cost: reads, bytes read, seconds."""
 
@@ -173,6 +177,9 @@ def _identify(state: _State, reader: Reader, where: str, promised: int) -> Ident
     except BrokenImage as broken:
         state.object(broken.problem)
         return None
+    if identity is not None and not identity.readable and identity.kind not in WITHOUT_FILES:
+        state.object(problem("filesystem-unreadable", f"{where} holds {identity.kind}, for which there is no reader:"
+                                                      " what is on it was not looked at"))
     # The reader of ISO files has compared the volume's size with the file's already.
     if identity is not None and state.facts.format != "iso" and (identity.size or 0) > promised:
         sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(promised)} only"

@@ -71,7 +71,7 @@ class JsonDocument:
 def parse(data: bytes) -> JsonDocument:
     """Read a document that should be a JSON object."""
     if len(data) > MAX_BYTES:
-        return _refused("json-too-large", f"the document has {len(data)} bytes: at most {MAX_BYTES} are read")
+        return _refused("json-too-large", f"the document has over {MAX_BYTES} bytes: no more are read")
     for start, encoding in _OTHER_ENCODINGS:
         if start.match(data):
             return _refused("json-encoding", f"the document is {encoding}: save it as UTF-8, which JSON is sent in")

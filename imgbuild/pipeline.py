@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
-from imgbuild.clouds.systems import closest_label
+from imgbuild.clouds.systems import closest_entry
 from imgbuild.derivation import Choices, derive
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect, inspect_for
@@ -132,7 +132,7 @@ def _nearest(image: Inspection | None, book: RuleBook) -> str | None:
     """Return the spelling that comes closest to the guest's system, to be named where no entry fits."""
     if image is None or image.os is None:
         return None
-    label = closest_label(image.os, book.catalogue)
+    label = closest_entry(image.os, book.catalogue)
     return None if label is None else label.os_version
 
 

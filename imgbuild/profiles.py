@@ -307,13 +307,20 @@ class Catalogue:
     def nearest(self, text: str, cloud: str | None = None) -> CatalogueEntry | None:
         """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named.
 
-        A text of over 100 characters is no spelling of anything.
+        Never one of another major version, nor one for Arm for one that is not. A text of over 100 characters is no spelling of anything.
         """
         if len(text) > LONGEST_SPELLING:
             return None
         from difflib import get_close_matches  # noqa: PLC0415 - only a misspelt request pays for it
 
         pool = self.entries if cloud is None else self.for_cloud(cloud)
-        spellings = {fold(entry.os_version): entry for entry in reversed(pool)}
+        alike = [entry for entry in pool if entry.usable != "unproven" and _shape(entry.os_version) == _shape(text)]
+        spellings = {fold(entry.os_version): entry for entry in reversed(alike)}
         close = get_close_matches(fold(text), spellings, n=1, cutoff=0.75)
         return spellings[close[0]] if close else None
+
+
+def _shape(spelling: str) -> tuple[str, tuple[int, ...], bool]:
+    """Return what must be the same in a near miss: first letter, major version, and whether it is for Arm."""
+    words = fold(spelling)
+    return words[:1], version_numbers(spelling)[:1], words.endswith("arm")

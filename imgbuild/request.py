@@ -70,10 +70,14 @@ def _of_system(entry: CatalogueEntry | None, book: RuleBook) -> dict[str, Any]:
     return {"__os_type": entry.os_type, "__os_bit": str(entry.bits), "__platform": platform}
 
 
-def _environment(image: Inspection) -> str:
+def _environment(image: Inspection) -> str | dict[str, Any]:
+    """Return the kind of image the server will see; where the disk could not be read whole, what it may be."""
     if image.format == "iso":
         return "IsoImage"
-    return "FusionCompute" if image.os is not None or image.firmware.bios or image.firmware.uefi else "DataImage"
+    if image.os is not None or image.firmware.bios or image.firmware.uefi:
+        return "FusionCompute"
+    seen = image.partitions and all(part.filesystem for part in image.partitions) and not image.problems
+    return "DataImage" if seen else {"set_by": "server", "allowed": ["FusionCompute", "DataImage"]}
 
 
 def _created(field: ResponseField, known: dict[str, Any]) -> Any:  # noqa: ANN401 - a JSON value

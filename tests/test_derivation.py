@@ -45,6 +45,10 @@ def test_the_name_comes_from_the_file_name(name, path):
     assert image_name(path, NAME_PATTERN)[0] == name
 
 
+def test_a_floor_for_a_system_that_was_not_seen_says_so():
+    assert "no system was seen; least for Linux on Huawei Cloud IMS: 10 GiB" in derived(image())["min_disk"].why
+
+
 def test_a_replaced_character_is_told():
     assert image_name("a&b.raw", NAME_PATTERN)[1] == (
         "from the file name, without '.raw'", "'a&b' has what the cloud refuses in a name; replaced by hyphens or cut")
@@ -96,7 +100,7 @@ def test_the_system_is_left_out_where_the_servers_default_is_right_or_nothing_is
 
 def test_a_system_that_the_default_does_not_fit_is_not_left_out():
     found = derived(image(os=msgspec.structs.replace(UBUNTU, architecture="x86", bits=32)))["__os_version"]
-    assert found.value == BOOK.profile.default_system.value
+    assert found.value == "Other(32 bit)"
     assert found.why[0].startswith("no entry fits Ubuntu 22.04.4 LTS, x86; nearest entry: ")
 
 
@@ -107,6 +111,7 @@ def test_a_system_that_the_default_does_not_fit_is_not_left_out():
     ("uefi", Firmware(bios=False, uefi=True), "x86_64"),
     ("uefi", Firmware(bios=None, uefi=True), "x86_64"),
     ("uefi", Firmware(), "aarch64"),
+    ("uefi", Firmware(bios=False, uefi=False), "arm"),
 ])
 def test_the_firmware_type_is_what_the_disk_boots_by(value, firmware, architecture):
     system = msgspec.structs.replace(UBUNTU, architecture=architecture)

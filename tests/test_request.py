@@ -8,7 +8,7 @@ import pytest
 
 from imgbuild import rulebook
 from imgbuild.derivation import Choices, derive
-from imgbuild.model import Inspection, Request
+from imgbuild.model import Firmware, Inspection, OperatingSystem, Partition, Problem, Request
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.sizes import GIB
 
@@ -76,8 +76,18 @@ def test_the_file_is_expected_once_it_is_there():
                             "virtual_size": 2 * GIB}
 
 
+EXT4 = Partition(index=0, start=0, size=1, filesystem="ext4")
+SYSTEM = OperatingSystem(type="Linux", id="debian", version="12", release=None, name=None, architecture=None, bits=64)
+
+
 @pytest.mark.parametrize(("kind", "facts"), [
-    ("DataImage", {}), ("IsoImage", {"format": "iso", "disk_format": "iso"}),
+    ("DataImage", {"partitions": (EXT4,)}),
+    ("IsoImage", {"format": "iso", "disk_format": "iso"}),
+    ("FusionCompute", {"os": SYSTEM}),
+    ("FusionCompute", {"firmware": Firmware(bios=True)}),
+    ({"set_by": "server", "allowed": ["FusionCompute", "DataImage"]}, {}),
+    ({"set_by": "server", "allowed": ["FusionCompute", "DataImage"]},
+     {"partitions": (EXT4,), "problems": (Problem(code="filesystem-unreadable", message="btrfs"),)}),
 ])
 def test_the_kind_of_image_is_expected(kind, facts):
     assert expected(image(**facts)).created["virtual_env_type"] == kind
@@ -93,13 +103,13 @@ def test_the_documents_answer_fits_what_is_expected_for_the_documents_request():
     answer = json.loads((SAMPLES / "create-image-response.json").read_text())
     request = Request(operation="create-metadata", method="POST", path="/v2/images", body=body)
     created = expect(request, image(format="vhd", disk_format="vhd", path="test.vhd"), BOOK).created
-    assert not [name for name, value in answer.items() if not _fits(created[name], value, name)]
+    assert not [name for name, value in answer.items() if not _fits(created[name], value)]
     assert not [name for name, wanted in created.items() if name not in answer and not _may_be_absent(wanted)]
 
 
-def _fits(wanted, value, name):
+def _fits(wanted, value):
     if not isinstance(wanted, dict):
-        return wanted == value or name == "virtual_env_type"
+        return wanted == value
     if "pattern" in wanted:
         return re.fullmatch(wanted["pattern"], value) is not None
     return value in wanted.get("allowed", [value])

@@ -61,6 +61,8 @@ def _boots(case: Case, mode: str) -> bool | None:
 
 def _requested_mode(case: Case, *, iso: bool) -> Hit | None:
     mode = case.text(KEY)
+    if mode == "uefi" and _guest_is_arm(case):
+        return None  # Arm asks for nothing else: what is wrong then is the disk, which has a rule of its own
     if mode is None or case.image is None or (case.image.format == "iso") != iso or _boots(case, mode) is not False:
         return None
     other = next((word for word in _NAMES if _boots(case, word)), None)

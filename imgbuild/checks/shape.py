@@ -63,7 +63,7 @@ class Types(Check, frozen=True, kw_only=True, tag="types"):
         """Yield fields, and items of lists, of another type."""
         fields = _fields(case)
         for key, value in case.body.items():
-            if key in fields:
+            if key in fields and not _is_unreadable(case, f"/{escaped(key)}"):
                 yield from self._field(f"/{escaped(key)}", value, fields[key])
 
     def _field(self, pointer: str, value: object, field: FieldSpec) -> Hits:
@@ -74,6 +74,12 @@ class Types(Check, frozen=True, kw_only=True, tag="types"):
             for index, part in enumerate(value):
                 if not _of_type(part, item):
                     yield _wrong(f"{pointer}/{index}", f"{field.name}/{index}", part, item, field)
+
+
+def _is_unreadable(case: Case, pointer: str) -> bool:
+    """Say whether the text has been objected to at this place already: its value stands in for what is not JSON."""
+    document = case.context.document
+    return document is not None and any(problem.pointer == pointer for problem in document.problems)
 
 
 def _wrong(pointer: str, name: str, value: object, wanted: str, field: FieldSpec) -> Hit:

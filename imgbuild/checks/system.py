@@ -80,7 +80,7 @@ def _guest_words(guest: OperatingSystem | None) -> str:
 def _misspelt(case: Case, value: str) -> _Found:
     if case.catalogue().find(value) is not None or is_default(case, value):
         return None
-    close = case.catalogue().folded(value)
+    close = _proven(case, value)
     if not close:
         return None
     listed = [entry for entry in close if entry.listed_on(case.profile.name)] or list(close)
@@ -89,15 +89,20 @@ def _misspelt(case: Case, value: str) -> _Found:
     return f"{quoted(value)} differs from the listed spelling: did you mean {right!r}?", f"Write {quoted(right)}."
 
 
+def _proven(case: Case, value: str) -> tuple[CatalogueEntry, ...]:
+    """Return the entries of nearly this spelling; a label that stands for no value makes nobody misspelt."""
+    return tuple(entry for entry in case.catalogue().folded(value) if entry.usable != "unproven" or entry.prefer)
+
+
 def _preferred(entry: CatalogueEntry) -> str:
     return entry.prefer or entry.os_version
 
 
 def _in_no_list(case: Case, value: str) -> _Found:
     catalogue = case.catalogue()
-    if catalogue.find(value) is not None or catalogue.folded(value) or is_default(case, value):
+    if catalogue.find(value) is not None or _proven(case, value) or is_default(case, value):
         return None
-    near = catalogue.nearest(value, case.profile.name)
+    near = catalogue.nearest(value, case.profile.name) or catalogue.nearest(value)
     where = "is not in the list of the region" if catalogue.exact else "is in no list of OS versions"
     return (f"{quoted(value)} {where}" + (f"; close to it is {near.os_version!r}" if near else ""),
             f"Write {quoted(near.os_version)} if that is the system." if near else "")

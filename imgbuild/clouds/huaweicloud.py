@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.clouds.systems import Match, closest_label, match_system
+from imgbuild.clouds.systems import Match, closest_entry, match_system
 from imgbuild.model import Derived
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
+ARM = frozenset({"aarch64", "arm"})
 
 
 def system_fields(image: Inspection, book: RuleBook) -> dict[str, Derived]:
@@ -51,9 +52,12 @@ def _default_fits(system: OperatingSystem) -> bool:
 
 def _default(system: OperatingSystem, book: RuleBook) -> Derived:
     default = book.profile.default_system
-    label = closest_label(system, book.catalogue)
-    nearest = f"; nearest entry: {label.os_version!r}" if label is not None else ""
-    return Derived(value=default.value, why=(f"no entry fits {describe(system)}{nearest}",),
+    others = [entry for entry in book.catalogue.of_system("other") if entry.listed_on(book.profile.name)]
+    fitting = [entry.os_version for entry in others if (entry.os_type, entry.bits) == (system.type, system.bits)]
+    value = default.value if default.value in fitting or not fitting else fitting[0]
+    near = closest_entry(system, book.catalogue)
+    nearest = f"; nearest entry: {near.os_version!r}" if near is not None else ""
+    return Derived(value=value, why=(f"no entry fits {describe(system)}{nearest}",),
                    sources=tuple(book.source(source, default.reading or None) for source in default.sources))
 
 
@@ -66,7 +70,7 @@ def describe(system: OperatingSystem) -> str:
 
 def _support_arm(system: OperatingSystem | None, book: RuleBook) -> Derived | None:
     """The create call has no architecture field; this attribute is what tells an Arm image from one for x86."""
-    if system is None or system.architecture != "aarch64":
+    if system is None or system.architecture not in ARM:
         return None
     return Derived(value="true", why=(f"the guest is {describe(system)}",), sources=_documents("__support_arm", book))
 
@@ -85,7 +89,7 @@ def _firmware_type(image: Inspection, book: RuleBook) -> Derived | None:
 
 def _choose_firmware(image: Inspection) -> tuple[str | None, str]:
     firmware = image.firmware
-    if image.os is not None and image.os.architecture == "aarch64":
+    if image.os is not None and image.os.architecture in ARM:
         return "uefi", "arm images boot by UEFI only"
     if firmware.bios:
         return "bios", "boots both ways; bios is the default on x86" if firmware.uefi else "boots by BIOS only"

@@ -43,9 +43,12 @@ def match_system(system: OperatingSystem, catalogue: Catalogue, profile: Profile
     return Match("none")
 
 
-def closest_label(system: OperatingSystem, catalogue: Catalogue) -> CatalogueEntry | None:
-    """Return the entry of the same distribution that is closest in version, listed or not, to name in a message."""
-    candidates = [entry for entry in catalogue.of_system(system.id or "") if entry.bits == system.bits]
+def closest_entry(system: OperatingSystem, catalogue: Catalogue) -> CatalogueEntry | None:
+    """Return the entry of the same distribution on any cloud that is closest in version, to name in a message."""
+    if not version_numbers(system.version):
+        return None
+    listed = (entry for entry in catalogue.of_system(system.id or "") if entry.usable != "unproven")
+    candidates = [entry for entry in listed if _same_machine(entry, system)]
     return min(candidates, key=lambda entry: _distance(entry, system), default=None)
 
 
@@ -69,6 +72,8 @@ def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
     listed, known = entry.numbers, version_numbers(system.release or system.version)
     if entry.version == system.version and len(listed) == len(version_numbers(entry.version)):
         return True
+    if len(known) > 1:
+        listed = listed[: len(known)] + tuple(filter(None, listed[len(known) :]))  # 8.2 is 8.2.0
     return len(listed) > 1 and known[: len(listed)] == listed
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imgbuild.clouds.systems import closest_label, match_system
+from imgbuild.clouds.systems import closest_entry, match_system
 from imgbuild.model import OperatingSystem
 from imgbuild.profiles import Catalogue, CatalogueEntry
 from imgbuild.rulebook import load_profile
@@ -42,6 +42,7 @@ LISTED = Catalogue((
     entry("openEuler 20.03 SP1 64bit", "openEuler", "20.03", variant="SP1"),
     entry("openEuler 20.03 SP3 64bit", "openEuler", "20.03", variant="SP3"),
     entry("openSUSE 15.3 64bit", "opensuse", "15.3"),
+    entry("Oracle 9.0.0 64bit", "ol", "9.0.0"),
     entry("CoreOS 1298.6.0 64bit", "coreos", "1298.6.0"),
 ))
 
@@ -62,6 +63,9 @@ LISTED = Catalogue((
     ("exact", "openEuler 20.03 SP1 64bit", guest("openEuler", "20.03", "20.03-LTS-SP1")),
     ("exact", "openEuler 20.03 64bit", guest("openEuler", "20.03", "20.03-LTS-SP4")),
     ("near", "openSUSE 15.3 64bit", guest("opensuse-leap", "15.6", "15.6")),
+    ("sister", "Debian GNU/Linux 12.0.0 64bit", guest("debian", "12", "12.0")),
+    ("exact", "CoreOS 1298.6.0 64bit", guest("coreos", "1298.6.0")),
+    ("exact", "Oracle 9.0.0 64bit", guest("ol", "9.0")),
     ("sister", "Debian GNU/Linux 12.0.0 64bit", guest("debian", "12", "12.5")),
     ("sister", "Debian GNU/Linux 11.5.0 64bit", guest("debian", "11", "11.9")),
 ])
@@ -91,6 +95,6 @@ def test_this_cloud_comes_before_its_sisters():
     assert match_system(guest("rocky", "9.4"), both, PROFILE).entry.os_version == "X 9.1"
 
 
-def test_the_closest_label_is_for_messages_only():
-    assert closest_label(guest("debian", "13", "13.1"), LISTED).version == "12.0.0"
-    assert closest_label(guest("guix", "1"), LISTED) is None
+def test_the_closest_entry_is_for_messages_only():
+    assert closest_entry(guest("debian", "13", "13.1"), LISTED).version == "12.0.0"
+    assert closest_entry(guest("guix", "1"), LISTED) is None
