@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import vhdx_writer as w
+from sparse import File
 from vhdx_writer import MIB, Disk
 
 from imgbuild.formats import find, vhdx
@@ -204,7 +205,7 @@ def test_regions_that_cannot_be_used_are_refused(code, expected, entries):
 
 def test_a_region_that_is_not_known_and_not_required_is_passed_over():
     file = with_table(BAT_ENTRY, METADATA_ENTRY, w.region_entry(UNKNOWN, 6 * MIB, required=0))
-    assert codes(w.File(7 * MIB, file.pieces)) == []
+    assert codes(File(7 * MIB, file.pieces)) == []
 
 
 def test_2047_regions_are_the_most():

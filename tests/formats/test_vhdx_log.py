@@ -6,6 +6,7 @@ import time
 
 import pytest
 import vhdx_writer as w
+from sparse import File
 from vhdx_writer import MIB, Disk, Log
 
 from imgbuild.formats.vhdx.container import open_vhdx
@@ -31,7 +32,7 @@ NEW = table(PLACES[0] | 6, PLACES[1] | 6)
 HALF = table(PLACES[0] | 6, 0)
 
 
-def dirty(*logs: bytes, start: int = 0, log_guid: str = w.LOG_GUID) -> w.File:
+def dirty(*logs: bytes, start: int = 0, log_guid: str = w.LOG_GUID) -> File:
     """Return a disk whose BAT is empty and whose log, from byte ``start`` on, holds the entries."""
     ring = bytearray(MIB)
     data = b"".join(logs)
@@ -45,12 +46,12 @@ def entry(sequence: int, *changes: bytes | tuple[int, int], **fields) -> bytes:
     return Log(sequence, listed, **fields).encode()
 
 
-def blocks(file: w.File) -> bytes:
+def blocks(file: File) -> bytes:
     disk = open_vhdx(file)
     return disk.read_at(0, 1) + disk.read_at(MIB, 1)
 
 
-def codes(file: w.File) -> list[str]:
+def codes(file: File) -> list[str]:
     return [problem.code for problem in open_vhdx(file).problems]
 
 
@@ -170,7 +171,7 @@ def test_a_log_over_16_mib_is_not_replayed():
     file = CLOSED.file()
     def with_log(length):
         header = w.header(sequence=8, log_guid=w.LOG_GUID, log_length=length, log_offset=8 * MIB)
-        return w.File(8 * MIB + length, [*file.pieces, (w.HEADERS[1], header)])
+        return File(8 * MIB + length, [*file.pieces, (w.HEADERS[1], header)])
     assert codes(with_log(MAX_LOG)) == ["vhdx-log-invalid"]
     disk = open_vhdx(with_log(MAX_LOG + MIB))
     assert disk.problems[0].message == "the log has 17 MiB, of which at most 16 MiB are replayed"
@@ -192,7 +193,7 @@ def test_a_hostile_log_of_the_largest_size_costs_little(_sentence, make):
     ring = b"".join((make(at) + good[len(make(at)) :])[:SECTOR] for at in range(256)) * (MAX_LOG // MIB)
     header = open_vhdx(dirty(GOOD)).header
     assert header["log_replay_needed"]
-    file = w.File(8 * MIB + MAX_LOG, [(8 * MIB, ring)])
+    file = File(8 * MIB + MAX_LOG, [(8 * MIB, ring)])
     from imgbuild.formats.vhdx.header import _HEADER, Header  # noqa: PLC0415 - made by hand for this test only
     raw = w.header(log_guid=w.LOG_GUID, log_length=MAX_LOG, log_offset=8 * MIB)
     started = time.perf_counter()
@@ -201,7 +202,7 @@ def test_a_hostile_log_of_the_largest_size_costs_little(_sentence, make):
 
 
 def test_a_replayed_file_reads_like_the_file_but_for_the_changed_sectors():
-    base = w.File(3 * SECTOR + 100, [(0, b"x" * (3 * SECTOR + 100))])
+    base = File(3 * SECTOR + 100, [(0, b"x" * (3 * SECTOR + 100))])
     file = Replayed(base, {1: b"1" * SECTOR, 3: b"3" * SECTOR, 9: b"9" * SECTOR})
     whole = b"x" * SECTOR + b"1" * SECTOR + b"x" * SECTOR + b"3" * 100
     assert file.size == len(whole)

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 import vhdx_writer as w
+from sparse import File
 from vhdx_writer import MIB, Disk
 
 from imgbuild.formats.vhdx.container import open_vhdx
@@ -19,7 +20,7 @@ ITEMS = DISK.items
 
 def with_items(*items: tuple[str, bytes, int], size: int = 5 * MIB):
     file = DISK.file().patch({w.METADATA: bytes(2 * 65536)}).patch({w.METADATA: w.metadata_region(list(items))})
-    return w.File(size, file.pieces)
+    return File(size, file.pieces)
 
 
 def replaced(name: str, value: bytes):

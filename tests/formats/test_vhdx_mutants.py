@@ -31,7 +31,7 @@ def mutants(count: int):
             file = file.patch({area + draw.randrange(length): bytes([value]) * draw.choice((1, 1, 2, 8))})
         for at, length in SEALED:  # else nearly all would end at a checksum
             if draw.random() < 0.7:
-                file = file.resealed(at, length)
+                file = w.resealed(file, at, length)
         if draw.random() < 0.3:
             table = w.seal(file.read_at(w.TABLES[0], 96).ljust(65536, b"\0"))
             file = file.patch(dict.fromkeys(w.TABLES, table))

@@ -1,7 +1,6 @@
 """A writer of VHDX for tests: whole disks, and single structures with fields that no good writer would set.
 
-A file is a size and the pieces that are not zeros, for the structures lie a MiB apart. The checksum is computed bit
-table by bit table as RFC 3720 has it, not by the code under test.
+The checksum is computed byte by byte over a table, as RFC 3720 has it, not by the code under test.
 
 "[MS-VHDX]: Virtual Hard Disk v2 (VHDX) File Format",
 https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-vhdx/
@@ -13,12 +12,8 @@ import struct
 import uuid
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from imgbuild.readers import check_range
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from sparse import File
 
 KIB, MIB = 1 << 10, 1 << 20
 HEADERS, TABLES = (64 * KIB, 128 * KIB), (192 * KIB, 256 * KIB)
@@ -66,39 +61,9 @@ def seal(raw: bytes, at: int = 4) -> bytes:
     return raw[:at] + crc32c(raw).to_bytes(4, "little") + raw[at + 4 :]
 
 
-class File:
-    """A file as a reader: its size, and by their offsets the pieces that are not zeros; the last one wins."""
-
-    def __init__(self, size: int, pieces: list[tuple[int, bytes]]) -> None:
-        self.size = size
-        self.pieces = pieces
-
-    def read_at(self, offset: int, length: int) -> bytes:
-        check_range(self.size, offset, length, "the file")
-        data = bytearray(length)
-        for at, piece in self.pieces:
-            start, end = max(at, offset), min(at + len(piece), offset + length)
-            if start < end:
-                data[start - offset : end - offset] = piece[start - at : end - at]
-        return bytes(data)
-
-    def patch(self, changes: dict[int, bytes]) -> File:
-        return File(self.size, [*self.pieces, *changes.items()])
-
-    def cut(self, size: int) -> File:
-        return File(size, self.pieces)
-
-    def resealed(self, at: int, length: int) -> File:
-        """Return the file with the checksum of the structure at ``at`` renewed."""
-        return self.patch({at: seal(self.read_at(at, length))})
-
-    def save(self, path: Path) -> Path:
-        with path.open("wb") as out:
-            out.truncate(self.size)
-            for at, piece in self.pieces:
-                out.seek(at)
-                out.write(piece[: max(0, self.size - at)])
-        return path
+def resealed(file: File, at: int, length: int) -> File:
+    """Return the file with the checksum of the structure at ``at`` renewed."""
+    return file.patch({at: seal(file.read_at(at, length))})
 
 
 def header(*, sequence: int = 7, log_guid: str = NO_GUID, log_version: int = 0, version: int = 1,
