@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import qemu, rulebook, sandbox
+from imgbuild import qemu, sandbox
 from imgbuild.detection import formats_meant, probe_of
-from imgbuild.digest import digest
 from imgbuild.formats import find
 from imgbuild.inspection import Look, look
 from imgbuild.model import Inspection, Problem, Run
@@ -43,16 +43,16 @@ def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | No
         UsageError: A checksum algorithm is not known.
         RuleBookError: There is no such cloud, or its rule pack is broken.
     """
-    return inspect_for(rulebook.load_profile(settings.cloud), path, settings, progress)
+    return inspect_for(partial(_load_profile, settings.cloud), path, settings, progress)
 
 
-def inspect_for(profile: Profile, path: str, settings: Settings, progress: Progress | None,
+def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settings, progress: Progress | None,
                 meanwhile: Callable[[], object] | None = None) -> Inspection:
     """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does.
 
-    ``meanwhile`` is called while the file is hashed: what the caller will need next, and can be had in the time.
+    The profile is loaded while the child looks. ``meanwhile`` is called while the file is hashed: what the caller will
+    need next, and can be had in the time.
     """
-    algorithms = _algorithms(settings, profile)
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
     started = time.monotonic()
@@ -60,7 +60,8 @@ def inspect_for(profile: Profile, path: str, settings: Settings, progress: Progr
         # The child is forked before any thread starts; then it looks while the file is hashed.
         looking = _Looking(source, settings, meanwhile)
         try:
-            checksums, problem = _digest(source, algorithms, progress)
+            profile = load_profile()
+            checksums, problem = _digest(source, _algorithms(settings, profile), progress)
         except BaseException:
             looking.give_up()
             raise
@@ -107,7 +108,7 @@ class _Looking:
 
     def _wait(self) -> None:
         try:
-            qemu.version()  # asked now, while the child looks; the answer is kept
+            qemu.prepare()  # while the child looks
             if self._meanwhile is not None:
                 self._meanwhile()
             self._found.append(_conclude(self._child.result(), self._source, self._settings))
@@ -134,9 +135,15 @@ def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings
     facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.path, size=source.size)
     if outcome.problem is not None:
         facts = msgspec.structs.replace(facts, problems=(*facts.problems, outcome.problem))
-    witness = qemu.witness(facts, source, timeout=settings.time_limit)
+    witness = qemu.witness(facts, source, timeout=settings.time_limit, named=settings.run_facts)
     problems = (*facts.problems, *qemu.compare(facts, witness))
     return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)
+
+
+def _load_profile(cloud: str) -> Profile:
+    from imgbuild.rulebook import load_profile  # noqa: PLC0415 - while the child looks
+
+    return load_profile(cloud)
 
 
 def _algorithms(settings: Settings, profile: Profile) -> tuple[str, ...]:
@@ -149,6 +156,8 @@ def _digest(source: Source, algorithms: tuple[str, ...],
             progress: Progress | None) -> tuple[dict[str, str] | None, Problem | None]:
     if not algorithms:
         return None, None
+    from imgbuild.digest import digest  # noqa: PLC0415 - while the child looks, and only where it is asked for
+
     try:
         return digest(source, algorithms, progress=progress), None
     except BrokenImage as changed:

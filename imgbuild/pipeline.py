@@ -100,7 +100,7 @@ def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspec
     profile = rulebook.load_profile(settings.cloud)
     if settings.operation != profile.default_operation:
         _load(settings)  # a wrong word is told before any work
-    return inspect_for(profile, path, settings, progress, meanwhile=partial(_load, settings))
+    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_load, settings))
 
 
 @cache

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -72,10 +73,14 @@ class _NoAnswerError(Exception):
 @cache
 def find() -> str | None:
     """Return the absolute path of qemu-img, or ``None`` where it is not installed."""
-    import shutil  # noqa: PLC0415 - not for those who ask for the version of imgbuild only
+    places = (os.path.abspath(os.path.join(folder, "qemu-img")) for folder in os.get_exec_path())
+    return next((path for path in places if os.path.isfile(path) and os.access(path, os.X_OK)), None)
 
-    path = shutil.which("qemu-img")
-    return None if path is None else os.path.abspath(path)
+
+def prepare() -> None:
+    """Import what starts qemu-img, which takes 5 ms, in time that nobody waits for."""
+    for module in ("subprocess", "imgbuild.sandbox.program") if find() else ():
+        import_module(module)
 
 
 @cache
@@ -90,13 +95,15 @@ def version() -> str | None:
     return words[2].decode("ascii", "replace") if words[1:2] == [b"version"] and words[2:] else None
 
 
-def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, probe: bool = False) -> Witness:
+def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, probe: bool = False,
+            named: bool = True) -> Witness:
     """Return what qemu-img says of the image under our format; ``timeout`` in seconds of the clock.
 
-    With ``probe`` it is also asked what it takes the file for when it is not told.
+    With ``probe`` it is also asked what it takes the file for when it is not told. Without ``named`` it is asked for
+    its version, which takes a run of its own, only where it gives no answer.
     """
-    found = version()
-    if found is None:
+    found = version() if named else None
+    if find() is None or (named and found is None):
         return Witness()
     reason = _reason_not_to_ask(image)
     if reason is not None:
@@ -105,21 +112,25 @@ def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, pro
         told, held = _info(source, ["-f", FORMATS[image.format or ""]], timeout)
         probed = _info(source, [], timeout)[0]["format"] if probe else None
     except _NoAnswerError as failed:
+        found = version()
+        if found is None:  # it does not work at all
+            return Witness()
         return Witness(found=found, error=str(failed), failure=failed.failure, sandbox=failed.sandbox)
     return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], probed=probed, sandbox=held)
 
 
 def compare(image: Inspection, said: Witness) -> tuple[Problem, ...]:
     """Return the problems that follow where qemu-img says something else than our own reader."""
-    name = f"qemu-img {said.found}"
     if said.failure == "died":
-        return (Problem(code="qemu-died", message=f"{name} did not survive this image: {said.error}"),)
-    if said.failure == "refused" and not image.problems:
-        return (Problem(code="qemu-disagrees", message=f"{name} does not open this as {image.format}: {said.error}"),)
-    if None in (said.virtual_size, image.virtual_size) or said.virtual_size in _acceptable_sizes(image):
+        code, words = "qemu-died", f"did not survive this image: {said.error}"
+    elif said.failure == "refused" and not image.problems:
+        code, words = "qemu-disagrees", f"does not open this as {image.format}: {said.error}"
+    elif None in (said.virtual_size, image.virtual_size) or said.virtual_size in _acceptable_sizes(image):
         return ()
-    return (Problem(code="qemu-disagrees", message=f"{name} sees a disk of {said.virtual_size} bytes in this"
-                                                   f" {image.format}, our reader one of {image.virtual_size}"),)
+    else:
+        code, words = "qemu-disagrees", (f"sees a disk of {said.virtual_size} bytes in this {image.format}, our reader"
+                                         f" one of {image.virtual_size}")
+    return (Problem(code=code, message=f"qemu-img {said.found or version()} {words}"),)
 
 
 def _reason_not_to_ask(image: Inspection) -> str | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from imgbuild import examination
+from imgbuild import digest, examination
 from imgbuild.errors import SourceError, UsageError
+from imgbuild.rulebook import load_profile
 from imgbuild.settings import Settings
 
 QUICK = Settings(checksums=None)
@@ -53,20 +54,20 @@ def test_without_them_the_same_file_gives_the_same_facts(image):
 
 
 def test_a_file_that_is_written_to_meanwhile_has_changed(image, monkeypatch):
-    monkeypatch.setattr(examination.qemu, "version", lambda: os.utime(image, ns=(2, 2)))
+    monkeypatch.setattr(examination.qemu, "prepare", lambda: os.utime(image, ns=(2, 2)))
     changed = examination.inspect(str(image), QUICK)
     assert [problem.code for problem in changed.problems][-1] == "changed"
     assert changed.checksums is None
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
-    original = examination.digest
+    original = digest.digest
 
     def cut_first(source, algorithms, *, progress):
         os.truncate(image, 1000)
         return original(source, algorithms, progress=progress)
 
-    monkeypatch.setattr(examination, "digest", cut_first)
+    monkeypatch.setattr(digest, "digest", cut_first)
     facts = examination.inspect(str(image))
     assert facts.checksums is None
     assert "changed" in [problem.code for problem in facts.problems]
@@ -91,7 +92,7 @@ def test_a_hash_that_is_broken_off_ends_the_child(image, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(examination, "digest", interrupt)
+    monkeypatch.setattr(digest, "digest", interrupt)
     with pytest.raises(KeyboardInterrupt):
         examination.inspect(str(image))
     with pytest.raises(ChildProcessError):
@@ -102,9 +103,8 @@ def test_what_fails_while_the_file_is_hashed_is_raised(image):
     def fail():
         raise UsageError("no operation 'x'")
 
-    profile = examination.rulebook.load_profile()
     with pytest.raises(UsageError, match="no operation"):
-        examination.inspect_for(profile, str(image), QUICK, None, meanwhile=fail)
+        examination.inspect_for(load_profile, str(image), QUICK, None, meanwhile=fail)
 
 
 def test_the_time_limit_grows_with_a_stream_that_is_read_forward_only(monkeypatch, image):

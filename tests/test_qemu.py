@@ -202,6 +202,31 @@ def test_whatever_it_does_is_a_fact(image, install, body, failure, error):
     assert error is None or said.error == error
 
 
+ANSWER = "print(json.dumps({'format': 'qcow2', 'virtual-size': 512}))"
+
+
+def test_its_version_is_not_asked_for_where_nobody_wants_it(image, install):
+    install(ANSWER)
+    said = ask(image, named=False)
+    assert (said.found, said.format) == (None, "qcow2")
+    assert qemu.version.cache_info().misses == 0
+
+
+def test_its_version_is_told_where_it_disagrees_or_fails(image, install):
+    install(ANSWER)
+    (problem,) = qemu.compare(facts(), ask(image, named=False))
+    assert problem.message.startswith("qemu-img 9.9.9 sees a disk of 512 bytes")
+    assert ask(image, facts(format="raw"), named=False, timeout=0).found == "9.9.9"
+
+
+def test_a_program_that_does_not_work_at_all_has_no_say(image, tmp_path, monkeypatch):
+    script = tmp_path / "qemu-img"
+    script.write_text("#!/bin/sh\nexit 127\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ask(image) == ask(image, named=False) == Witness()
+
+
 def test_a_program_that_cannot_be_started_is_a_fact(image, install):
     install("")
     assert qemu.version() == "9.9.9"

@@ -112,9 +112,11 @@ def is_failure(severity: str, fail_on: str) -> bool:
 
 
 def _checksums(words: dict[str, Any]) -> tuple[str, ...] | None:
-    from imgbuild.digest import algorithm_name  # noqa: PLC0415 - as above
-
     asked = words.get("checksums", ())
     if words.get("no_checksum") and asked:
         raise UsageError("--no-checksum and --checksum contradict each other", cure="give one of them")
-    return None if words.get("no_checksum") else tuple(algorithm_name(algorithm) for algorithm in asked)
+    if not asked:
+        return None if words.get("no_checksum") else ()
+    from imgbuild.digest import algorithm_name  # noqa: PLC0415 - as above
+
+    return tuple(algorithm_name(algorithm) for algorithm in asked)
