@@ -27,6 +27,8 @@ _RAW_EXTENT = re.compile(r"-(?:flat|f\d{3})\.vmdk", re.IGNORECASE)
 _PLACES = {"iso": (32769, 5), "vdi": (64, 4), "tar": (0, 265), "ova": (0, 265)}
 _FOOTERS = {"vhd": (512, b"conectix"), "dmg": (512, b"koly")}
 _BITLOCKER = b"-FVE-FS-"
+_INSIDE_BYTES = 4096
+_FOOTER_BYTES = 512
 
 
 class Detection(NamedTuple):
@@ -61,6 +63,23 @@ def probe_of(reader: Reader) -> Probe:
     """Read both ends of a file."""
     tail = min(TAIL_BYTES, reader.size)
     return Probe(reader.size, read_clipped(reader, 0, HEAD_BYTES), read_clipped(reader, reader.size - tail, tail))
+
+
+def detect_inside(disk: Reader, *, to_its_end: bool = True) -> tuple[Problem, ...]:
+    """Return a problem where the disk inside a container begins or ends as an image does.
+
+    The disk is raw; whoever writes it out as a file has that other image, with all that its header asks for, as soon as
+    somebody guesses the file's format (CVE-2024-40767, CVE-2026-24708). ``to_its_end`` is False where the end of the
+    disk cannot be read without all that comes before.
+    """
+    tail = min(_FOOTER_BYTES, disk.size) if to_its_end else 0
+    probe = Probe(disk.size, read_clipped(disk, 0, _INSIDE_BYTES), read_clipped(disk, disk.size - tail, tail))
+    row = next((row for row in FORMATS if row.name in _DISKS and row.matches(probe)), None)
+    if row is None:
+        return ()
+    offset, raw = _evidence(probe, row)
+    return (problem("disk-is-an-image", f"the disk in this image is itself a {row.title} (byte {offset} of the disk:"
+                    f" {raw[:8].hex(' ')}); a disk holds a partition table or a file system", raw=raw),)
 
 
 def _weigh(probe: Probe) -> Detection:

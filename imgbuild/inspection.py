@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild import filesystems, volumes
-from imgbuild.detection import detect
+from imgbuild.detection import detect, detect_inside
 from imgbuild.guests import firmware, layout, linux
 from imgbuild.guests.layout import Block
 from imgbuild.model import Inspection, Partition, Problem, Value, Volume
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
 GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
+READ_FORWARD_ONLY = frozenset({"zvhd"})
 
 
 # What a block may hold that has no files of its own, or none without a key: other rules speak of these.
@@ -128,10 +129,16 @@ def _read_table(state: _State) -> bool:
     if state.facts.format != "iso":
         # The system area of an isohybrid holds a partition table, but the image is the ISO file system.
         state.table = volumes.read_table(state.disk)
+        _look_for_an_image(state, state.disk)
     if state.table is not None:
         state.object(*(found for found in state.table.problems if not _is_growth(state, found)))
         state.learn(partition_table=state.table.kind, partitions=state.table.partitions)
     return True
+
+
+def _look_for_an_image(state: _State, disk: Reader) -> None:
+    if state.facts.format != "raw":
+        state.object(*detect_inside(disk, to_its_end=state.facts.format not in READ_FORWARD_ONLY))
 
 
 def _is_growth(state: _State, found: Problem) -> bool:

@@ -10,7 +10,7 @@ from images.containers import VARIANTS, wrap
 from images.discs import disc, primary, terminator
 from tools import needs
 
-from imgbuild.detection import detect, formats_meant
+from imgbuild.detection import detect, detect_inside, formats_meant
 from imgbuild.errors import UsageError
 from imgbuild.formats import FORMATS, find
 from imgbuild.readers import Memory
@@ -268,8 +268,27 @@ def test_headers_of_qemu_give_its_virtual_size(name, words, ending, tmp_path):
         answer = detect(source, path=str(path))
         container = answer.format.open(source)
     assert (answer.name, answer.problems) == (name, ())
-    assert (container.virtual_size, container.readable) == (4 << 20, False)
+    assert container.virtual_size == 4 << 20
 
 
 def test_no_format_is_found_twice_in_the_table():
     assert {find(row.name) for row in FORMATS} == set(FORMATS)
+
+
+@pytest.mark.parametrize(("title", "disk"), [
+    ("a qcow2", QCOW2.ljust(4096, b"\0")), ("a descriptor", b"# Disk DescriptorFile\nversion=1\n".ljust(4096, b"\0")),
+    ("a VHD footer at the end", bytes(4096) + footer(4096))])
+def test_a_disk_that_is_an_image_is_said(title, disk):
+    (said,) = detect_inside(Memory(disk))
+    assert (said.code, said.offset) == ("disk-is-an-image", None), title
+    assert "the disk in this image is itself a" in said.message
+
+
+@pytest.mark.parametrize("disk", [b"", RAW, bytes(4096), QCOW2[1:], discs.plain(), GZIP, QCOW2[:3]])
+def test_a_disk_may_hold_anything_else(disk):
+    assert detect_inside(Memory(disk)) == ()
+
+
+def test_the_end_of_a_disk_is_left_alone_where_it_costs_all_of_it():
+    disk = Memory(bytes(4096) + footer(4096))
+    assert detect_inside(disk, to_its_end=False) == ()
