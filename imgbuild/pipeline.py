@@ -17,7 +17,7 @@ from imgbuild.errors import UsageError
 from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally
 from imgbuild.request import build_request, choose_route, expect
-from imgbuild.settings import DEFAULTS, Settings
+from imgbuild.settings import DEFAULT_OPERATION, DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +52,7 @@ class Checked:
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
           progress: Progress | None = None) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does."""
+    _check_buildable(settings)
     image = _examine(path, settings, progress)
     book = _load(settings)
     findings = _document(*linting.lint(book, _context(settings, book, image=image)))
@@ -76,6 +77,8 @@ def check(paths: Sequence[str], settings: Settings = DEFAULTS, choices: Choices 
 
     ``request`` (its name and its JSON) takes the place of the one that would be built.
     """
+    if request is None:
+        _check_buildable(settings)
     images = [_examine(path, settings, progress) for path in paths]
     book = _load(settings)
     manifests = [_manifest(image, choices, book, settings) for image in images]
@@ -90,9 +93,16 @@ def _check_one(image: Inspection, manifest: Manifest | None, request: tuple[str,
     if request is not None:
         context = _read_context(settings, book, image, *request)
     else:
-        # A request that was built here is no file: its findings have a pointer, but neither path nor line.
-        context = _context(settings, book, image=image, body=manifest.request.body if manifest is not None else None)
+        # A request that was built here is no file: its findings have the image's path and a pointer, but no line.
+        body = manifest.request.body if manifest is not None else None
+        context = replace(_context(settings, book, image=image, body=body), request_path=image.path)
     return linting.lint(book, context, select=settings.select, ignore=settings.ignore)
+
+
+def _check_buildable(settings: Settings) -> None:
+    if settings.operation != DEFAULT_OPERATION:
+        cure = f"build {DEFAULT_OPERATION}, or give the request's own file to lint or to check --request"
+        raise UsageError(f"a request for {settings.operation!r} cannot be built from an image alone", cure=cure)
 
 
 def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:

@@ -307,7 +307,8 @@ class Catalogue:
     def nearest(self, text: str, cloud: str | None = None) -> CatalogueEntry | None:
         """Return the entry whose spelling is closest, of those listed on ``cloud`` if one is named.
 
-        Never one of another major version, nor one for Arm for one that is not. A text of over 100 characters is no spelling of anything.
+        Never one of another major version, nor one for Arm for one that is not. A text of over 100 characters is no
+        spelling of anything.
         """
         if len(text) > LONGEST_SPELLING:
             return None

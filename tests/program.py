@@ -14,6 +14,7 @@ import imgbuild
 
 HOME = Path(imgbuild.__file__).parent.parent
 INSTALLED = "site-packages" in HOME.parts
+WHERE = {} if INSTALLED else {"PYTHONPATH": str(HOME)}
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,7 @@ class Result:
 
 def run(*words: object, folder: Path, stdin: str = "", timeout: float = 60, **environment: str) -> Result:
     """Run ``imgbuild WORDS`` in ``folder``; ``environment`` is added to the variables."""
-    variables = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", **environment}
-    if not INSTALLED:
-        variables["PYTHONPATH"] = str(HOME)
+    variables = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", **WHERE, **environment}
     done = subprocess.run([sys.executable, "-m", "imgbuild", *map(str, words)], cwd=folder, env=variables, input=stdin,
                           capture_output=True, text=True, timeout=timeout, check=False)
     return Result(done.returncode, done.stdout, done.stderr)

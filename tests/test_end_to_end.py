@@ -9,11 +9,13 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from images import containers, disks, isos
-from program import run
+from program import WHERE, run
 from tools import needs
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -258,6 +260,33 @@ def test_wrong_words_are_wrong_usage(tmp_path):
         result = run(*words, folder=tmp_path)
         assert (result.status, result.out) == (2, ""), words
         assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("operation", ["register-file", "action"])
+@pytest.mark.parametrize("command", ["build", "check"])
+def test_a_request_that_no_image_tells_is_not_built(command, operation, tmp_path):
+    result = run(command, SAMPLE, "--operation", operation, folder=tmp_path)
+
+    assert (result.status, result.out) == (2, "")
+    assert f"a request for '{operation}' cannot be built from an image alone" in result.err
+
+
+@needs("bash")
+@pytest.mark.parametrize("stream", [0, 2])
+def test_a_closed_stream_does_not_become_the_image(stream, tmp_path):
+    command = f"exec {stream}>&-; exec {sys.executable} -m imgbuild inspect --no-checksum --format json {SAMPLE}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env={**os.environ, **WHERE}, stdout=subprocess.PIPE,
+                          check=True, timeout=60)
+
+    assert json.loads(done.stdout)["os"]["id"] == "debian"
+
+
+def test_findings_on_built_requests_say_which_image(tmp_path):
+    copy = tmp_path / "copy.qcow2"
+    shutil.copy(SAMPLE, copy)
+    findings = run("check", SAMPLE, copy, "--format", "json", folder=tmp_path).document["findings"]
+
+    assert {finding["subject"]["path"] for finding in findings} == {str(SAMPLE), str(copy)}
 
 
 def test_a_format_of_images_is_no_format_of_reports(tmp_path):

@@ -29,9 +29,7 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
-    output = Output(words, inputs=[*images, *([request] if request else [])])
-    if manifest:
-        output.claim(manifest)
+    output = Output(words, inputs=[*images, *([request] if request else [])], others=[manifest] if manifest else [])
     data = read_request(request) if request else None
     checked = pipeline.check(images, settings_of(words), choices_of(words), progress=bar(quiet=words["quiet"]),
                              request=(request, data) if request and data is not None else None)

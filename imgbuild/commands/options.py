@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+MOST_SECONDS = 86400.0
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -47,8 +48,8 @@ OPTIONS: dict[str, Decorator] = {
     "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a split disk, too, "
                                    "if they lie in the image's own folder."),
     "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
-                               type=click.FloatRange(min=0, min_open=True), help="Stop looking into an image after "
-                               "this time."),
+                               type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
+                               "an image after this time."),
     "min-disk-policy": click.option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),
                                     help="Whether min_disk must be greater than the disk; else the cloud says."),
     "select": click.option("--select", metavar="RULE", help="Ask only this rule. May be repeated.", multiple=True),
@@ -64,6 +65,7 @@ OPTIONS: dict[str, Decorator] = {
     "visibility": click.option("--visibility", metavar="TEXT", help="Who sees the image."),
     "set": click.option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
 }
+_FIELDS = {"os_version": "__os_version"}
 REPORT = ("format", "output", "verbose", "quiet")
 IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "time-limit", "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "set")
@@ -84,6 +86,8 @@ def settings_of(words: dict[str, Any]) -> Settings:
     """Return the settings that the words of a command line make; raises UsageError where they contradict."""
     from imgbuild.settings import Settings  # noqa: PLC0415 - --help needs none of it
 
+    if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
+        raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
     names = ("cloud", "operation", "claim", "allow_external", "time_limit", "min_disk_policy", "select", "ignore")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
@@ -103,7 +107,11 @@ def choices_of(words: dict[str, Any]) -> Choices:
             raise UsageError(f"--set names {key!r} twice", cure="give one of them")
         extra[key] = value
     names = ("name", "os_version", "min_disk", "min_ram", "tags", "protected", "visibility")
-    return Choices(**{name: words[name] for name in names}, extra=extra)
+    chosen = {name: words[name] for name in names}
+    twice = [name for name, value in chosen.items() if value not in {None, ()} and _FIELDS.get(name, name) in extra]
+    if twice:
+        raise UsageError(f"--set names {twice[0]!r}, which has an option that is given, too", cure="give one of them")
+    return Choices(**chosen, extra=extra)
 
 
 def is_failure(severity: str, fail_on: str) -> bool:

@@ -37,8 +37,10 @@ class _Target(msgspec.Struct):
 class Output:
     """The reports of one run."""
 
-    def __init__(self, words: dict[str, Any], *, inputs: Sequence[str] = ()) -> None:
-        """Take the words of a command line; ``inputs`` are the files that no output may replace.
+    def __init__(self, words: dict[str, Any], *, inputs: Sequence[str] = (), others: Sequence[str] = ()) -> None:
+        """Take the words of a command line.
+
+        ``inputs`` are the files that no output may replace, ``others`` those that will be written besides the reports.
 
         Raises:
             UsageError: The words contradict each other, or an output is one of the inputs.
@@ -48,14 +50,13 @@ class Output:
         self._inputs = inputs
         self._verbose = bool(words.get("verbose"))
         self._quiet = bool(words.get("quiet"))
-        for target in self._targets:
-            if target.path is not None:
-                self.claim(target.path)
-        paths = [os.path.realpath(target.path) for target in self._targets if target.path is not None]
-        if len(set(paths)) < len(paths):
-            raise UsageError("two reports go to one file", cure="give each a file of its own")
+        paths = [*(target.path for target in self._targets if target.path is not None), *others]
+        for path in paths:
+            self._claim(path)
+        if len({os.path.realpath(path) for path in paths}) < len(paths):
+            raise UsageError("two outputs go to one file", cure="give each a file of its own")
 
-    def claim(self, path: str) -> None:
+    def _claim(self, path: str) -> None:
         """Refuse a file to write that is an input, or that cannot be written where it is wanted."""
         for source in self._inputs:
             if _is_same_file(path, source):
@@ -104,14 +105,16 @@ def write_out(data: bytes) -> None:
 
 
 def _targets(formats: Sequence[str], output: str | None) -> list[_Target]:
-    named = [_parse(text) for text in formats] or [_Target((output and reports.by_ending(output)) or "text", None)]
+    named = [_parse(text) for text in formats] or [_Target(reports.by_ending(output or "") or "text", None)]
     open_ended = [target for target in named if target.path is None]
     if len(open_ended) > 1:
         raise UsageError("two reports go to standard output", cure="give all but one a file: --format json=FILE")
     if output is not None and not open_ended:
         raise UsageError(f"all reports have a file, so nothing is left for -o {output!r}", cure="leave out -o")
+    if output == "":
+        raise UsageError("-o '' names no file", cure="write -o FILE, or - for standard output")
     for target in open_ended:
-        target.path = output
+        target.path = None if output == "-" else output
     return named
 
 

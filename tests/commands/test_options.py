@@ -32,6 +32,7 @@ def test_settings(words, settings):
 @pytest.mark.parametrize(("words", "message"), [
     ({"no_checksum": True, "checksums": ("md5",)},
      "--no-checksum and --checksum contradict each other (give one of them)"),
+    ({"time_limit": float("nan")}, "--time-limit 'nan' is no time (give seconds)"),
     ({"checksums": ("crc32",)}, f"unknown checksum 'crc32': {', '.join(ALGORITHMS)} are known"),
 ])
 def test_settings_that_contradict(words, message):
@@ -78,3 +79,12 @@ def test_each_option_has_a_user():
     used = {parameter.name for module in modules for parameter in module.command.params}
     offered = {param.name for option in OPTIONS.values() for param in option(lambda: None).__click_params__}
     assert offered <= used
+
+
+@pytest.mark.parametrize("words", [
+    {"name": "b", "extra": ("name=a",)}, {"os_version": "b", "extra": ("__os_version=a",)},
+    {"tags": ("b",), "extra": ("tags=a",)}, {"protected": False, "extra": ("protected=1",)},
+])
+def test_an_option_and_a_set_of_one_field_contradict(words):
+    with pytest.raises(UsageError, match="has an option that is given, too"):
+        choices_of(NOTHING | words)

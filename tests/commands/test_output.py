@@ -66,7 +66,7 @@ WRONG = [
     (["--format", "json", "--format", "text"], 2,
      "two reports go to standard output (give all but one a file: --format json=FILE)"),
     (["--format", "json=a", "-o", "b"], 2, "all reports have a file, so nothing is left for -o 'b' (leave out -o)"),
-    (["--format", "json=a", "--format", "text=./a"], 2, "two reports go to one file (give each a file of its own)"),
+    (["--format", "json=a", "--format", "text=./a"], 2, "two outputs go to one file (give each a file of its own)"),
     (["-o", "disk.qcow2"], 2, "the output 'disk.qcow2' is the input 'disk.qcow2' (name another file)"),
     (["--format", "json=link"], 2, "the output 'link' is the input 'disk.qcow2' (name another file)"),
     (["-o", "/absent/x"], 3, "cannot write '/absent/x': there is no folder '/absent' (make it first)"),

@@ -74,7 +74,7 @@ WRONG = [  # words, the command whose help is named, the message; click's own wo
      "invalid value for '--fail-on': 'all' is not one of 'error', 'warning', 'note', 'never'"),
     (["build", "x", "--min-disk", "a"], "imgbuild build", "invalid value for '--min-disk': 'a' is not a valid integer"),
     (["inspect", "x", "--time-limit", "0"], "imgbuild inspect",
-     "invalid value for '--time-limit': 0.0 is not in the range x>0"),
+     "invalid value for '--time-limit': 0.0 is not in the range 0<x<=86400.0"),
     (["lint"], "imgbuild lint", "missing argument 'REQUEST'"),
 ]
 
