@@ -7,7 +7,9 @@ block/vdi.c of qemu, whose names are used.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.formats.vhd.fields import uuid_text
 from imgbuild.readers import problem, quoted
@@ -52,7 +54,7 @@ DISCARDED = 0xFFFFFFFE
 """This number, and the next (never allocated), are no blocks: they read as zeros."""
 
 
-class Header(NamedTuple):
+class Header(msgspec.Struct, frozen=True):
     """A header with the names of its fields; ``raw`` are its bytes."""
 
     raw: bytes

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import MAX_DISK
-from imgbuild.formats.vmdk import ESX_MAGIC, SE_MAGIC, SPARSE_MAGIC, checks, extents
+from imgbuild.formats.vmdk import ESX_MAGIC, SE_MAGIC, SPARSE_MAGIC, checks
 from imgbuild.formats.vmdk.descriptor import LIMIT, SECTOR, Descriptor, parse
 from imgbuild.formats.vmdk.grains import Grains, hosted_geometry
 from imgbuild.formats.vmdk.header import AT_END, read_cowd, read_footer, read_header, read_se
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _USUAL_PLACE, _USUAL_SIZE = SECTOR, 20 * SECTOR
 
 
-@dataclass
 class Vmdk(Container):
     """A VMDK; ``disk`` is ``None`` where the content cannot be read."""
 
@@ -78,7 +76,9 @@ def _open_sparse(reader: Reader) -> Vmdk:
 def _readable(reader: Reader, header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
     geometry = hosted_geometry(header)
     problems += table_problems(reader, geometry)
-    return Vmdk("vmdk", geometry.size, facts, problems, disk=Grains(reader, geometry, problems))
+    container = Vmdk("vmdk", geometry.size, facts, problems)
+    container.disk = Grains(reader, geometry, problems)
+    return container
 
 
 def _unreadable(header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
@@ -112,6 +112,8 @@ def _open_descriptor(reader: Reader, folder: Folder | None) -> Vmdk:
 
 def _join(container: Vmdk, descriptor: Descriptor, folder: Folder) -> None:
     """Read the disk from the files that its descriptor names; where one of them fails it stays unread."""
+    from imgbuild.formats.vmdk import extents  # noqa: PLC0415 - few disks are split, and fewer allowed to be read
+
     problems: list[Problem] = []
     try:
         container.disk = extents.join(descriptor.extents, folder, problems)

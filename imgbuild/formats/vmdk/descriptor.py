@@ -20,7 +20,9 @@ https://github.com/libyal/libvmdk/blob/main/documentation/VMWare%20Virtual%20Dis
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.readers import quoted
 from imgbuild.sizes import KIB
@@ -42,7 +44,7 @@ _EXTENT = re.compile(r'(RW|RDONLY|NOACCESS)[ \t]+(\d{1,19})[ \t]+(\w{1,32})(?:[ 
                      r"(?:[ \t]+partitionUUID[ \t]+\S+)?)?)?", re.ASCII | re.IGNORECASE)
 
 
-class Extent(NamedTuple):
+class Extent(msgspec.Struct, frozen=True):
     """A line of the extent description; ``sectors`` of 512 bytes, ``offset`` in sectors or ``None``."""
 
     access: str
@@ -58,7 +60,7 @@ class Extent(NamedTuple):
         return facts if self.offset is None else facts | {"offset": self.offset}
 
 
-class Descriptor(NamedTuple):
+class Descriptor(msgspec.Struct, frozen=True):
     """The pairs of a descriptor, its extents, and what in it can be read in two ways.
 
     Attributes:

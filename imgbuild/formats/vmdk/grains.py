@@ -15,7 +15,9 @@ from __future__ import annotations
 import struct
 import zlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.formats.blocks import BlockCache, pieces
 from imgbuild.formats.tables import NumberTable, read_numbers, read_pieces
@@ -38,7 +40,7 @@ ZEROED = 1
 MARKER = struct.Struct("<QI")
 
 
-class Geometry(NamedTuple):
+class Geometry(msgspec.Struct, frozen=True):
     """What a header says on the layout, in bytes but for ``entries``, those of a grain table."""
 
     size: int
@@ -56,9 +58,10 @@ class Geometry(NamedTuple):
         """The entries of the grain directory that the disk needs."""
         return ceil_div(self.size, self.grain * self.entries)
 
-    def is_zeros(self, entry: int) -> bool:
-        """Say whether the grain of a table entry reads as zeros."""
-        return entry == 0 or (self.zeroed and entry == ZEROED)
+    @property
+    def zeros(self) -> int:
+        """The highest table entry whose grain reads as zeros; those above are places in the file."""
+        return ZEROED if self.zeroed else 0
 
     def visible(self, grain: int) -> int:
         """Return the bytes of a grain that are on the disk: the last one may hang over its end."""
@@ -119,12 +122,12 @@ class Grains:
                 yield table[grain], first + grain, inside, part
 
     def _places(self, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
-        is_zeros = self._geometry.is_zeros
+        zeros = self._geometry.zeros
         for entry, _grain, start, count in self._grains(offset, length):
-            yield None if is_zeros(entry) else entry * SECTOR + start, count
+            yield None if entry <= zeros else entry * SECTOR + start, count
 
     def _part(self, entry: int, grain: int, start: int, count: int) -> bytes:
-        if self._geometry.is_zeros(entry):
+        if entry <= self._geometry.zeros:
             return bytes(count)
         data = self._unpacked.get(grain)
         if data is None:

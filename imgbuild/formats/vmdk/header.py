@@ -11,7 +11,9 @@ https://github.com/libyal/libvmdk/blob/main/documentation/VMWare%20Virtual%20Dis
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from imgbuild.formats.vmdk import SPARSE_MAGIC
 from imgbuild.formats.vmdk.descriptor import SECTOR
@@ -64,7 +66,7 @@ class Flags:
     MARKERS = 1 << 17
 
 
-class Header(NamedTuple):
+class Header(msgspec.Struct, frozen=True):
     """A hosted sparse extent header, or a footer, as it stands at byte ``at`` of its file."""
 
     at: int

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import heapq
 from array import array
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.formats.tables import NUMBER_BYTES, read_numbers
 from imgbuild.formats.vmdk.descriptor import SECTOR
@@ -32,7 +35,7 @@ RUN_BYTES = 64 * KIB
 SUSPECTS = 8
 
 
-class Tables(NamedTuple):
+class Tables(msgspec.Struct, frozen=True):
     """Some grain tables: the directory's numbers, which of its entries they are, and all of their entries in a row."""
 
     directory: array[int]
@@ -40,7 +43,7 @@ class Tables(NamedTuple):
     entries: array[int]
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, frozen=True):
     """A table entry: its value, its offset in the file, and the number of its grain."""
 
     entry: int
@@ -121,14 +124,14 @@ def _place(geometry: Geometry, tables: Tables, number: int) -> Place:
 
 def _truncated(file: Reader, geometry: Geometry, tables: Tables) -> Iterator[Problem]:
     longest = 2 * geometry.grain + MARKER.size if geometry.compressed else geometry.grain
-    least = (file.size - longest) // SECTOR
-    if max(tables.entries, default=0) <= max(0, least):
+    least = max(geometry.zeros, (file.size - longest) // SECTOR)
+    if max(tables.entries, default=0) <= least:
         return
-    far = ((entry, number) for number, entry in enumerate(tables.entries)
-           if entry > least and not geometry.is_zeros(entry))
-    places = [_place(geometry, tables, number) for _entry, number in heapq.nlargest(SUSPECTS, far)]
-    end, place = max(((_end(file, geometry, place), place) for place in places), default=(0, None))
-    if place is not None and end > file.size:
+    far = heapq.nlargest(SUSPECTS, ((entry, number) for number, entry in enumerate(tables.entries) if entry > least))
+    places = [_place(geometry, tables, number) for _entry, number in far]
+    place = max(places, key=partial(_end, file, geometry))
+    end = _end(file, geometry, place)
+    if end > file.size:
         yield problem("truncated", f"the file ends at {file.size}, but its grain tables use it up to byte {end}"
                                    f" ({human_size(end - file.size)} more)", field="grain table", offset=place.at,
                       raw=place.entry.to_bytes(NUMBER_BYTES, "little"))
@@ -144,7 +147,8 @@ def _end(file: Reader, geometry: Geometry, place: Place) -> int:
 
 
 def _overlaps(geometry: Geometry, tables: Tables) -> Iterator[Problem]:
-    used = sorted(entry for entry in tables.entries if not geometry.is_zeros(entry))
+    zeros = geometry.zeros
+    used = sorted([entry for entry in tables.entries if entry > zeros])
     length = 1 if geometry.compressed else geometry.grain // SECTOR
     double = next((later for earlier, later in pairwise(used) if later - earlier < length), None)
     if double is not None:
@@ -180,8 +184,8 @@ def _by_index(geometry: Geometry, tables: Tables) -> dict[int, array[int]]:
 
 
 def _markers(file: Reader, geometry: Geometry, tables: Tables) -> Iterator[Problem]:
-    used = [number for number, entry in enumerate(tables.entries)
-            if not geometry.is_zeros(entry) and entry * SECTOR + MARKER.size <= file.size]
+    zeros, last = geometry.zeros, (file.size - MARKER.size) // SECTOR
+    used = [number for number, entry in enumerate(tables.entries) if zeros < entry <= last]
     for number in used[:: max(1, len(used) // MAX_MARKERS)]:
         place = _place(geometry, tables, number)
         sector, _length = read_marker(file, place.entry)
