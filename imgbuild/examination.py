@@ -132,7 +132,7 @@ def _seconds_to_inflate(source: Source) -> float:
 
 
 def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:
-    facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.path, size=source.size)
+    facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.name, size=source.size)
     if outcome.problem is not None:
         facts = msgspec.structs.replace(facts, problems=(*facts.problems, outcome.problem))
     witness = qemu.witness(facts, source, timeout=settings.time_limit, named=settings.run_facts)

@@ -77,7 +77,7 @@ class _State:
         self.source = source
         self.claim = claim
         self.folder = folder
-        self.facts = Inspection(path=source.path, size=source.size)
+        self.facts = Inspection(path=source.name, size=source.size)
         self.container: Container | None = None
         self.disk: Reader | None = None
         self.table: PartitionTable | None = None

@@ -18,6 +18,7 @@ from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.settings import DEFAULT_OPERATION, DEFAULTS, Settings
+from imgbuild.source import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -129,7 +130,7 @@ def _policy(settings: Settings, profile: Profile) -> MinDiskPolicy:
 def _read_context(settings: Settings, book: RuleBook, image: Inspection | None, name: str, data: bytes) -> Context:
     document = jsontext.parse(data)
     body = document.value if isinstance(document.value, dict) else None
-    return replace(_context(settings, book, image=image, body=body), document=document, request_path=name)
+    return replace(_context(settings, book, image=image, body=body), document=document, request_path=shown(name))
 
 
 def _context(settings: Settings, book: RuleBook, *, image: Inspection | None,

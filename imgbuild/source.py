@@ -38,10 +38,14 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Source:
-    """A regular file, open for reading. Counts the reads and the bytes that were read for facts."""
+    """A regular file, open for reading. Counts the reads and the bytes that were read for facts.
+
+    ``path`` is where it was opened, ``name`` the same for people and documents.
+    """
 
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
+        self.name = shown(path)
         self.descriptor = descriptor
         self.identity = _identity(os.fstat(descriptor))
         self.reads = 0
@@ -89,6 +93,11 @@ class Source:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self.close()
+
+
+def shown(path: str) -> str:
+    r"""Return a path as text that JSON can hold: bytes that are no UTF-8 become escapes like ``\xff``."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def open_source(path: str) -> Source:

@@ -281,6 +281,16 @@ def test_a_closed_stream_does_not_become_the_image(stream, tmp_path):
     assert json.loads(done.stdout)["os"]["id"] == "debian"
 
 
+@pytest.mark.parametrize("command", ["inspect", "build", "check"])
+def test_a_name_that_is_no_utf_8_is_a_name(command, tmp_path):
+    copy = os.fsencode(tmp_path) + b"/n\xff.qcow2"
+    shutil.copy(SAMPLE, copy)
+    result = run(command, os.fsdecode(copy), "--format", "json", folder=tmp_path)
+
+    assert (result.status, result.err) == (0, "")
+    assert r"n\\xff.qcow2" in result.out
+
+
 def test_findings_on_built_requests_say_which_image(tmp_path):
     copy = tmp_path / "copy.qcow2"
     shutil.copy(SAMPLE, copy)

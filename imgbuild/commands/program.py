@@ -50,6 +50,9 @@ class Program(click.Group):
             return _explain(failure)
         except ClosedPipe:
             return _die_of_closed_pipe()
+        except OSError as refusal:
+            say(f"the system refused: {refusal.strerror or refusal}")
+            return NOT_DONE
         except Exception as defect:
             if os.environ.get("IMGBUILD_TRACEBACK"):
                 raise
