@@ -22,6 +22,8 @@ def format_words(image: Inspection) -> str:
         return f"qcow2 v{header['version']}"
     if image.format == "vhd" and isinstance(header.get("disk_type"), str):
         return f"{header['disk_type']} vhd"
+    if image.format == "vdi" and isinstance(header.get("image_type"), str):
+        return f"{header['image_type']} vdi"
     return image.format or "unknown format"
 
 
@@ -68,6 +70,22 @@ def _zvhd(header: dict[str, Any]) -> Iterator[str]:
         yield f"{counted(header['non_zero_blk_num'], 'block')} with data"
 
 
+def _vmdk(header: dict[str, Any]) -> Iterator[str]:
+    if header.get("createType"):
+        yield str(header["createType"])
+    if isinstance(header.get("grainSize"), int):
+        yield f"grains of {human_size(header['grainSize'] * 512)}"
+    if len(header.get("extents") or ()) > 1:
+        yield counted(len(header["extents"]), "extent")
+
+
+def _vdi(header: dict[str, Any]) -> Iterator[str]:
+    if isinstance(header.get("block_size"), int):
+        yield f"blocks of {human_size(header['block_size'])}"
+    if isinstance(header.get("blocks_allocated"), int):
+        yield f"{counted(header['blocks_allocated'], 'block')} with data"
+
+
 def _iso(header: dict[str, Any]) -> Iterator[str]:
     if header.get("volume_id"):
         yield f"volume {header['volume_id']!r}"
@@ -76,5 +94,5 @@ def _iso(header: dict[str, Any]) -> Iterator[str]:
 
 
 _WORDS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
-    "qcow2": _qcow2, "vhd": _vhd, "zvhd": _zvhd, "zvhd2": _zvhd, "iso": _iso,
+    "qcow2": _qcow2, "vhd": _vhd, "zvhd": _zvhd, "zvhd2": _zvhd, "vmdk": _vmdk, "vdi": _vdi, "iso": _iso,
 }

@@ -23,6 +23,12 @@ CASES = [  # format, header, its name, its words
     ("zvhd", {"non_zero_blk_num": 2}, "zvhd", "2 blocks with data"),
     ("iso", {"volume_id": "A B", "rock_ridge": True, "joliet": False, "udf": None, "isohybrid": True}, "iso",
      "volume 'A B', Rock Ridge, isohybrid"),
+    ("vmdk", {"createType": "streamOptimized", "grainSize": 128, "extents": [{}]}, "vmdk",
+     "streamOptimized, grains of 64 KiB"),
+    ("vmdk", {"createType": "twoGbMaxExtentFlat", "extents": [{}, {}]}, "vmdk", "twoGbMaxExtentFlat, 2 extents"),
+    ("vmdk", {"grainSize": (1 << 64) - 1}, "vmdk", "grains of 8589934592 TiB"),
+    ("vdi", {"image_type": "dynamic", "block_size": 1 << 20, "blocks_allocated": 3}, "dynamic vdi",
+     "blocks of 1 MiB, 3 blocks with data"),
     ("raw", {}, "raw", ""), (None, {}, "unknown format", ""), ("vmdk", {"version": 1}, "vmdk", ""),
 ]
 
