@@ -84,6 +84,9 @@ def test_a_parent_is_looked_for_where_qemu_looks_for_it():
     image = hidden + moved
     assert codes(patch(image, descriptorOffset=len(hidden) // 512)) == ["backing-file"]
     assert codes(patch(sparse() + moved, descriptorOffset=len(hidden) // 512)) == []
+    filled = WHOLE.rstrip("\n").ljust(512, " ")
+    assert codes(patch(sparse(filled + '\nparentFileNameHint="/etc/shadow"'), descriptorSize=1)) == ["backing-file"]
+    assert codes(patch(sparse(filled), descriptorSize=1)) == []
 
 
 @pytest.mark.parametrize(("words", "fault"), [

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from imgbuild.model import Problem
     from imgbuild.readers import Folder, Reader
 
-# qemu looks for a parent here, whatever descriptorOffset says: 20 sectors after the first.
-_USUAL_PLACE, _USUAL_SIZE = SECTOR, 20 * SECTOR
+# qemu looks for a parent here, whatever descriptorOffset and descriptorSize say: in the 20 sectors after the first.
+_USUAL_OFFSET, _USUAL_SIZE = 1, 20
 
 
 class Vmdk(Container):
@@ -94,9 +94,10 @@ def _lone(facts: dict[str, Any]) -> Vmdk:
 
 def _hidden_parent(reader: Reader, header: Header, descriptor: Descriptor) -> list[Problem]:
     """Look for a parent where qemu does: not where the header says that the descriptor is."""
-    if header.descriptor_offset * SECTOR == _USUAL_PLACE or descriptor.mentions_parent:
+    looked = header.descriptor_offset == _USUAL_OFFSET and header.descriptor_size >= _USUAL_SIZE
+    if looked or descriptor.mentions_parent:
         return []
-    return list(checks.parents(parse(read_clipped(reader, _USUAL_PLACE, _USUAL_SIZE))))
+    return list(checks.parents(parse(read_clipped(reader, _USUAL_OFFSET * SECTOR, _USUAL_SIZE * SECTOR))))
 
 
 def _open_descriptor(reader: Reader, folder: Folder | None) -> Vmdk:
