@@ -17,6 +17,7 @@ import msgspec
 from imgbuild import qemu, sandbox
 from imgbuild.detection import formats_meant, probe_of
 from imgbuild.formats import find
+from imgbuild.formats.served import NAMES
 from imgbuild.inspection import Look, look
 from imgbuild.model import Inspection, Problem, Run
 from imgbuild.readers import BrokenImage
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from imgbuild.digest import Progress
     from imgbuild.model import Witness
     from imgbuild.profiles import Profile
+    from imgbuild.serving import Service
     from imgbuild.source import Source
 
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
@@ -85,7 +87,12 @@ class _Looking:
     """The child at work, and a thread that waits for it and then asks the witness."""
 
     def __init__(self, source: Source, settings: Settings, meanwhile: Callable[[], object] | None) -> None:
-        self._child = _start(source, settings)
+        self._service = _serve(source)
+        try:
+            self._child = _start(source, settings, self._service)
+        except BaseException:
+            self._end_service()
+            raise
         self._source = source
         self._settings = settings
         self._meanwhile = meanwhile
@@ -111,19 +118,39 @@ class _Looking:
             qemu.prepare()  # while the child looks
             if self._meanwhile is not None:
                 self._meanwhile()
-            self._found.append(_conclude(self._child.result(), self._source, self._settings))
+            outcome = self._child.result()
+            self._found.append(_conclude(outcome, self._end_service(), self._source, self._settings))
         except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
             self._found.append(error)
 
+    def _end_service(self) -> tuple[Problem, ...]:
+        return () if self._service is None else self._service.end()
 
-def _start(source: Source, settings: Settings) -> sandbox.Child[Look]:
-    """Start the child; the folder, where it may use it, is open in this process just until then."""
+
+def _serve(source: Source) -> Service | None:
+    """Start what reads the content of a file of the few formats that only qemu reads."""
+    probe = probe_of(source)
+    if not any(find(name).matches(probe) for name in NAMES):
+        return None
+    from imgbuild.serving import serve  # noqa: PLC0415 - few files are of these formats
+
+    return serve(source)
+
+
+def _start(source: Source, settings: Settings, service: Service | None) -> sandbox.Child[Look]:
+    """Start the child; folder and service, where it may use them, are open in this process just until then."""
     limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source))
     if settings.allow_external:
         limits = replace(limits, open_files=limits.open_files + MOST_PARTS)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
-        return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
+        if service is None:
+            return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
+        content = service.offer()
+        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, content), Look, limits,
+                              [*keep, *service.descriptors])
+        service.hand_over()
+        return child
 
 
 def _seconds_to_inflate(source: Source) -> float:
@@ -131,10 +158,12 @@ def _seconds_to_inflate(source: Source) -> float:
     return source.size / SLOWEST_INFLATE if find("zvhd").matches(probe_of(source)) else 0.0
 
 
-def _conclude(outcome: sandbox.Outcome[Look], source: Source, settings: Settings) -> _Found:
+def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source: Source,
+              settings: Settings) -> _Found:
     facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.name, size=source.size)
-    if outcome.problem is not None:
-        facts = msgspec.structs.replace(facts, problems=(*facts.problems, outcome.problem))
+    early = ended if outcome.problem is None else (*ended, outcome.problem)
+    if early:
+        facts = msgspec.structs.replace(facts, problems=(*facts.problems, *early))
     witness = qemu.witness(facts, source, timeout=settings.time_limit, named=settings.run_facts)
     problems = (*facts.problems, *qemu.compare(facts, witness))
     return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)

@@ -14,6 +14,7 @@ import msgspec
 
 from imgbuild import filesystems, volumes
 from imgbuild.detection import detect, detect_inside
+from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, linux
 from imgbuild.guests.layout import Block
 from imgbuild.model import Inspection, Partition, Problem, Value, Volume
@@ -51,13 +52,15 @@ class Look(Value, frozen=True, kw_only=True):
 
 
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
-         folder: ImageFolder | None = None) -> None:
+         folder: ImageFolder | None = None, content: Callable[[], Reader] | Problem | None = None) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
-    of them are opened before anything of the disk is read. Nothing is raised for what is wrong with the image.
+    of them are opened before anything of the disk is read. ``content`` opens the disk of a file whose content qemu
+    reads, or says why it does not. Nothing is raised for what is wrong with the image.
     """
     state = _State(source, claim, report, folder)
+    state.content = content
     for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware):
         try:
             goes_on = step(state)
@@ -77,6 +80,7 @@ class _State:
         self.source = source
         self.claim = claim
         self.folder = folder
+        self.content: Callable[[], Reader] | Problem | None = None
         self.facts = Inspection(path=source.name, size=source.size)
         self.container: Container | None = None
         self.disk: Reader | None = None
@@ -117,11 +121,23 @@ def _read_container(state: _State) -> bool:
         container = found.format.open_with(state.source, state.folder)
     else:
         container = found.format.open(state.source)
+    if isinstance(container, Served):
+        _attach_content(state, container)
     state.container = container
     state.object(*container.problems)
     state.learn(virtual_size=container.virtual_size, container=container.header)
     state.disk = container if container.readable and container.virtual_size else None
     return state.disk is not None
+
+
+def _attach_content(state: _State, container: Served) -> None:
+    if isinstance(state.content, Problem):
+        container.refuse(state.content)
+    elif state.content is not None:
+        try:
+            container.attach(state.content())
+        except BrokenImage as broken:
+            container.refuse(broken.problem)
 
 
 def _read_table(state: _State) -> bool:
