@@ -97,8 +97,8 @@ def _places(reach: Reach) -> Iterator[tuple[str | int, int]]:
     run = landlock.READ_FILE | landlock.READ_DIR | landlock.EXECUTE
     yield from ((folder, run) for folder in (*SYSTEM_FOLDERS, *_beside(reach.program)))
     yield from ((file, landlock.READ_FILE) for file in SYSTEM_FILES)
-    # subprocess lists /proc/self/fd to close what is open, or else tries a million numbers (8 ms). A list of the processes
-    # is no secret from a program that may ask after any path.
+    # subprocess lists /proc/self/fd to close what is open, or else tries a million numbers (8 ms). Which processes
+    # there are is no secret from a program that may ask whether a path exists.
     yield "/proc", landlock.READ_DIR
     yield os.devnull, landlock.READ_FILE | landlock.WRITE_FILE
     if reach.image is not None:

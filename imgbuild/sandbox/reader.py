@@ -32,8 +32,8 @@ ALLOWED = (
     # what is open, and looking files up
     "read", "pread64", "readv", "lseek", "close", "fstat", "newfstatat", "stat", "lstat", "statx", "access",
     "faccessat", "readlink", "readlinkat", "getcwd", "getdents64",
-    # the pipe; there is nothing else that could be written to
-    "write", "writev",
+    # the pipe, and a socket to a program that serves the image if one is handed over; others cannot be had
+    "write", "writev", "sendto", "recvfrom", "poll", "ppoll",
     # memory, time, chance
     "mmap", "munmap", "mremap", "mprotect", "madvise", "brk", "clock_gettime", "clock_getres", "gettimeofday", "time",
     "clock_nanosleep", "nanosleep", "getrandom",
@@ -52,7 +52,8 @@ FATAL = (
 _PACKAGES = ("site-packages", "dist-packages")
 _O_ACCMODE = 0o3  # <fcntl.h>: write-only or read-write
 _F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_DUPFD_CLOEXEC = 0, 1, 2, 3, 1030  # <fcntl.h>
-_TCGETS, _FIONCLEX, _FIOCLEX = 0x5401, 0x5450, 0x5451  # <asm/ioctls.h>: is it a terminal; keep or close it in programs
+# <asm/ioctls.h>: is it a terminal; wait for it or not; keep it open in programs or not
+_TCGETS, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x5401, 0x5421, 0x5450, 0x5451
 
 
 def confine_reader(keep: Sequence[int], parent: int) -> tuple[str, ...]:
@@ -110,6 +111,6 @@ def _rules(process: int) -> Iterable[Rule]:
     yield "open", allow_without(1, only_reading)
     yield "openat", allow_without(2, only_reading)
     yield "fcntl", allow_if(1, _F_DUPFD, _F_GETFD, _F_SETFD, _F_GETFL, _F_DUPFD_CLOEXEC)
-    yield "ioctl", allow_if(1, _TCGETS, _FIONCLEX, _FIOCLEX)
+    yield "ioctl", allow_if(1, _TCGETS, _FIONBIO, _FIONCLEX, _FIOCLEX)
     # In a child with one thread its number is that of the process.
     yield from ((name, allow_if(0, process)) for name in ("kill", "tgkill", "tkill"))

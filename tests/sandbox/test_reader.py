@@ -211,6 +211,21 @@ def test_an_honest_reader_gets_on(world):
         assert sandbox.run(work, list, FAST, [image.fileno()]).value == [512, "xxxx", True]
 
 
+def test_a_socket_that_is_kept_is_one_to_talk_over():
+    def work(report):
+        theirs.settimeout(5)
+        theirs.sendall(b"read 0 4")
+        report(theirs.recv(4).decode())
+
+    ours, theirs = socket.socketpair()
+    ours.settimeout(5)
+    ours.sendall(b"xxxx")
+    said = sandbox.run(work, str, FAST, [theirs.fileno()])
+    assert (said.value, ours.recv(8)) == ("xxxx", b"read 0 4")
+    ours.close()
+    theirs.close()
+
+
 def test_a_folder_that_is_kept_gives_its_files_to_read(world):
     """As a split disk with --allow-external needs it."""
     def work(report):

@@ -113,7 +113,7 @@ def test_signals_go_to_itself(read):
 def test_of_fcntl_and_ioctl_there_is_what_python_needs(read):
     assert [read("fcntl", 3, command) for command in (0, 1, 2, 3, 1030)] == ["allow"] * 5
     assert {read("fcntl", 3, command) for command in (4, 8, 10, 1024, 1031)} == {"EPERM"}  # F_SETFL, F_SETOWN, …
-    assert [read("ioctl", 3, request) for request in (0x5401, 0x5450, 0x5451)] == ["allow"] * 3
+    assert [read("ioctl", 3, request) for request in (0x5401, 0x5421, 0x5450, 0x5451)] == ["allow"] * 4
     assert {read("ioctl", 3, request) for request in (0x5412, 0x5402, 0x8914)} == {"EPERM"}  # TIOCSTI, …
 
 
