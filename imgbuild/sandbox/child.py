@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, TypeVar
 
 import msgspec
@@ -35,6 +36,8 @@ EXIT_DONE, EXIT_FAILED, EXIT_MEMORY = 0, 70, 71
 GRACE_SECONDS = 2.0
 _FIRST_FREE = 3  # after standard input, output and error
 _MANY = 4096
+_GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
+                   " have taken it over; what it said before is kept")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Child(Generic[T]):
         self._limits = limits
         self._decoder = msgspec.msgpack.Decoder(kind)
         self._in_force: tuple[str, ...] = ("fork",)
-        self._frame = b""
+        self._value: T | None = None
+        self._garbled = False
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
         # The pipe is drained while the parent does other work, or the child would wait for room in it.
         self._drain = threading.Thread(target=self._collect, args=(channel,), daemon=True)
@@ -67,8 +71,7 @@ class Child(Generic[T]):
             self.kill()
         _, status = os.waitpid(self._process, 0)
         self._drain.join()
-        value = self._decoder.decode(self._frame) if self._frame else None
-        return Outcome(value, _ending(status, self._limits), self._in_force)
+        return Outcome(self._value, _GARBLED if self._garbled else _ending(status, self._limits), self._in_force)
 
     def kill(self) -> None:
         """End the child at once."""
@@ -78,11 +81,14 @@ class Child(Generic[T]):
     def _collect(self, channel: int) -> None:
         with open(channel, "rb") as pipe:
             frames = _frames(pipe)
-            first = next(frames, None)
-            if first is not None:
-                self._in_force = msgspec.msgpack.decode(first, type=tuple[str, ...])
-            for frame in frames:
-                self._frame = frame
+            try:
+                for first in islice(frames, 1):
+                    self._in_force = msgspec.msgpack.decode(first, type=tuple[str, ...])
+                for frame in frames:
+                    self._value = self._decoder.decode(frame)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                self._garbled = True
+                self.kill()
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:

@@ -113,9 +113,51 @@ def test_without_fork_the_work_runs_here(monkeypatch):
     assert (outcome.value, outcome.in_force) == (os.getpid(), ())
 
 
-def test_values_are_typed():
-    with pytest.raises(msgspec.ValidationError):
-        sandbox.run(lambda report: report("text"), int, FAST)
+def answered(*raw, kind=int):
+    """Return what becomes of an answer; a child that was taken over writes what it likes."""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.write(writing, b"".join(raw))
+        os._exit(0)
+    os.close(writing)
+    return sandbox.child.Child(process, reading, kind, FAST).result()
+
+
+def frame(value):
+    data = msgspec.msgpack.encode(value)
+    return len(data).to_bytes(4, "big") + data
+
+
+CUT = [b"", b"\0", b"\0\0\0\1", b"\xff\xff\xff\xff", b"\0\0\0\5\1"]
+GARBLED = [b"\0\0\0\0", b"\0\0\0\1\xc1", b"\0\0\0\2\xa1x", b"\0\0\0\1\x80", b"\0\0\0\2\xa1\xff",
+           (50_000).to_bytes(4, "big") + b"\x91" * 49_999 + b"\x90"]  # lists in lists
+
+
+@pytest.mark.parametrize("raw", CUT)
+def test_an_answer_that_is_cut_counts_as_far_as_it_goes(raw):
+    outcome = answered(frame(("fork", "x")), frame(7), raw)
+    assert (outcome.value, outcome.problem, outcome.in_force) == (7, None, ("fork", "x"))
+
+
+@pytest.mark.parametrize("raw", GARBLED)
+@pytest.mark.parametrize("kind", [int, list])
+def test_an_answer_of_another_kind_is_a_problem_and_no_exception(raw, kind):
+    for before in ((), (frame(("fork", "x")), frame(kind()))):
+        outcome = answered(*before, raw, kind=kind)
+        assert outcome.value == (kind() if before else None)
+        assert outcome.problem.code == "inspection-died"
+
+
+def test_what_was_said_before_an_answer_of_another_kind_stays():
+    def work(report):
+        report(7)
+        report("seven")
+
+    outcome = sandbox.run(work, int, FAST)
+    assert outcome.value == 7
+    assert outcome.problem.message == ("the answer of the inspection is not understood, so the image may have taken it"
+                                       " over; what it said before is kept")
 
 
 def test_of_what_is_open_it_keeps_what_it_is_given(tmp_path):
