@@ -120,15 +120,22 @@ def test_a_header_field_that_is_wrong_is_said_with_its_evidence(_sentence, chang
 
 
 GOOD_NEIGHBOURS = [
-    {"size": 64 * 512}, {"size": 1536}, {"l1_size": 2}, {"l1_size": 4416}, {"refcount_order": 6}, {"refcount_order": 0},
+    {"size": 64 * 512}, {"size": 1536}, {"l1_size": 2}, {"refcount_order": 6}, {"refcount_order": 0},
     {"header_length": 104}, {"header_length": 120}, {"compatible_features": (1 << 64) - 1},
-    {"autoclear_features": 1 << 63}, {"refcount_table_clusters": 70}, {"l1_table_offset": 512},
+    {"autoclear_features": 1 << 63},
 ]
+# Places that are good as such, though other tables lie there in this image.
+GOOD_PLACES = [{"l1_size": 4416}, {"refcount_table_clusters": 70}, {"l1_table_offset": 512}]
 
 
 @pytest.mark.parametrize("changes", GOOD_NEIGHBOURS, ids=str)
 def test_the_good_side_of_each_boundary_is_silent(changes):
     assert codes(patch(plain(), **changes)) == []
+
+
+@pytest.mark.parametrize("changes", GOOD_PLACES, ids=str)
+def test_of_a_table_in_the_file_only_that_it_shares_its_place_is_said(changes):
+    assert codes(patch(plain(), **changes)) == ["tables-overlap"]
 
 
 @pytest.mark.parametrize("bits", [9, 12, 16, 21])
@@ -158,7 +165,7 @@ def test_an_l1_table_over_32_mib_is_refused(entries, expected):
 
 
 def test_a_refcount_table_over_8_mib_is_refused():
-    for clusters, expected in ((16384, []), (16385, ["table-too-large"])):
+    for clusters, expected in ((16384, ["tables-overlap"]), (16385, ["table-too-large", "tables-overlap"])):
         image = Sparse(1 << 30, {0: patch(plain(), refcount_table_clusters=clusters)})
         assert [problem.code for problem in open_qcow2(image).problems] == expected
 

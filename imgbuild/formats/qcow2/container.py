@@ -10,6 +10,7 @@ from imgbuild.formats.qcow2.disk import Disk
 from imgbuild.formats.qcow2.extensions import read_extensions
 from imgbuild.formats.qcow2.header import Autoclear, Compatible, Header, Incompatible, read_header
 from imgbuild.formats.qcow2.scan import table_problems
+from imgbuild.formats.qcow2.sharing import shared_tables
 from imgbuild.formats.qcow2.tables import Geometry, Tables, big_endian
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def open_qcow2(file: Reader) -> Qcow2:
 def _attach_disk(container: Qcow2, file: Reader, header: Header) -> None:
     geometry = Geometry.of(header)
     l1 = big_endian(file.read_at(header.l1_table_offset, 8 * geometry.l1_entries) if header.size else b"")
+    container.problems += shared_tables(header, l1, file.size)
     container.problems += table_problems(file, geometry, l1, header.l1_table_offset)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
     container.disk = Disk(file, geometry, tables, header.compression_type)
