@@ -146,9 +146,8 @@ def _start(source: Source, settings: Settings, service: Service | None) -> sandb
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         if service is None:
             return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
-        content = service.offer()
-        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, content), Look, limits,
-                              [*keep, *service.descriptors])
+        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, service.content), Look,
+                              limits, [*keep, *service.descriptors])
         service.hand_over()
         return child
 

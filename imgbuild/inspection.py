@@ -52,11 +52,11 @@ class Look(Value, frozen=True, kw_only=True):
 
 
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
-         folder: ImageFolder | None = None, content: Callable[[], Reader] | Problem | None = None) -> None:
+         folder: ImageFolder | None = None, content: Reader | Problem | None = None) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
-    of them are opened before anything of the disk is read. ``content`` opens the disk of a file whose content qemu
+    of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
     reads, or says why it does not. Nothing is raised for what is wrong with the image.
     """
     state = _State(source, claim, report, folder)
@@ -80,7 +80,7 @@ class _State:
         self.source = source
         self.claim = claim
         self.folder = folder
-        self.content: Callable[[], Reader] | Problem | None = None
+        self.content: Reader | Problem | None = None
         self.facts = Inspection(path=source.name, size=source.size)
         self.container: Container | None = None
         self.disk: Reader | None = None
@@ -134,10 +134,7 @@ def _attach_content(state: _State, container: Served) -> None:
     if isinstance(state.content, Problem):
         container.refuse(state.content)
     elif state.content is not None:
-        try:
-            container.attach(state.content())
-        except BrokenImage as broken:
-            container.refuse(broken.problem)
+        container.attach(state.content)
 
 
 def _read_table(state: _State) -> bool:

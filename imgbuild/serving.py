@@ -8,58 +8,61 @@ nobody, so it inherits the connection.
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgbuild import nbd
 from imgbuild.detection import detect
 from imgbuild.formats.served import Served
-from imgbuild.model import Problem
 from imgbuild.readers import BrokenImage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from imgbuild.model import Problem
     from imgbuild.qemu.server import Server
     from imgbuild.readers import Reader
     from imgbuild.source import Source
 
 
+@dataclass(frozen=True)
 class Service:
-    """What came of the try to have the content read: a server, or the reason why there is none, or neither."""
+    """What came of the try to have the content read: a server and its disk, or why there is none, or neither."""
 
-    def __init__(self, answer: Server | Problem | None) -> None:
-        self._answer = answer
+    content: Reader | Problem | None = None
+    server: Server | None = None
 
     @property
     def descriptors(self) -> list[int]:
-        """What the child needs of ours: its end of the connection."""
-        return [] if self._answer is None or isinstance(self._answer, Problem) else [self._answer.connection.fileno()]
-
-    def offer(self) -> Callable[[], Reader] | Problem | None:
-        """Return what opens the content in the child, or why nothing does."""
-        if self._answer is None or isinstance(self._answer, Problem):
-            return self._answer
-        descriptor = self._answer.connection.fileno()
-        return lambda: nbd.Export(descriptor)
+        """What the child needs of ours: the connection."""
+        return [] if self.server is None else [self.server.connection.fileno()]
 
     def hand_over(self) -> None:
         """Close our end of the connection, which the child has inherited."""
-        if self._answer is not None and not isinstance(self._answer, Problem):
-            self._answer.hand_over()
+        if self.server is not None:
+            self.server.hand_over()
 
     def end(self) -> tuple[Problem, ...]:
         """End the server, and return what was wrong with how it ended."""
-        return () if self._answer is None or isinstance(self._answer, Problem) else self._answer.end()
+        return () if self.server is None else self.server.end()
 
 
 def serve(source: Source) -> Service:
     """Start a server for the content of a file, if it is of such a format and our own reader lets it pass."""
     name = _format(source)
     if name is None or not hasattr(socket, "AF_UNIX"):
-        return Service(None)
+        return Service()
     from imgbuild.qemu import server  # noqa: PLC0415 - few files are of these formats
 
-    return Service(server.serve(source.descriptor, name, nbd.connect))
+    answer = server.serve(source.descriptor, name, nbd.connect)
+    return _greeted(answer) if isinstance(answer, server.Server) else Service(answer)
+
+
+def _greeted(server: Server) -> Service:
+    """Shake hands at once: a server ends with its client only after that."""
+    try:
+        return Service(nbd.Export(server.connection.fileno()), server)
+    except BrokenImage as broken:
+        server.end()
+        return Service(broken.problem)
 
 
 def _format(source: Source) -> str | None:

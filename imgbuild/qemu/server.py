@@ -2,7 +2,7 @@
 
 The server is told the format and that there is no backing file, has no lock on the file, and serves one client. Its
 socket lies in a folder that only this user may enter, and is gone as soon as we are connected. Started without ``-t``
-it ends with its client, so that nothing is left behind when we are killed.
+it ends with its client, once the two have shaken hands, so that nothing is left behind when we are killed.
 
 https://www.qemu.org/docs/master/tools/qemu-nbd.html
 """
