@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -73,8 +72,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         return _with_run_facts(image, found, source, seconds) if settings.run_facts else image
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What the child and the witness said."""
 
     facts: Inspection
@@ -139,9 +137,9 @@ def _serve(source: Source) -> Service | None:
 
 def _start(source: Source, settings: Settings, service: Service | None) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
-    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source))
-    if settings.allow_external:
-        limits = replace(limits, open_files=limits.open_files + MOST_PARTS)
+    parts = MOST_PARTS if settings.allow_external else 0
+    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source),
+                            open_files=sandbox.Limits().open_files + parts)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         if service is None:

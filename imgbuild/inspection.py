@@ -20,7 +20,6 @@ from imgbuild.guests.layout import Block
 from imgbuild.model import Inspection, Partition, Problem, Value, Volume
 from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import human_size
-from imgbuild.volumes import lvm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -169,6 +168,8 @@ def _read_filesystems(state: _State) -> bool:
         state.blocks = []
     physical = [block.reader for block in state.blocks if block.identity is not None and block.identity.kind == "lvm2"]
     if physical:
+        from imgbuild.volumes import lvm  # noqa: PLC0415 - most disks have none
+
         logical, problems = lvm.open_volumes(physical)
         state.object(*problems)
         state.blocks += [_volume_block(state, volume.kind, volume.name, volume.reader) for volume in logical]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from imgbuild.profiles import MinDiskPolicy
@@ -14,8 +15,7 @@ DEFAULT_CHECKSUMS = ("md5", "sha256")
 TIME_LIMIT = 30.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How the work is to be done.
 
     Attributes:

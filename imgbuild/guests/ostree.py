@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from imgbuild.filesystems.base import FileSystem, Stat
 
-_ARGUMENT = re.compile(r"(?:^|\s)ostree=(/ostree/[^\s]+)")
+_ARGUMENT = r"(?:^|\s)ostree=(/ostree/[^\s]+)"
 _DEPLOYMENTS = "/ostree/deploy/*/deploy/*"
-_DEPLOYMENT = re.compile(r"/ostree/deploy/[^/]+/deploy/[^/]+\.\d+")
+_DEPLOYMENT = r"/ostree/deploy/[^/]+/deploy/[^/]+\.\d+"
 _ENTRIES = ("/loader/entries/*.conf", "/boot/loader/entries/*.conf")
 _ENTRY_LIMIT = 16 * 1024
 
@@ -62,9 +62,9 @@ def booted_root(root: FileSystem, others: Iterable[FileSystem]) -> Subtree | Non
     if not tree.is_dir("/ostree/deploy"):
         return None
     named = (tree.resolve(path) for path in _named_in_entries([tree, *map(GuestTree, others)]))
-    booted = next((path for path in named if path and _DEPLOYMENT.fullmatch(path) and tree.is_dir(path)), None)
+    booted = next((path for path in named if path and re.fullmatch(_DEPLOYMENT, path) and tree.is_dir(path)), None)
     if booted is None:
-        found = [path for path in tree.glob(_DEPLOYMENTS) if _DEPLOYMENT.fullmatch(path) and tree.is_dir(path)]
+        found = [path for path in tree.glob(_DEPLOYMENTS) if re.fullmatch(_DEPLOYMENT, path) and tree.is_dir(path)]
         booted = found[0] if len(found) == 1 else None
     return Subtree(root, booted) if booted else None
 
@@ -73,6 +73,6 @@ def _named_in_entries(trees: Iterable[GuestTree]) -> Iterable[str]:
     for tree in trees:
         for pattern in _ENTRIES:
             for path in tree.glob(pattern):
-                match = _ARGUMENT.search(tree.read_text(path, _ENTRY_LIMIT) or "")
+                match = re.search(_ARGUMENT, tree.read_text(path, _ENTRY_LIMIT) or "")
                 if match:
                     yield match[1]

@@ -10,7 +10,7 @@ import re
 
 # Everything that is neither printable nor plain ASCII white space stands in these categories: Cc but for \\t and \\n
 # (which JSON escapes itself), Cf, Zl, Zp. Written out, as re knows no categories.
-_IN_JSON = re.compile(
+_IN_JSON = (
     "[\\x7f-\\x9f\\xad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u180e\\u200b-\\u200f\\u2028-\\u202e"
     "\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\U000110bd\\U000110cd\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3"
     "\\U0001d173-\\U0001d17a\\U000e0001\\U000e0020-\\U000e007f]")
@@ -25,7 +25,7 @@ def visible(text: str) -> str:
 
 def visible_json(data: bytes) -> bytes:
     """Return a JSON document with the characters escaped, as JSON does it, that a terminal or a reader would obey."""
-    return data if data.isascii() and b"\x7f" not in data else _IN_JSON.sub(_json_escape, data.decode()).encode()
+    return data if data.isascii() and b"\x7f" not in data else re.sub(_IN_JSON, _json_escape, data.decode()).encode()
 
 
 def _visible(character: str) -> str:
