@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from imgbuild.reports.views import View
 
-NARROWEST, PIPED, WIDEST = 80, 100, 120
+NARROWEST, PIPED, WIDEST = 60, 80, 120
 
 
 class _Target(msgspec.Struct):

@@ -8,6 +8,7 @@ from imgbuild.reports.views import FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
+    from imgbuild.reports.sheet import Sheet
     from imgbuild.reports.views import RulesView, View
 
 
@@ -17,34 +18,37 @@ def render(view: View, page: Page) -> bytes:
         from imgbuild.reports import json  # noqa: PLC0415 - beside its one use
 
         return json.render(view, page)
+    from imgbuild.reports.sheet import Sheet  # noqa: PLC0415 - it imports rich
+
+    sheet = Sheet(page)
     if isinstance(view, (ImageView, ManifestView)) and view.number:
-        page.line()
-    _write(view, page)
-    return page.text().encode()
+        sheet.line()
+    _write(view, sheet)
+    return sheet.text().encode()
 
 
-def _write(view: View, page: Page) -> None:
+def _write(view: View, sheet: Sheet) -> None:
     """Write a view; each has a module, which the others need not import."""
     if isinstance(view, ImageView):
         from imgbuild.reports import text_inspection  # noqa: PLC0415 - see above
 
-        text_inspection.write(page, view.image)
+        text_inspection.write(sheet, view.image)
     elif isinstance(view, ManifestView):
         from imgbuild.reports import text_manifest  # noqa: PLC0415 - see above
 
-        text_manifest.write(page, view.manifest)
+        text_manifest.write(sheet, view.manifest)
     elif isinstance(view, FindingsView):
         from imgbuild.reports import text_findings  # noqa: PLC0415 - see above
 
-        text_findings.write(page, view)
+        text_findings.write(sheet, view)
     else:
-        _write_rules(view, page)
+        _write_rules(view, sheet)
 
 
-def _write_rules(view: RulesView, page: Page) -> None:
+def _write_rules(view: RulesView, sheet: Sheet) -> None:
     from imgbuild.reports import text_rules  # noqa: PLC0415 - see above
 
     if view.page:
-        text_rules.write_page(page, view.rules.rules[0])
+        text_rules.write_page(sheet, view.rules.rules[0])
     else:
-        text_rules.write_list(page, view.rules)
+        text_rules.write_list(sheet, view.rules)

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 _COMPRESSION = {0: "zlib", 1: "zstd"}
 
+# The kind of disk in a container: the field that names it.
+_KINDS = {"vhd": "disk_type", "vhdx": "disk_type", "vdi": "image_type"}
+_NO_PARENT = "ffffffff"  # CID_NOPARENT of a VMDK descriptor
+
 
 def format_words(image: Inspection) -> str:
     """Return the format with its version or kind: ``qcow2 v3``, ``fixed vhd``."""
     header = image.container
     if image.format == "qcow2" and "version" in header:
         return f"qcow2 v{header['version']}"
-    if image.format == "vhd" and isinstance(header.get("disk_type"), str):
-        return f"{header['disk_type']} vhd"
-    if image.format == "vdi" and isinstance(header.get("image_type"), str):
-        return f"{header['image_type']} vdi"
+    kind = header.get(_KINDS.get(image.format or "", ""))
+    if isinstance(kind, str):
+        return f"{kind} {image.format}"
     return image.format or "unknown format"
 
 
@@ -33,21 +36,21 @@ def container_words(image: Inspection) -> str:
     return flat(words(image.container)) if words and image.container else ""
 
 
+def safety_words(image: Inspection) -> tuple[bool, str]:
+    """Return whether the disk is all in the file and open to read, as far as the header says, and its answers in words.
+
+    What there is comes before what there is not; the words are empty where the header says nothing.
+    """
+    ask = _ANSWERS.get(image.format or "")
+    answers = sorted(ask(image.container) if ask and image.container else (), key=lambda answer: not answer[0])
+    return not any(there for there, _, _ in answers), flat(yes if there else no for there, yes, no in answers)
+
+
 def _qcow2(header: dict[str, Any]) -> Iterator[str]:
     if isinstance(header.get("cluster_bits"), int):
         yield f"clusters of {human_size(1 << min(header['cluster_bits'], 62))}"
     if header.get("compression_type") in _COMPRESSION:
         yield f"{_COMPRESSION[header['compression_type']]} where compressed"
-    if "backing_file_offset" in header:
-        yield "a backing file" if header["backing_file_offset"] else "no backing file"
-    if "nb_snapshots" in header:
-        yield counted(header["nb_snapshots"], "snapshot") if header["nb_snapshots"] else "no snapshots"
-    if "crypt_method" in header:
-        yield "encrypted" if header["crypt_method"] else "not encrypted"
-    yield from _features(header)
-
-
-def _features(header: dict[str, Any]) -> Iterator[str]:
     features = header.get("features")
     for kind, names in features.items() if isinstance(features, dict) else ():
         if names:
@@ -61,13 +64,12 @@ def _vhd(header: dict[str, Any]) -> Iterator[str]:
         yield f"geometry of {human_size(header['chs_size'])}"
 
 
-def _zvhd(header: dict[str, Any]) -> Iterator[str]:
-    if header.get("compress_method"):
-        yield str(header["compress_method"])
-    if isinstance(header.get("block_size"), int):
-        yield f"blocks of {human_size(header['block_size'])}"
-    if isinstance(header.get("non_zero_blk_num"), int):
-        yield f"{counted(header['non_zero_blk_num'], 'block')} with data"
+def _vhdx(header: dict[str, Any]) -> Iterator[str]:
+    if header.get("creator"):
+        yield f"made by {header['creator']!r}"
+    yield from _blocks(header)
+    if isinstance(header.get("logical_sector_size"), int):
+        yield f"sectors of {human_size(header['logical_sector_size'])}"
 
 
 def _vmdk(header: dict[str, Any]) -> Iterator[str]:
@@ -79,11 +81,23 @@ def _vmdk(header: dict[str, Any]) -> Iterator[str]:
         yield counted(len(header["extents"]), "extent")
 
 
+def _zvhd(header: dict[str, Any]) -> Iterator[str]:
+    if header.get("compress_method"):
+        yield str(header["compress_method"])
+    yield from _blocks(header)
+    if isinstance(header.get("non_zero_blk_num"), int):
+        yield f"{counted(header['non_zero_blk_num'], 'block')} with data"
+
+
 def _vdi(header: dict[str, Any]) -> Iterator[str]:
-    if isinstance(header.get("block_size"), int):
-        yield f"blocks of {human_size(header['block_size'])}"
+    yield from _blocks(header)
     if isinstance(header.get("blocks_allocated"), int):
         yield f"{counted(header['blocks_allocated'], 'block')} with data"
+
+
+def _blocks(header: dict[str, Any]) -> Iterator[str]:
+    if isinstance(header.get("block_size"), int):
+        yield f"blocks of {human_size(header['block_size'])}"
 
 
 def _iso(header: dict[str, Any]) -> Iterator[str]:
@@ -93,6 +107,45 @@ def _iso(header: dict[str, Any]) -> Iterator[str]:
     yield from (name for key, name in extensions if header.get(key))
 
 
+# An answer of the header: whether there is such a thing, the words for it, and those for its absence.
+_Answer = tuple[bool, str, str]
+
+
+def _qcow2_answers(header: dict[str, Any]) -> Iterator[_Answer]:
+    if "backing_file_offset" in header:
+        yield bool(header["backing_file_offset"]), "a backing file", "no backing file"
+    features = header.get("features")
+    if isinstance(features, dict):
+        yield "external data file" in features.get("incompatible", ()), "a data file", "no data file"
+    if "nb_snapshots" in header:
+        yield bool(header["nb_snapshots"]), counted(header["nb_snapshots"], "snapshot"), "no snapshots"
+    if "crypt_method" in header:
+        yield bool(header["crypt_method"]), "encrypted", "not encrypted"
+
+
+def _vhdx_answers(header: dict[str, Any]) -> Iterator[_Answer]:
+    yield from _parent(header.get("has_parent"))
+    if isinstance(header.get("log_replay_needed"), bool):
+        yield header["log_replay_needed"], "a log to be replayed", "no log to be replayed"
+
+
+def _vmdk_answers(header: dict[str, Any]) -> Iterator[_Answer]:
+    if "parentCID" in header:
+        yield from _parent(header["parentCID"] != _NO_PARENT)
+    if isinstance(header.get("uncleanShutdown"), bool):
+        yield header["uncleanShutdown"], "not closed", "closed cleanly"
+
+
+def _parent(there: bool | None) -> Iterator[_Answer]:  # noqa: FBT001 - the answer itself
+    if there is not None:
+        yield there, "a parent disk", "no parent disk"
+
+
 _WORDS: dict[str, Callable[[dict[str, Any]], Iterator[str]]] = {
-    "qcow2": _qcow2, "vhd": _vhd, "zvhd": _zvhd, "zvhd2": _zvhd, "vmdk": _vmdk, "vdi": _vdi, "iso": _iso,
+    "qcow2": _qcow2, "vhd": _vhd, "vhdx": _vhdx, "vmdk": _vmdk, "vdi": _vdi, "zvhd": _zvhd, "zvhd2": _zvhd, "iso": _iso,
+}
+_ANSWERS: dict[str, Callable[[dict[str, Any]], Iterator[_Answer]]] = {
+    "qcow2": _qcow2_answers, "qcow": _qcow2_answers, "vhdx": _vhdx_answers, "vmdk": _vmdk_answers,
+    "vhd": lambda header: _parent(header["disk_type"] == "differencing" if "disk_type" in header else None),
+    "vdi": lambda header: _parent(header["uuid_parent"] is not None if "uuid_parent" in header else None),
 }

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.reports.page import Word, counted, flat
-from imgbuild.reports.text_container import container_words, format_words
+from imgbuild.reports.sheet import INDENT, LABEL
+from imgbuild.reports.text_container import container_words, format_words, safety_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
-    from imgbuild.model import GuestCheck, Inspection, OperatingSystem, Problem, Run
-    from imgbuild.reports.page import Page
+    from collections.abc import Iterator
+
+    from imgbuild.model import (
+        Evidence,
+        GuestCheck,
+        Inspection,
+        OperatingSystem,
+        Partition,
+        Problem,
+        Run,
+        Volume,
+    )
+    from imgbuild.reports.sheet import Sheet
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
 _YES_NO = {True: "yes", False: "no", None: "not seen"}
@@ -18,25 +30,24 @@ _MARKS = {"pass": Word("ok", "good"), "fail": Word("FAIL", "error"), "unknown": 
           "not-applicable": Word("-", "faint")}
 
 
-def write(page: Page, image: Inspection) -> None:
+def write(sheet: Sheet, image: Inspection) -> None:
     """Write the facts of ``image``."""
-    page.line(Word(image.path, "title"), headline(image))
-    if page.quiet:
+    if sheet.page.quiet:
+        sheet.line(Word(image.path, "title"), headline(image))
         return
+    sheet.head(image.path, headline(image))
     for name, digest in (image.checksums or {}).items():
-        page.fact(name, digest)
-    words = container_words(image)
-    if words:
-        page.fact("file", words)
-    _write_problems(page, image.problems)
-    _write_disk(page, image)
+        sheet.fact(name, digest)
+    _write_container(sheet, image)
+    _write_problems(sheet, image.problems)
+    _write_disk(sheet, image)
     if image.virtual_size is not None:
-        _write_boot(page, image)
-        _write_systems(page, image)
+        _write_boot(sheet, image)
+        _write_systems(sheet, image)
     if image.guest:
-        _write_guest(page, image.guest)
+        _write_guest(sheet, image.guest)
     if image.run:
-        _write_run(page, image, image.run)
+        _write_run(sheet, image, image.run)
 
 
 def headline(image: Inspection) -> str:
@@ -68,39 +79,56 @@ def boot_words(image: Inspection) -> str:
     return flat(f"{name} {_YES_NO[answer]}" for name, answer in modes)
 
 
-def _write_problems(page: Page, problems: tuple[Problem, ...]) -> None:
+def _write_container(sheet: Sheet, image: Inspection) -> None:
+    words, (safe, answers) = container_words(image), safety_words(image)
+    if words:
+        sheet.fact("file", words)
+    if answers and not (safe and image.problems):  # where a reader objects, the header's word is not enough
+        sheet.fact("safe" if safe else Word("beware", "warning"), answers)
+
+
+def _write_problems(sheet: Sheet, problems: tuple[Problem, ...]) -> None:
     if not problems:
         return
-    page.section("Problems", "imgbuild check says what they mean")
+    sheet.section("Problems", "imgbuild check says what they mean")
     width = max(len(problem.code) for problem in problems) + 2
     for problem in problems:
-        page.fact(problem.code, problem.message, *_evidence(problem), width=width)
+        sheet.fact(Word(problem.code, "title"), problem.message, *evidence_words(problem), width=width)
 
 
-def _evidence(problem: Problem) -> tuple[str, ...]:
-    where = flat((problem.field, None if problem.offset is None else f"at byte {problem.offset}"), " ")
-    if not where:
-        return ()
-    size = None if problem.length is None else counted(problem.length, "byte")
-    return (flat((flat((where, size)), problem.hex), ": "),)
+def evidence_words(shown: Problem | Evidence) -> Iterator[str]:
+    """Give the field that is wrong by the standard's name, its place and its bytes; nothing where there is none."""
+    place = None if shown.offset is None else f"at byte {shown.offset}"
+    size = None if shown.length is None else counted(shown.length, "byte")
+    where = flat((flat((shown.field, place), " "), size))
+    if where:
+        yield flat((where, shown.hex), ": ")
 
 
-def _write_disk(page: Page, image: Inspection) -> None:
-    if not image.partitions and not image.volumes:
-        if image.virtual_size is not None and image.format != "iso":
-            page.section("Disk", "no partition table, no file system")
-        return
-    page.section("Disk", _table_words(image))
-    rows = [[str(part.index or "-"), human_size(part.start) if part.start else "-", human_size(part.size),
-             part.type or part.type_id or "-", part.name or "-", part.filesystem or "-", part.label or "-",
-             part.mount or "-", *([part.uuid or "-"] if page.verbose else [])]
-            for part in sorted(image.partitions, key=lambda part: part.start)]
-    head = ["no", "start", "size", "type", "name", "holds", "label", "used as", *(["uuid"] if page.verbose else [])]
-    page.table([head, *rows], heading=True)
+def _write_disk(sheet: Sheet, image: Inspection) -> None:
+    if image.partitions or image.volumes:
+        sheet.section("Disk", _table_words(image))
+        sheet.table([["no", "start", "size", "type", "name", "holds", "label", "used as", "uuid"],
+                     *_partition_rows(image, sheet)], heading=True)
+    elif image.virtual_size is not None and image.format != "iso":
+        sheet.section("Disk", "no partition table, no file system")
     if image.volumes:
-        volumes = [[volume.name, volume.kind, human_size(volume.size), volume.filesystem or "-", volume.label or "-",
-                    volume.mount or "-", *([volume.uuid or "-"] if page.verbose else [])] for volume in image.volumes]
-        page.table([["volume", "kind", "size", "holds", *head[6:]], *volumes], heading=True)
+        rows = [[volume.name, volume.kind, human_size(volume.size), volume.filesystem or "-", volume.label or "-",
+                 volume.mount or "-", _uuid(volume, sheet)] for volume in image.volumes]
+        sheet.table([["volume", "kind", "size", "holds", "label", "used as", "uuid"], *rows], heading=True)
+
+
+def _partition_rows(image: Inspection, sheet: Sheet) -> Iterator[list[str]]:
+    parts = sorted(image.partitions, key=lambda part: part.start)
+    for part in parts:
+        used = "/  (last: it can grow)" if part.mount == "/" and part.index and part is parts[-1] else part.mount
+        yield [str(part.index or "-"), human_size(part.start) if part.start else "-", human_size(part.size),
+               part.type or part.type_id or "-", part.name or "-", part.filesystem or "-", part.label or "-",
+               used or "-", _uuid(part, sheet)]
+
+
+def _uuid(part: Partition | Volume, sheet: Sheet) -> str:
+    return (part.uuid or "-") if sheet.page.verbose else "-"
 
 
 def _table_words(image: Inspection) -> str:
@@ -109,38 +137,38 @@ def _table_words(image: Inspection) -> str:
     return f"{_TABLES[image.partition_table]}, {counted(len(image.partitions), 'partition')}"
 
 
-def _write_boot(page: Page, image: Inspection) -> None:
-    page.section("Boot", boot_words(image))
+def _write_boot(sheet: Sheet, image: Inspection) -> None:
+    sheet.section("Boot", boot_words(image))
     for reason in image.firmware.why:
-        page.fact("", reason)
+        sheet.fact("-", reason, indent=INDENT + LABEL, width=2)
 
 
-def _write_systems(page: Page, image: Inspection) -> None:
+def _write_systems(sheet: Sheet, image: Inspection) -> None:
     if image.os is None:
-        page.section("System", "none found")
+        sheet.section("System", "none found")
         return
-    source = f"({image.os.source})" if image.os.source else ""
-    page.section("System", flat((system_words(image.os), source), "  "))
+    sheet.section("System", system_words(image.os), Word(image.os.source or "", "faint"))
     for other in image.other_os:
-        page.fact("also", flat((system_words(other), other.source and f"({other.source})"), "  "))
+        sheet.fact("also", flat((system_words(other), other.source), "  "))
 
 
-def _write_guest(page: Page, checks: tuple[GuestCheck, ...]) -> None:
-    page.section("Ready")
-    page.table([[_MARKS[check.status], check.detail, flat(check.files)] for check in checks])
+def _write_guest(sheet: Sheet, checks: tuple[GuestCheck, ...]) -> None:
+    sheet.section("Ready")
+    sheet.table([[_MARKS[check.status], check.detail, Word(flat(check.files), "faint")] for check in checks],
+                sentence=1)
 
 
-def _write_run(page: Page, image: Inspection, run: Run) -> None:
+def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
     hashed = None if run.hash_seconds is None else f"hash {run.hash_seconds:.2f}"
     seconds = f"{run.seconds:.2f} s ({flat((hashed, f'inspect {run.inspect_seconds:.2f}'))})"
     read = f"{human_size(run.bytes_read)} in {counted(run.reads, 'read')} for facts"
     space = None if run.allocated is None else f"{human_size(run.allocated)} on disk"
     sandbox = f"sandbox: {flat(run.sandbox, ' ') or 'none'}"
-    page.section("Run", flat((seconds, read, space, sandbox)))
+    sheet.section("Run", flat((seconds, read, space, sandbox)))
     if run.qemu is not None and run.qemu.found:
         size = "" if run.qemu.virtual_size is None else f", {human_size(run.qemu.virtual_size)}"
         said = run.qemu.error or f"{run.qemu.format}{size}{_agreement(image, run)}"
-        page.fact("", f"qemu-img {run.qemu.found}: {said}")
+        sheet.fact("", f"qemu-img {run.qemu.found}: {said}")
 
 
 def _agreement(image: Inspection, run: Run) -> str:

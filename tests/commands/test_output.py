@@ -89,13 +89,13 @@ def test_a_failure_in_between_writes_no_file(monkeypatch):
 
 
 @pytest.mark.parametrize(("columns", "terminal", "width"), [
-    ("100", False, 100), ("40", False, 80), ("500", False, 120), ("x", False, 100), (None, False, 100)])
+    ("100", False, 100), ("40", False, 60), ("500", False, 120), ("x", False, 80), (None, False, 80)])
 def test_the_width_of_a_pipe(columns, terminal, width, monkeypatch):
     monkeypatch.setenv("COLUMNS", columns) if columns else monkeypatch.delenv("COLUMNS", raising=False)
     assert output._width(terminal=terminal) == width
 
 
-@pytest.mark.parametrize(("columns", "width"), [(60, 60), (200, 120), (0, 100)])
+@pytest.mark.parametrize(("columns", "width"), [(60, 60), (200, 120), (0, 80)])
 def test_the_width_of_a_terminal(columns, width, monkeypatch):
     monkeypatch.setattr(os, "get_terminal_size", lambda *_fd: os.terminal_size((columns, 24)))
     assert output._width(terminal=True) == width

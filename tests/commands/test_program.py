@@ -141,8 +141,21 @@ def test_little_is_imported_to_say_little(words):
 def test_an_inspection_does_without_what_it_does_not_need(report):
     loaded = loaded_by("inspect", "--no-checksum", "samples/debian-12-tiny.qcow2", "--format", report)
     assert "imgbuild.examination" in loaded
-    unneeded = {"rich", "pycdlib", "imgbuild.pipeline", "imgbuild.linting", "imgbuild.checks", "imgbuild.clouds"}
-    assert not loaded & unneeded
+    assert not loaded & {"pycdlib", "imgbuild.pipeline", "imgbuild.linting", "imgbuild.checks", "imgbuild.clouds"}
+
+
+RICH_UNNEEDED = {"pygments", "markdown_it", "rich.live", "rich.markdown", "rich.pretty", "rich.progress", "rich.prompt",
+                 "rich.syntax", "rich.traceback"}
+
+
+@pytest.mark.parametrize("words", [
+    ("inspect", "samples/overlay.qcow2"), ("check", "samples/overlay.qcow2"), ("build", "samples/data-disk.vhd"),
+    ("lint", "samples/requests/create-image.json"), ("rules",), ("explain", "image-backing-file")], ids=lambda w: w[0])
+def test_rich_is_imported_for_text_and_no_more_of_it_than_text_needs(words):
+    assert not {name for name in loaded_by(*words, "--format", "json") if name.partition(".")[0] == "rich"}
+    text = loaded_by(*words)
+    assert {"rich.console", "rich.table", "rich.text"} <= text
+    assert not text & RICH_UNNEEDED
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="closed pipes are told by a signal on Unix only")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from imgbuild.model import Inspection
-from imgbuild.reports.text_container import container_words, format_words
+from imgbuild.reports.text_container import container_words, format_words, safety_words
 
 GIB = 1 << 30
 CASES = [  # format, header, its name, its words
     ("qcow2", {"version": 2, "cluster_bits": 9, "backing_file_offset": 0, "nb_snapshots": 0, "crypt_method": 0},
-     "qcow2 v2", "clusters of 512 bytes, no backing file, no snapshots, not encrypted"),
+     "qcow2 v2", "clusters of 512 bytes"),
     ("qcow2", {"version": 3, "compression_type": 1, "backing_file_offset": 8, "nb_snapshots": 2, "crypt_method": 2,
                "features": {"incompatible": ["dirty bit", "corrupt bit"], "compatible": []}}, "qcow2 v3",
-     "zstd where compressed, a backing file, 2 snapshots, encrypted, incompatible: dirty bit and corrupt bit"),
+     "zstd where compressed, incompatible: dirty bit and corrupt bit"),
     ("qcow2", {"cluster_bits": 4_000_000_000}, "qcow2", "clusters of 4194304 TiB"),
     ("vhd", {"disk_type": "dynamic", "creator_application": "qem2", "creator_version": "5.3", "chs_size": GIB},
      "dynamic vhd", "made by 'qem2' 5.3, geometry of 1 GiB"),
@@ -29,6 +29,8 @@ CASES = [  # format, header, its name, its words
     ("vmdk", {"grainSize": (1 << 64) - 1}, "vmdk", "grains of 8589934592 TiB"),
     ("vdi", {"image_type": "dynamic", "block_size": 1 << 20, "blocks_allocated": 3}, "dynamic vdi",
      "blocks of 1 MiB, 3 blocks with data"),
+    ("vhdx", {"disk_type": "dynamic", "creator": "QEMU", "block_size": 8 << 20, "logical_sector_size": 512},
+     "dynamic vhdx", "made by 'QEMU', blocks of 8 MiB, sectors of 512 bytes"),
     ("raw", {}, "raw", ""), (None, {}, "unknown format", ""), ("vmdk", {"version": 1}, "vmdk", ""),
 ]
 
@@ -37,3 +39,27 @@ CASES = [  # format, header, its name, its words
 def test_the_header_in_a_few_words(name, header, said, words):
     image = Inspection(path="x", size=1, format=name, container=header)
     assert (format_words(image), container_words(image)) == (said, words)
+
+
+QCOW2 = {"backing_file_offset": 0, "features": {"incompatible": []}, "nb_snapshots": 0, "crypt_method": 0}
+SAFETY = [  # format, header, whether the disk is all there, its words
+    ("qcow2", QCOW2, True, "no backing file, no data file, no snapshots, not encrypted"),
+    ("qcow2", {**QCOW2, "backing_file_offset": 8, "nb_snapshots": 2}, False,
+     "a backing file, 2 snapshots, no data file, not encrypted"),
+    ("qcow2", {"features": {"incompatible": ["external data file"]}, "crypt_method": 2}, False,
+     "a data file, encrypted"),
+    ("qcow", {"backing_file_offset": 0, "crypt_method": 0}, True, "no backing file, not encrypted"),
+    ("vhd", {"disk_type": "differencing"}, False, "a parent disk"),
+    ("vhd", {"disk_type": "fixed"}, True, "no parent disk"),
+    ("vhdx", {"has_parent": False, "log_replay_needed": True}, False, "a log to be replayed, no parent disk"),
+    ("vhdx", {"has_parent": False, "log_replay_needed": False}, True, "no parent disk, no log to be replayed"),
+    ("vmdk", {"parentCID": "ffffffff", "uncleanShutdown": False}, True, "no parent disk, closed cleanly"),
+    ("vmdk", {"parentCID": "12345678", "uncleanShutdown": True}, False, "a parent disk, not closed"),
+    ("vdi", {"uuid_parent": None}, True, "no parent disk"), ("vdi", {"uuid_parent": "a-b"}, False, "a parent disk"),
+    ("raw", {}, True, ""), ("vhd", {}, True, ""), ("vhdx", {}, True, ""), ("qcow2", {}, True, ""), (None, {}, True, ""),
+]
+
+
+@pytest.mark.parametrize(("name", "header", "safe", "words"), SAFETY)
+def test_what_the_header_says_on_being_all_there(name, header, safe, words):
+    assert safety_words(Inspection(path="x", size=1, format=name, container=header)) == (safe, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from documents import BELOW, CUT, IMAGE, MANIFEST, NEAR, REQUEST, findings
+from rich.cells import cell_len
 
 from imgbuild import reports
 from imgbuild.model import Finding, GuestCheck, Subject
@@ -21,7 +22,7 @@ def drawn(*found: Finding, page=None, **view):
 
 def test_a_request_beside_its_image():
     assert drawn(BELOW, CUT, NEAR, name="request.json", request=REQUEST, images=(IMAGE,), manifests=(MANIFEST,)) == """\
-disk.qcow2 -> huaweicloud: 1 error, 1 warning, 1 note                  NOT READY
+disk.qcow2 -> huaweicloud  1 error, 1 warning, 1 note                  NOT READY
 error    ims-min-disk-below-disk                               request.json:3:15
   3 | "min_disk": 1
                   ^ min_disk is 1 GiB: 3 or more is expected
@@ -41,7 +42,6 @@ note     ims-os-version-near                                       /__os_version
                 ^ another release is listed
   fix     Nothing to do.
   says    Image Attributes, 2025-10
-          https://example.com/attributes
 Image     qcow2 v3, 2 GiB disk in a file of 654 MiB
   system  Debian GNU/Linux 12.5 (bookworm), x86_64
   boots   BIOS no, UEFI yes, Secure Boot not seen
@@ -52,7 +52,7 @@ Image     qcow2 v3, 2 GiB disk in a file of 654 MiB
 
 def test_an_image_that_is_ready_shows_the_request_that_was_built():
     assert drawn(status=0, images=(IMAGE,), manifests=(MANIFEST,)) == """\
-disk.qcow2 -> huaweicloud: 0 errors, 0 warnings, 0 notes                   READY
+disk.qcow2 -> huaweicloud  0 errors, 0 warnings, 0 notes                   READY
 Image     qcow2 v3, 2 GiB disk in a file of 654 MiB
   system  Debian GNU/Linux 12.5 (bookworm), x86_64
   boots   BIOS no, UEFI yes, Secure Boot not seen
@@ -69,14 +69,14 @@ Route     upload-file: 654 MiB, limit 2 GB
 
 def test_a_request_alone():
     text = drawn(BELOW, name="request.json", request=REQUEST)
-    assert text.startswith("request.json -> huaweicloud: 1 error, 0 warnings, 0 notes")
+    assert text.startswith("request.json -> huaweicloud  1 error, 0 warnings, 0 notes")
     assert "\nImage " not in text
 
 
 def test_each_of_several_images_has_its_verdict():
     other = msgspec.structs.replace(IMAGE, path="other.qcow2")
     text = drawn(CUT, NEAR, images=(IMAGE, other), manifests=(MANIFEST, None), status=0)
-    verdicts = [line.split(":")[0] for line in text.splitlines() if " -> " in line]
+    verdicts = [line.split("  ")[0] for line in text.splitlines() if " -> " in line]
     assert verdicts == ["disk.qcow2 -> huaweicloud", "other.qcow2 -> huaweicloud", "request -> huaweicloud"]
     assert text.count("READY\n") == 3
 
@@ -111,11 +111,24 @@ def at(line, column, **changes):
         BELOW, subject=Subject(kind="request", path="r.json", pointer="/a", line=line, column=column), **changes)
 
 
-def test_a_long_line_is_shown_around_its_place():
-    request = b'{"' + b"k" * 300 + b'": 1, "' + b"v" * 300 + b'": 2}'
-    shown = drawn(at(1, 306), name="r.json", request=request).splitlines()[2:4]
-    assert len(shown[0]) < 120
-    assert shown[0][shown[1].index("^")] == "1"
+LONG = [  # the line of a request, the column, what is shown of it in 60 columns, and what of that is before the caret
+    ('{"a": 1}', 7, '1 | {"a": 1}', '1 | {"a": '),
+    ('      {"a": 1}   ', 13, '1 | {"a": 1}', '1 | {"a": '),
+    ('{"' + "k" * 300 + '": 1}', 306, "1 | …" + "k" * 32 + '": 1}', "1 | …" + "k" * 32 + '": '),
+    ('{"a": 1, "' + "k" * 300 + '": 1}', 7, '1 | {"a": 1, "' + "k" * 43 + "…", '1 | {"a": '),
+    ('{"' + "日" * 100 + '": 1, "' + "本" * 100 + '": 1}', 106, "1 | …" + "日" * 15 + '": 1, "' + "本" * 7 + "…",
+     "1 | …" + "日" * 15 + '": '),
+    ('{"' + "\x1b" * 300 + '": 1}', 306, "1 | …" + "\\x1b" * 7 + '": 1}', "1 | …" + "\\x1b" * 7 + '": '),
+]
+
+
+@pytest.mark.parametrize(("line", "column", "shown", "before"), LONG)
+def test_a_long_line_is_shown_around_its_place(line, column, shown, before):
+    text = drawn(at(1, column), name="r.json", request=line.encode(), page=Page(width=60))
+    _, _, _, cut, caret, *_ = text.splitlines()
+    assert cut == f"  {shown}"
+    assert cell_len(cut) <= 60
+    assert caret.index("^") == cell_len(f"  {before}")
 
 
 def test_control_characters_of_a_request_are_shown():
@@ -131,12 +144,42 @@ def test_a_place_that_is_not_there_does_no_harm(line, column):
     assert BELOW.message in drawn(at(line, column), name="r.json", request=REQUEST)
 
 
-def test_a_message_that_is_long_wraps_below_its_line():
+def test_a_message_that_is_long_wraps_behind_its_caret():
     found = at(3, 15, message="a message of many words " * 8)
     lines = drawn(found, name="r.json", request=REQUEST).splitlines()
-    assert lines[3].strip() == "^"
-    assert lines[4].startswith("  a message of")
-    assert all(len(line) <= 80 for line in lines)
+    assert lines[3:6] == [" " * 18 + "^ a message of many words a message of many words a message of",
+                          " " * 20 + "many words a message of many words a message of many words a",
+                          " " * 20 + "message of many words a message of many words a message of"]
+
+
+def test_a_message_with_little_room_behind_its_caret_stands_below():
+    request = b'{"a_long_name_of_a_field_of_this_request": 10}'
+    found = at(1, 44, message="a message of many words, more than there is room for")
+    assert drawn(found, name="r.json", request=request).splitlines()[2:5] == [
+        '  1 | {"a_long_name_of_a_field_of_this_request": 10}', " " * 49 + "^",
+        "  a message of many words, more than there is room for"]
+
+
+def test_what_a_block_above_has_said_is_not_said_again():
+    text = drawn(BELOW, BELOW, name="r", page=Page(width=80, verbose=True))
+    assert text.count("  why     A smaller disk") == 1
+    assert text.count("  says    Creating Image Metadata") == 2
+    assert text.count("https://example.com/api") == 1
+
+
+def test_each_image_has_the_whole_story():
+    other = msgspec.structs.replace(IMAGE, path="other.qcow2")
+    theirs = msgspec.structs.replace(CUT, subject=Subject(kind="image", path="other.qcow2"))
+    text = drawn(CUT, theirs, images=(IMAGE, other), manifests=(None, None))
+    assert text.count("https://example.com/attributes") == 2
+
+
+def test_a_long_name_stands_above_its_verdict_and_a_long_place_below_its_rule():
+    name = "a/very/long/path/to/the/request/of/an/image.json"
+    found = msgspec.structs.replace(BELOW, subject=Subject(kind="request", path=name, pointer="/a", line=3, column=15))
+    assert drawn(found, name=name, request=REQUEST, page=Page(width=70)).splitlines()[:4] == [
+        f"{name} -> huaweicloud", "1 error, 0 warnings, 0 notes                                 NOT READY",
+        "error    ims-min-disk-below-disk", f"{name}:3:15".rjust(70)]
 
 
 def test_the_columns_hold_in_colour():

@@ -34,8 +34,8 @@ Disk      GPT, 2 partitions
   volume    kind  size      holds  label  used as
   vg0/root  lvm   1.87 GiB  ext4   root   /
 Boot      BIOS no, UEFI yes, Secure Boot not seen
-          the ESP has EFI/BOOT/BOOTX64.EFI
-System    Debian GNU/Linux 12.5 (bookworm), x86_64  (/usr/lib/os-release)
+          - the ESP has EFI/BOOT/BOOTX64.EFI
+System    Debian GNU/Linux 12.5 (bookworm), x86_64  /usr/lib/os-release
 """
 
 
@@ -106,7 +106,7 @@ Ready
 def test_facts_on_the_run():
     run = Run(seconds=0.914, hash_seconds=0.9, inspect_seconds=0.08, reads=41, bytes_read=MIB, allocated=600 * MIB,
               sandbox=("rlimits",), qemu=Witness(found="7.2.22", format="qcow2", virtual_size=2 * GIB))
-    assert drawn(changed(run=run), width=100).endswith("""\
+    assert drawn(changed(run=run), width=110).endswith("""\
 Run       0.91 s (hash 0.90, inspect 0.08), 1 MiB in 41 reads for facts, 600 MiB on disk, sandbox: rlimits
           qemu-img 7.2.22: qcow2, 2 GiB as here
 """)
@@ -116,6 +116,36 @@ Run       0.91 s (hash 0.90, inspect 0.08), 1 MiB in 41 reads for facts, 600 MiB
 Run       0.91 s (inspect 0.08), 1 MiB in 41 reads for facts, sandbox: none
           qemu-img 7.2.22: signal SIGSEGV
 """)
+
+
+HEADER = {"version": 3, "cluster_bits": 16, "backing_file_offset": 0, "features": {"incompatible": []}}
+
+
+def test_what_is_all_in_the_file_is_called_safe_unless_a_reader_objects():
+    good = changed(container=HEADER)
+    assert """\
+  file    clusters of 64 KiB
+  safe    no backing file, no data file
+""" in drawn(good)
+    assert """\
+  file    clusters of 64 KiB
+Problems""" in drawn(msgspec.structs.replace(good, problems=(Problem(code="dirty", message="it was not closed"),)))
+    assert """\
+  beware  a backing file, no data file
+""" in drawn(changed(container={**HEADER, "backing_file_offset": 8}))
+
+
+def test_the_last_partition_can_grow_if_it_is_the_root():
+    parts = (Partition(index=1, start=MIB, size=MIB, mount="/boot"),
+             Partition(index=2, start=2 * MIB, size=MIB, mount="/"))
+    assert "  /  (last: it can grow)\n" in drawn(changed(partitions=parts))
+    first = (msgspec.structs.replace(parts[0], start=9 * MIB), parts[1])
+    assert "grow" not in drawn(changed(partitions=first))
+
+
+def test_a_long_name_stands_above_its_facts():
+    assert drawn(changed(path="a/long/path/of/a/disk.qcow2"), width=60).splitlines()[:2] == [
+        "a/long/path/of/a/disk.qcow2", "  qcow2 v3, 2 GiB disk in a file of 654 MiB"]
 
 
 HEADLINES = [

@@ -49,6 +49,16 @@ Route     no import path carries this file
 """)
 
 
+def test_reasons_stand_below_their_fields_where_the_page_is_narrow():
+    assert """\
+Request   POST /v2/images
+  name       disk
+      from the file name
+  min_disk   10
+      least for Linux; the disk needs 3
+""" in drawn(MANIFEST, width=44)
+
+
 def test_quiet_leaves_the_first_line():
     assert drawn(MANIFEST, quiet=True) == "disk.qcow2  -> huaweicloud\n"
 
