@@ -64,7 +64,7 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
         try:
             goes_on = step(state)
         except BrokenImage as broken:
-            state.object(broken.problem)
+            state.fail(broken)
             goes_on = state.disk is not None
         state.report()
         if not goes_on:
@@ -85,6 +85,7 @@ class _State:
         self.disk: Reader | None = None
         self.table: PartitionTable | None = None
         self.blocks: list[Block] = []
+        self.failed = False
         self._problems: list[Problem] = []
         self._report = report
         self._started = time.monotonic()
@@ -98,6 +99,11 @@ class _State:
             again = new.code == "truncated" and any(known.code == "truncated" for known in self._problems)
             if new not in self._problems and not again:
                 self._problems.append(new)
+
+    def fail(self, broken: BrokenImage) -> None:
+        """Add the problem of something that could not be read, so that nobody takes it for empty."""
+        self.failed = True
+        self.object(broken.problem)
 
     def report(self) -> None:
         """Send what is known; a container also objects while it is read, so its problems are asked for each time."""
@@ -164,7 +170,8 @@ def _read_filesystems(state: _State) -> bool:
     partitions = state.table.partitions if state.table is not None else (whole,)
     state.blocks = [_partition_block(state, entry) for entry in partitions]
     if state.table is None and state.blocks and state.blocks[0].identity is None:
-        state.object(_nothing_inside(state.disk))
+        if not state.failed:
+            state.object(_nothing_inside(state.disk))
         state.blocks = []
     physical = [block.reader for block in state.blocks if block.identity is not None and block.identity.kind == "lvm2"]
     if physical:
@@ -196,7 +203,7 @@ def _identify(state: _State, reader: Reader, where: str, promised: int) -> Ident
     try:
         identity = filesystems.identify(reader)
     except BrokenImage as broken:
-        state.object(broken.problem)
+        state.fail(broken)
         return None
     if identity is not None and not identity.readable and identity.kind not in WITHOUT_FILES:
         state.object(problem("filesystem-unreadable", f"{where} holds {identity.kind}, for which there is no reader:"
