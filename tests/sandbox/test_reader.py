@@ -256,7 +256,7 @@ import imgbuild
 early = set(sys.modules)
 ours = [entry.name for entry in pkgutil.walk_packages(imgbuild.__path__, "imgbuild.")
         if entry.name.split(".")[1] in ("formats", "filesystems", "volumes", "guests", "inspection")]
-libraries = ["pyfsext", "pyfsxfs", "pyfsfat", "pycdlib", "imgbuild.zstd", "encodings.cp437", "encodings.utf_16_le",
+libraries = ["pyfsext", "pyfsxfs", "pycdlib", "imgbuild.zstd", "encodings.cp437", "encodings.utf_16_le",
              "encodings.idna", "zlib", "lzma", "bz2", "hashlib", "xml.etree.ElementTree", "uuid", "decimal", "tomllib"]
 def work(report):
     failed = {}

@@ -44,7 +44,7 @@ _CLEAN_BIT = {"fat16": 0x8000, "fat32": 0x08000000}
 _FAT_ENTRY_BYTES = {"fat16": 2, "fat32": 4}
 
 
-class _Boot(NamedTuple):
+class Boot(NamedTuple):
     """The BIOS parameter block by the specification's names without their prefix."""
 
     sector: int
@@ -61,10 +61,12 @@ class _Boot(NamedTuple):
 
     @property
     def is_fat32(self) -> bool:
+        """Whether it is FAT32: FATSz16 is 0, as for Linux, whatever the count of clusters is."""
         return self.fat_16 == 0
 
     @property
     def sectors(self) -> int:
+        """The sectors of the whole volume."""
         return self.sectors_16 or self.sectors_32
 
     @property
@@ -73,19 +75,25 @@ class _Boot(NamedTuple):
         return (self.reserved + self.fats * (self.fat_16 or self.fat_32)) * self.sector
 
     @property
+    def kind(self) -> str:
+        """Which FAT it is: fat12, fat16 or fat32."""
+        return "fat32" if self.is_fat32 else "fat12" if self.clusters < _FAT12_CLUSTERS else "fat16"
+
+    @property
     def clusters(self) -> int:
+        """How many clusters there are for files; the first has the number 2."""
         data = self.sectors - (self.root_start + self.root_entries * _ENTRY + self.sector - 1) // self.sector
         return data // self.cluster
 
 
 def fat(start: Start) -> Identity | None:
     """Look for a FAT boot sector, strictly: a master boot record can have the same first bytes."""
-    boot = _Boot(*_BOOT.unpack_from(start.at(0, 64), 11))
-    if start.at(0, 1) not in {b"\xeb", b"\xe9"} or not _is_valid(boot):
+    boot = read_boot(start.at(0, 64))
+    if start.at(0, 1) not in {b"\xeb", b"\xe9"} or not is_valid(boot):
         return None
     if start.at(boot.reserved * boot.sector, 2) != bytes((boot.media, 0xFF)):
         return None
-    kind = "fat32" if boot.is_fat32 else "fat12" if boot.clusters < _FAT12_CLUSTERS else "fat16"
+    kind = boot.kind
     place = 64 if boot.is_fat32 else 36
     signed = start.number(place + 2, 1) in {0x28, 0x29}
     return Identity(kind, serial(start.at(place + 3, 4)) if signed else None,
@@ -93,7 +101,13 @@ def fat(start: Start) -> Identity | None:
                     boot.sectors * boot.sector, _is_clean(start, boot, kind, start.number(place + 1, 1)), readable=True)
 
 
-def _is_valid(boot: _Boot) -> bool:
+def read_boot(sector: bytes) -> Boot:
+    """Return the parameter block of a boot sector of at least 64 bytes; whether it makes sense is not looked at."""
+    return Boot(*_BOOT.unpack_from(sector, 11))
+
+
+def is_valid(boot: Boot) -> bool:
+    """Say whether the values are such as the specification allows."""
     sizes = is_power_of_two(boot.sector, 512, 4096) and is_power_of_two(boot.cluster, 1, 128)
     counts = boot.reserved > 0 and 1 <= boot.fats <= 2 and boot.media >= 0xF0 and boot.sectors > 0  # noqa: PLR2004 - the specification's values
     if not sizes or not counts:
@@ -102,7 +116,7 @@ def _is_valid(boot: _Boot) -> bool:
     return root and boot.clusters > 0
 
 
-def _is_clean(start: Start, boot: _Boot, kind: str, flags: int) -> bool:
+def _is_clean(start: Start, boot: Boot, kind: str, flags: int) -> bool:
     if kind == "fat12":
         return not flags & 1
     width = _FAT_ENTRY_BYTES[kind]
@@ -110,7 +124,7 @@ def _is_clean(start: Start, boot: _Boot, kind: str, flags: int) -> bool:
     return not flags & 1 and bool(entry & _CLEAN_BIT[kind])
 
 
-def _label(start: Start, boot: _Boot, fallback: bytes) -> str | None:
+def _label(start: Start, boot: Boot, fallback: bytes) -> str | None:
     """Return the name that the root directory gives, else that of the boot sector."""
     if boot.is_fat32:
         place = boot.root_start + (max(boot.root_cluster, 2) - 2) * boot.cluster * boot.sector
