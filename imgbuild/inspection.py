@@ -40,6 +40,9 @@ READ_FORWARD_ONLY = frozenset({"zvhd"})
 # What a block may hold that has no files of its own, or none without a key: other rules speak of these.
 WITHOUT_FILES = frozenset({"swap", "lvm2", "jbd", "luks", "bitlocker"})
 
+# Where "not clean" means that the machine was cut off; on FAT the mark is often left by tools that copied files in.
+JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "ntfs"})
+
 
 class Look(Value, frozen=True, kw_only=True):
     """What is known of an image so far, and what it cost: reads, bytes read, seconds."""
@@ -208,6 +211,9 @@ def _identify(state: _State, reader: Reader, where: str, promised: int) -> Ident
     if identity is not None and not identity.readable and identity.kind not in WITHOUT_FILES:
         state.object(problem("filesystem-unreadable", f"{where} holds {identity.kind}, for which there is no reader:"
                                                       " what is on it was not looked at"))
+    if identity is not None and identity.clean is False and identity.kind in JOURNALLED:
+        state.object(problem("filesystem-not-clean", f"the {identity.kind} file system in {where} was not unmounted, or"
+                                                     " has errors: what its journal holds was not looked at"))
     # The reader of ISO files has compared the volume's size with the file's already.
     if identity is not None and state.facts.format != "iso" and (identity.size or 0) > promised:
         sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(promised)} only"

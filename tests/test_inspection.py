@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from itertools import pairwise
 
 import pytest
+from tools import needs
 
 from imgbuild import examination, inspection
 from imgbuild.formats.base import Container, Format
@@ -99,6 +101,16 @@ def test_a_file_system_larger_than_its_partition_is_cut(disk, tmp_path):
     cut = tmp_path / "cut.raw"
     cut.write_bytes(whole[: len(whole) // 2])
     assert "filesystem-truncated" in [problem.code for problem in looks_at(cut)[-1].facts.problems]
+
+
+@needs("debugfs")
+def test_a_file_system_that_was_not_unmounted_is_told(disk, tmp_path):
+    copy = tmp_path / "disk.raw"
+    copy.write_bytes(disk("whole-disk-ext4").read_bytes())
+    subprocess.run(["debugfs", "-w", "-R", "set_super_value state 0", copy], check=True, capture_output=True)
+    (problem,) = looks_at(copy)[-1].facts.problems
+    assert problem.code == "filesystem-not-clean"
+    assert problem.message.startswith("the ext4 file system in partition 0 was not unmounted, or has errors")
 
 
 def test_the_child_that_dies_leaves_the_steps_before(disk, monkeypatch):
