@@ -41,6 +41,8 @@ VARIANTS: dict[str, Variant] = {
     "vhdx-dynamic": Variant("vhdx", "vhdx", ("-O", "vhdx", "-o", "subformat=dynamic")),
     "vhdx-fixed": Variant("vhdx", "vhdx", ("-O", "vhdx", "-o", "subformat=fixed")),
     "vdi": Variant("vdi", "vdi", ("-O", "vdi")),
+    "qcow": Variant("qcow", "qcow", ("-O", "qcow")),
+    "qed": Variant("qed", "qed", ("-O", "qed")),
     "vdi-static": Variant("vdi", "vdi", ("-O", "vdi", "-o", "static=on")),
     "zvhd": Variant("zvhd", "zvhd", None),
     "zvhd2-zlib": Variant("zvhd2", "zvhd2", None),
