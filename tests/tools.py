@@ -17,8 +17,9 @@ PACKAGES = {
     "genisoimage": "genisoimage", "isoinfo": "genisoimage", "lz4": "lz4", "mcopy": "mtools", "mke2fs": "e2fsprogs",
     "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "mkntfs": "ntfs-3g",
     "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils",
-    "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp", "sfdisk": "fdisk", "sgdisk": "gdisk",
-    "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xorriso": "xorriso", "xz": "xz-utils", "zstd": "zstd",
+    "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp", "sfdisk": "fdisk",
+    "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xorriso": "xorriso", "xz": "xz-utils",
+    "zstd": "zstd",
 }
 
 
