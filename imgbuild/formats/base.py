@@ -10,7 +10,6 @@ the container, which then keeps its facts (``readable`` is False where the conte
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,6 @@ class Probe(msgspec.Struct, frozen=True):
         return self.tail[start : start + length] if start >= 0 else b""
 
 
-@dataclass
 class Container:
     """A disk in a file: the format, the header facts, the problems, and the virtual disk's bytes.
 
@@ -56,11 +54,13 @@ class Container:
         readable: Whether ``read_at`` can be used.
     """
 
-    format: str
-    virtual_size: int | None
-    header: dict[str, Any] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    readable: bool = True
+    def __init__(self, name: str, virtual_size: int | None, header: dict[str, Any] | None = None,
+                 problems: list[Problem] | None = None, *, readable: bool = True) -> None:
+        self.format = name
+        self.virtual_size = virtual_size
+        self.header = {} if header is None else header
+        self.problems = [] if problems is None else problems
+        self.readable = readable
 
     @property
     def size(self) -> int:

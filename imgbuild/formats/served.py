@@ -6,7 +6,6 @@ A :class:`Served` container is what opens when nothing speaks against giving the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
@@ -25,7 +24,6 @@ _UNREAD = "content-unread"
 _SHOWN_CHARACTERS = 120
 
 
-@dataclass
 class Served(Container):
     """A disk that qemu reads; ``disk`` is ``None`` until it does."""
 

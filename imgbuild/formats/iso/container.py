@@ -19,7 +19,7 @@ class Iso(Container):
     """An ISO: its content is the file."""
 
     def __init__(self, file: Reader, header: dict[str, Any], problems: list[Problem], *, readable: bool) -> None:
-        super().__init__("iso", file.size, header, problems, readable)
+        super().__init__("iso", file.size, header, problems, readable=readable)
         self._file = file
 
     def read_at(self, offset: int, length: int) -> bytes:

@@ -6,7 +6,6 @@ https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-vhdx/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from imgbuild.readers import Reader
 
 
-@dataclass
 class Vhdx(Container):
     """A VHDX file; ``table`` is ``None`` where the content cannot be read."""
 
