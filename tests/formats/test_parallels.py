@@ -12,6 +12,7 @@ from tools import needs
 
 from imgbuild.formats import parallels
 from imgbuild.formats.base import Probe
+from imgbuild.formats.parallels.container import open_parallels
 from imgbuild.formats.served import Served
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.source import open_source
@@ -35,7 +36,7 @@ def image(*bat: int, end: int = 3 * CLUSTER, **fields) -> File:
 
 
 def said(file) -> list[tuple[str, str]]:
-    return [(problem.code, problem.message) for problem in parallels.open_parallels(file).problems]
+    return [(problem.code, problem.message) for problem in open_parallels(file).problems]
 
 
 @pytest.mark.parametrize(("expected", "head"), [(True, OLD), (True, EXTENDED), (True, header()), (False, OLD[:-1]),
@@ -45,7 +46,7 @@ def test_a_file_is_recognised_by_its_magic(expected, head):
 
 
 def test_the_facts_have_the_names_of_the_specification():
-    disk = parallels.open_parallels(image(1, 2))
+    disk = open_parallels(image(1, 2))
     assert disk.header == {
         "magic": "WithouFreSpacExt", "version": 2, "heads": 16, "cylinders": 64, "tracks": TRACKS, "nb_bat_entries": 4,
         "nb_sectors": 32, "in_use": False, "data_off": TRACKS, "flags": 0, "ext_off": 0}
@@ -55,14 +56,14 @@ def test_the_facts_have_the_names_of_the_specification():
 
 
 def test_the_older_magic_counts_in_sectors_and_has_32_bits_of_size():
-    disk = parallels.open_parallels(image(8, 16, magic=OLD, sectors=32 | 5 << 32, data_off=0, in_use=77))
+    disk = open_parallels(image(8, 16, magic=OLD, sectors=32 | 5 << 32, data_off=0, in_use=77))
     assert (disk.virtual_size, [problem.code for problem in disk.problems]) == (16384, ["content-unread"])
     assert said(image(17, magic=OLD))[0][0] == "truncated"
 
 
 @pytest.mark.parametrize(("marked", "in_use"), [(True, OPEN), (False, CLOSED), (False, 0)])
 def test_a_mark_is_said_and_the_content_may_be_read_all_the_same(marked, in_use):
-    disk = parallels.open_parallels(image(1, in_use=in_use))
+    disk = open_parallels(image(1, in_use=in_use))
     assert (disk.header["in_use"], isinstance(disk, Served)) == (marked, True)
     assert [problem.code for problem in disk.problems] == ["needs-check"] * marked + ["content-unread"]
 
@@ -79,7 +80,7 @@ def test_a_mark_is_said_and_the_content_may_be_read_all_the_same(marked, in_use)
     ("truncated", f"the format extension is at byte {((1 << 64) - 1) * 512}, but the file ends at 12288",
      {"ext_off": (1 << 64) - 1})])
 def test_fields_that_cannot_be(code, message, fields):
-    disk = parallels.open_parallels(image(**fields))
+    disk = open_parallels(image(**fields))
     assert [(problem.code, problem.message) for problem in disk.problems] == [(code, message)]
     assert not isinstance(disk, Served)
 
@@ -87,7 +88,7 @@ def test_fields_that_cannot_be(code, message, fields):
 @pytest.mark.parametrize("sectors", [0, 1 << 54, (1 << 64) - 1])
 def test_a_size_that_no_disk_has_is_refused(sectors):
     with pytest.raises(BrokenImage) as refusal:
-        parallels.open_parallels(Memory(header(sectors=sectors)))
+        open_parallels(Memory(header(sectors=sectors)))
     assert refusal.value.problem.message == (
         f"nb_sectors gives a disk of {sectors * 512} bytes; a disk has more than 0 and less than 2**63")
 
@@ -95,7 +96,7 @@ def test_a_size_that_no_disk_has_is_refused(sectors):
 @pytest.mark.parametrize("size", [0, 1, 16, 20, 24, 28, 32, 36, 44, 48, 52, 56, 63])
 def test_a_header_is_needed_to_its_last_byte(size):
     with pytest.raises(BrokenImage) as refusal:
-        parallels.open_parallels(Memory(header()[:size]))
+        open_parallels(Memory(header()[:size]))
     assert refusal.value.problem.code == "truncated"
 
 
@@ -127,7 +128,7 @@ def test_mutations_raise_nothing_else():
             value = draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
             file = file.patch({draw.randrange(16, 80): bytes([value])})
         with suppress(BrokenImage):
-            disk = parallels.open_parallels(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
+            disk = open_parallels(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
             assert all(problem.message.isprintable() for problem in disk.problems)
 
 

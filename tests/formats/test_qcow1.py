@@ -12,6 +12,7 @@ from tools import needs
 
 from imgbuild.formats import qcow1
 from imgbuild.formats.base import Probe
+from imgbuild.formats.qcow1.container import open_qcow1
 from imgbuild.formats.served import Served
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.source import open_source
@@ -40,7 +41,7 @@ def packed(offset: int, length: int) -> int:
 
 
 def said(file) -> list[tuple[str, str]]:
-    return [(problem.code, problem.message) for problem in qcow1.open_qcow1(file).problems]
+    return [(problem.code, problem.message) for problem in open_qcow1(file).problems]
 
 
 @pytest.mark.parametrize(("expected", "head"), [
@@ -51,7 +52,7 @@ def test_a_file_is_recognised_by_its_magic_and_version(expected, head):
 
 
 def test_the_facts_have_the_names_of_the_documentation():
-    disk = qcow1.open_qcow1(image(DATA))
+    disk = open_qcow1(image(DATA))
     assert disk.header == {"version": 1, "backing_file_offset": 0, "backing_file_size": 0, "mtime": 99, "size": SIZE,
                            "cluster_bits": 12, "l2_bits": 9, "crypt_method": 0, "l1_table_offset": 48}
     assert (disk.format, disk.virtual_size, disk.readable, isinstance(disk, Served)) == ("qcow", SIZE, False, True)
@@ -59,7 +60,7 @@ def test_the_facts_have_the_names_of_the_documentation():
 
 
 def test_a_backing_file_is_named_and_never_opened():
-    disk = qcow1.open_qcow1(image(name=512, length=12))
+    disk = open_qcow1(image(name=512, length=12))
     assert [(problem.code, problem.message, problem.offset) for problem in disk.problems] == [
         ("backing-file", "the disk is a delta over '/etc/passwd\\x1b'; it cannot stand alone", 8)]
     assert not isinstance(disk, Served)
@@ -72,7 +73,7 @@ def test_a_backing_file_is_named_and_never_opened():
 
 @pytest.mark.parametrize(("method", "name"), [(1, "AES"), (2, "not known"), (0xFFFFFFFF, "not known")])
 def test_an_encrypted_disk_is_not_given_to_qemu(method, name):
-    disk = qcow1.open_qcow1(image(crypt=method))
+    disk = open_qcow1(image(crypt=method))
     assert [(problem.code, problem.message) for problem in disk.problems] == [
         ("encrypted", f"crypt_method is {method} ({name}); 0 is no encryption")]
     assert not isinstance(disk, Served)
@@ -87,7 +88,7 @@ def test_an_encrypted_disk_is_not_given_to_qemu(method, name):
     ("truncated", f"the L1 table is at {(1 << 64) - 1} to {(1 << 64) + 15}, but the file ends at 12288",
      {"l1": (1 << 64) - 1})])
 def test_fields_that_cannot_be(code, message, fields):
-    disk = qcow1.open_qcow1(image(**fields))
+    disk = open_qcow1(image(**fields))
     assert (code, message) in [(problem.code, problem.message) for problem in disk.problems]
     assert not isinstance(disk, Served)
 
@@ -100,7 +101,7 @@ def test_the_bounds_of_the_fields_are_good(fields):
 @pytest.mark.parametrize("size", [0, 1 << 63, (1 << 64) - 1])
 def test_a_size_that_no_disk_has_is_refused(size):
     with pytest.raises(BrokenImage) as refusal:
-        qcow1.open_qcow1(Memory(header(size=size)))
+        open_qcow1(Memory(header(size=size)))
     assert refusal.value.problem.message == (
         f"size gives a disk of {size} bytes; a disk has more than 0 and less than 2**63")
 
@@ -113,7 +114,7 @@ def test_a_size_between_sectors_is_said():
 @pytest.mark.parametrize("size", [0, 1, 4, 8, 16, 20, 24, 32, 33, 36, 40, 47])
 def test_a_header_is_needed_to_its_last_byte(size):
     with pytest.raises(BrokenImage) as refusal:
-        qcow1.open_qcow1(Memory(header()[:size]))
+        open_qcow1(Memory(header()[:size]))
     assert refusal.value.problem.code == "truncated"
 
 
@@ -139,7 +140,7 @@ def test_mutations_raise_nothing_else():
             place = draw.choice((0, 0, L1, L2)) + draw.randrange(48)
             file = file.patch({place: bytes([draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))])})
         with suppress(BrokenImage):
-            disk = qcow1.open_qcow1(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
+            disk = open_qcow1(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
             assert all(problem.message.isprintable() for problem in disk.problems)
 
 

@@ -12,6 +12,7 @@ from tools import needs
 
 from imgbuild.formats import qed
 from imgbuild.formats.base import Probe
+from imgbuild.formats.qed.container import open_qed
 from imgbuild.formats.served import Served
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.source import open_source
@@ -36,7 +37,7 @@ def image(*entries: int, table: tuple[int, ...] = (L2,), end: int = 4 * CLUSTER,
 
 
 def said(file) -> list[tuple[str, str]]:
-    return [(problem.code, problem.message) for problem in qed.open_qed(file).problems]
+    return [(problem.code, problem.message) for problem in open_qed(file).problems]
 
 
 @pytest.mark.parametrize(("expected", "head"), [(True, b"QED\0"), (True, header()), (False, b"QED"), (False, b"QED1"),
@@ -46,7 +47,7 @@ def test_a_file_is_recognised_by_its_first_4_bytes(expected, head):
 
 
 def test_the_facts_have_the_names_of_the_specification():
-    disk = qed.open_qed(image(DATA))
+    disk = open_qed(image(DATA))
     assert disk.header == {
         "cluster_size": CLUSTER, "table_size": 1, "header_size": 1, "features": 0, "compat_features": 5,
         "autoclear_features": 6, "l1_table_offset": L1, "image_size": SIZE, "backing_filename_offset": 64,
@@ -59,7 +60,7 @@ def test_the_facts_have_the_names_of_the_specification():
 
 @pytest.mark.parametrize("features", [1, 5, 3, 1 | 1 << 63])
 def test_a_backing_file_is_named_and_never_opened(features):
-    disk = qed.open_qed(image(features=features))
+    disk = open_qed(image(features=features))
     assert disk.problems[0].message == "the disk is a delta over '/etc/passwd\\x1b'; it cannot stand alone"
     assert (disk.problems[0].code, disk.problems[0].offset, isinstance(disk, Served)) == ("backing-file", 16, False)
 
@@ -71,7 +72,7 @@ def test_a_name_that_is_not_in_the_file_is_no_reason_to_fail():
 
 
 def test_a_mark_is_said_and_the_content_may_be_read_all_the_same():
-    disk = qed.open_qed(image(DATA, features=2))
+    disk = open_qed(image(DATA, features=2))
     assert [problem.code for problem in disk.problems] == ["needs-check", "content-unread"]
     assert disk.problems[0].message == ("the image was not closed: its tables need a check; 'qemu-img check -f qed -r"
                                         " all FILE' makes one")
@@ -103,7 +104,7 @@ def test_features_that_are_not_known_are_refused():
     ("table-too-small", "the disk has 1073742336 bytes, but tables of 4096 bytes map 1073741824 at most",
      {"size": GIB + 512})])
 def test_fields_that_cannot_be(code, message, fields):
-    disk = qed.open_qed(image(**fields))
+    disk = open_qed(image(**fields))
     assert [(problem.code, problem.message) for problem in disk.problems] == [(code, message)]
     assert not isinstance(disk, Served)
 
@@ -116,7 +117,7 @@ def test_the_largest_disk_of_a_table_is_good():
 @pytest.mark.parametrize("size", [0, 1 << 63, (1 << 64) - 1])
 def test_a_size_that_no_disk_has_is_refused(size):
     with pytest.raises(BrokenImage) as refusal:
-        qed.open_qed(Memory(header(size=size)))
+        open_qed(Memory(header(size=size)))
     assert refusal.value.problem.message == (
         f"image_size gives a disk of {size} bytes; a disk has more than 0 and less than 2**63")
 
@@ -124,7 +125,7 @@ def test_a_size_that_no_disk_has_is_refused(size):
 @pytest.mark.parametrize("size", [0, 1, 4, 8, 12, 16, 24, 32, 40, 48, 56, 60, 63])
 def test_a_header_is_needed_to_its_last_byte(size):
     with pytest.raises(BrokenImage) as refusal:
-        qed.open_qed(Memory(header()[:size]))
+        open_qed(Memory(header()[:size]))
     assert refusal.value.problem.code == "truncated"
 
 
@@ -145,11 +146,11 @@ def test_what_the_tables_point_to(expected, file):
 
 
 def test_the_furthest_entry_is_shown():
-    disk = qed.open_qed(image(DATA, 8 * CLUSTER, 6 * CLUSTER))
+    disk = open_qed(image(DATA, 8 * CLUSTER, 6 * CLUSTER))
     problem = disk.problems[0]
     assert problem.message == "the file ends at 16384, but its tables use it up to byte 36864 (20 KiB more)"
     assert (problem.field, problem.offset, problem.hex) == ("L2 entry", L2 + 8, "0080000000000000")
-    assert qed.open_qed(image(DATA + 512)).problems[0].message == (
+    assert open_qed(image(DATA + 512)).problems[0].message == (
         "the L2 entry at 8192 is 12800, no multiple of 4096")
 
 
@@ -174,7 +175,7 @@ def test_mutations_raise_nothing_else():
             place = draw.choice((0, 0, L1, L2)) + draw.randrange(64)
             file = file.patch({place: bytes([draw.choice((0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))])})
         with suppress(BrokenImage):
-            disk = qed.open_qed(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
+            disk = open_qed(file.cut(draw.choice((file.size, draw.randrange(file.size)))))
             assert all(problem.message.isprintable() for problem in disk.problems)
 
 

@@ -1,14 +1,11 @@
-"""QED, QEMU's enhanced disk: a file that begins with ``QED`` in, a :class:`Container` out, whose content qemu reads.
-
-Document: "QED Image File Format Specification", https://www.qemu.org/docs/master/interop/qed_spec.html
-"""
+"""Open a QED disk: its header and tables in, a :class:`Container` out."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgbuild.formats.base import Container, Format, Probe
+from imgbuild.formats.base import Container
 from imgbuild.formats.clusters import Layout, check_clusters
 from imgbuild.formats.served import SECTOR, checked_size, quoted, served
 from imgbuild.readers import problem, read_clipped
@@ -83,11 +80,6 @@ class Header(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in ("raw", "magic")}
 
 
-def matches(probe: Probe) -> bool:
-    """Say whether the file begins as QED does."""
-    return probe.head.startswith(b"QED\0")
-
-
 def open_qed(reader: Reader) -> Container:
     """Return the header's facts; raises BrokenImage when the header is cut or gives no size a disk can have."""
     raw = reader.read_at(0, _HEADER.size)
@@ -160,6 +152,3 @@ def _layout(header: Header) -> Layout:
     entries = header.table_bytes // _ENTRY
     return Layout("little", header.l1_table_offset, entries, entries, header.cluster_size, header.cluster_size,
                   header.image_size, extent)
-
-
-FORMAT = Format("qed", "QEMU enhanced disk (QED)", ("qed",), matches, open_qed)

@@ -1,15 +1,11 @@
-"""QCOW version 1, the forerunner of qcow2: the file in, a :class:`Container` out, whose content qemu reads.
-
-Document: "QEMU Copy-On-Write file format",
-https://github.com/libyal/libqcow/blob/main/documentation/QEMU%20Copy-On-Write%20file%20format.asciidoc
-"""
+"""Open a QCOW of version 1: its header and tables in, a :class:`Container` out."""
 
 from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgbuild.formats.base import Container, Format, Probe
+from imgbuild.formats.base import Container
 from imgbuild.formats.clusters import Layout, check_clusters
 from imgbuild.formats.served import SECTOR, checked_size, quoted, served
 from imgbuild.readers import problem, read_clipped
@@ -78,11 +74,6 @@ class Header(NamedTuple):
         return {name: value for name, value in self._asdict().items() if name not in ("raw", "magic", "padding")}
 
 
-def matches(probe: Probe) -> bool:
-    """Say whether the file begins as a QCOW of version 1; other versions are the matter of qcow2."""
-    return probe.at(0, 8) == b"QFI\xfb\0\0\0\x01"
-
-
 def open_qcow1(reader: Reader) -> Container:
     """Return the header's facts; raises BrokenImage when the header is cut or gives no size a disk can have."""
     raw = reader.read_at(0, _HEADER.size)
@@ -147,6 +138,3 @@ def _layout(header: Header) -> Layout:
 
     return Layout("big", header.l1_table_offset, header.l1_entries, 1 << header.l2_bits, cluster_size, SECTOR,
                   header.size, extent)
-
-
-FORMAT = Format("qcow", "QCOW version 1", ("qcow",), matches, open_qcow1)

@@ -1,7 +1,4 @@
-"""Parallels' expandable disk (.hds, .hdd): the file in, a :class:`Container` out, whose content qemu reads.
-
-Document: "Parallels Expandable Image File Format", https://www.qemu.org/docs/master/interop/parallels.html
-"""
+"""Open a Parallels disk: its header and tables in, a :class:`Container` out."""
 
 from __future__ import annotations
 
@@ -9,7 +6,8 @@ import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgbuild.formats.base import Container, Format, Probe
+from imgbuild.formats.base import Container
+from imgbuild.formats.parallels import EXTENDED, OLD
 from imgbuild.formats.served import SECTOR, checked_size, served
 from imgbuild.formats.tables import read_numbers
 from imgbuild.readers import problem
@@ -41,8 +39,6 @@ _HEADER = struct.Struct("<16sIIIIIQIIIQ")
 _FIELDS = {"magic": (0, 16), "version": (16, 4), "tracks": (28, 4), "nb_bat_entries": (32, 4), "nb_sectors": (36, 8),
            "in_use": (44, 4), "data_off": (48, 4), "ext_off": (56, 8)}
 _ENTRY = 4
-_OLD = b"WithoutFreeSpace"
-_EXTENDED = b"WithouFreSpacExt"
 _OPEN, _CLOSED = 0x746F6E59, 0x312E3276
 _VERSION = 2
 MAX_BAT_BYTES = 16 * MIB
@@ -68,7 +64,7 @@ class Header(NamedTuple):
     @property
     def sectors(self) -> int:
         """The size of the disk in sectors."""
-        return self.nb_sectors & 0xFFFFFFFF if self.magic == _OLD else self.nb_sectors
+        return self.nb_sectors & 0xFFFFFFFF if self.magic == OLD else self.nb_sectors
 
     @property
     def cluster_size(self) -> int:
@@ -78,7 +74,7 @@ class Header(NamedTuple):
     @property
     def unit(self) -> int:
         """The bytes that an entry of the BAT counts in."""
-        return SECTOR if self.magic == _OLD else self.cluster_size
+        return SECTOR if self.magic == OLD else self.cluster_size
 
     @property
     def bat_end(self) -> int:
@@ -94,11 +90,6 @@ class Header(NamedTuple):
         """Return the fields as they are shown."""
         facts = self._asdict() | {"magic": self.magic.decode("ascii", "replace"), "in_use": self.in_use == _OPEN}
         return {name: value for name, value in facts.items() if name != "raw"}
-
-
-def matches(probe: Probe) -> bool:
-    """Say whether the file begins with one of the two magics."""
-    return probe.head.startswith((_OLD, _EXTENDED))
 
 
 def open_parallels(reader: Reader) -> Container:
@@ -118,7 +109,7 @@ def open_parallels(reader: Reader) -> Container:
 def _fields(file_size: int, header: Header) -> Iterator[Problem]:
     if header.version != _VERSION:
         yield header.complain("header-invalid", "version", f"the version is {header.version}, but only 2 is defined")
-    if header.magic == _EXTENDED and header.in_use not in (_OPEN, _CLOSED, 0):
+    if header.magic == EXTENDED and header.in_use not in (_OPEN, _CLOSED, 0):
         yield header.complain("header-invalid", "in_use", f"in_use is {header.in_use:#x}; {_OPEN:#x}, {_CLOSED:#x} and"
                               " 0 are defined")
     if not header.tracks:
@@ -130,7 +121,7 @@ def _fields(file_size: int, header: Header) -> Iterator[Problem]:
         code = "table-too-large" if header.bat_end - _HEADER.size > file_size else "truncated"
         yield header.complain(code, "nb_bat_entries", f"the BAT ends at byte {header.bat_end}, but the file at"
                               f" {file_size}")
-    elif (header.data_off or header.magic == _EXTENDED) and header.data_off * SECTOR < header.bat_end:
+    elif (header.data_off or header.magic == EXTENDED) and header.data_off * SECTOR < header.bat_end:
         yield header.complain("header-invalid", "data_off", f"the data begin at byte {header.data_off * SECTOR}, but"
                               f" the BAT ends at {header.bat_end}")
     if header.ext_off * SECTOR >= file_size:
@@ -161,6 +152,3 @@ def _clusters(reader: Reader, header: Header, size: int) -> Iterator[Problem]:
 def _blame(entries: array[int], index: int, code: str, message: str) -> Problem:
     return problem(code, f"cluster {index} {message}", field="BAT entry", offset=_HEADER.size + index * _ENTRY,
                    raw=entries[index].to_bytes(_ENTRY, "little"))
-
-
-FORMAT = Format("parallels", "Parallels disk", ("hds", "hdd"), matches, open_parallels)
