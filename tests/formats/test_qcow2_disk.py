@@ -60,8 +60,23 @@ def test_a_cluster_never_gets_larger_than_a_cluster(kind):
     builder = Builder(cluster_bits=16, compression_type=kind)
     builder.compressed(bytes(65536), deflate(bomb) if kind == 0 else compress(bomb))
     started = time.perf_counter()
-    assert whole(builder.image()) == bytes(65536)
+    with pytest.raises(BrokenImage, match="expands to more than one cluster of 65536 bytes") as refusal:
+        whole(builder.image())
+    assert refusal.value.problem.code == "decompression-bomb"
     assert time.perf_counter() - started < 0.5
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize(("more", "code"), [(-1, "compressed-cluster-invalid"), (0, None), (1, "decompression-bomb")])
+def test_a_cluster_has_exactly_its_bytes(kind, more, code):
+    builder = Builder(cluster_bits=16, compression_type=kind)
+    data = bytes(65536 + more)
+    builder.compressed(bytes(65536), (deflate(data) if kind == 0 else compress(data)) + b"rest of the sector")
+    builder.standard(bytes(65536))
+    try:
+        assert (whole(builder.image()), code) == (bytes(131072), None)
+    except BrokenImage as broken:
+        assert broken.problem.code == code  # noqa: PT017 - either outcome is in the table
 
 
 def test_a_compressed_cluster_is_not_in_the_header():

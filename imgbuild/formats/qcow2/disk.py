@@ -57,15 +57,21 @@ class Disk:
         # The data may end before its last sector does, and with it the file.
         packed = read_clipped(self._file, offset, length)
         try:
-            return _exactly(self._decompress(packed, self._geometry.cluster_size), self._geometry.cluster_size)
+            return _whole(self._decompress(packed, self._geometry.cluster_size + 1), self._geometry.cluster_size)
+        except OverflowError as error:
+            raise broken("decompression-bomb", f"the compressed cluster of the L2 entry at {at} {error}",
+                         field="L2 entry", offset=at, raw=entry.to_bytes(8, "big")) from error
         except ValueError as error:
             if offset + length - SECTOR >= self._file.size:
                 check_range(self._file.size, offset, length, "the file")
             raise _bad_cluster(f"cannot be decompressed: {error}", entry, at) from error
 
 
-def _exactly(cluster: bytes, size: int) -> bytes:
-    if len(cluster) != size:
+def _whole(cluster: bytes, size: int) -> bytes:
+    """Return the cluster; raises ValueError where it is too short, OverflowError where there is more of it."""
+    if len(cluster) > size:
+        raise OverflowError(f"expands to more than one cluster of {size} bytes")
+    if len(cluster) < size:
         raise ValueError(f"it gives {len(cluster)} bytes, not {size}")
     return cluster
 
@@ -88,7 +94,7 @@ def _unzstd(data: bytes, limit: int) -> bytes:
             decompressor = ZstdDecompressor()
             cluster += decompressor.decompress(data, limit - len(cluster))
             data = decompressor.unused_data
-            if not data or len(cluster) == limit:
+            if not data or len(cluster) >= limit - 1:
                 break
     except ZstdError as error:
         raise ValueError(error) from error
