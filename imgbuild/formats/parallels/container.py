@@ -41,8 +41,8 @@ _FIELDS = {"magic": (0, 16), "version": (16, 4), "tracks": (28, 4), "nb_bat_entr
 _ENTRY = 4
 _OPEN, _CLOSED = 0x746F6E59, 0x312E3276
 _VERSION = 2
-MAX_BAT_BYTES = 16 * MIB
-"""The largest table that is looked through: 4 TiB in clusters of 1 MiB."""
+MAX_BAT_BYTES = 4 * MIB
+"""What is looked through of the table: 1 TiB in clusters of 1 MiB."""
 
 
 class Header(NamedTuple):
@@ -132,10 +132,18 @@ def _fields(file_size: int, header: Header) -> Iterator[Problem]:
 def _clusters(reader: Reader, header: Header, size: int) -> Iterator[Problem]:
     """Yield what is wrong with the places of the clusters, of each kind the first."""
     entries = read_numbers(reader, _HEADER.size, min(header.nb_bat_entries, MAX_BAT_BYTES // _ENTRY))
+    count, room = len(entries) - entries.count(0), reader.size // header.cluster_size + 1
+    if count > room:  # said without sorting them: a small file may claim a million
+        yield header.complain("truncated", "nb_bat_entries", f"{count} clusters are allocated, but the file has room"
+                              f" for {room} at most")
+    elif count:
+        used = sorted((entry * header.unit, index) for index, entry in enumerate(entries) if entry)
+        yield from _places(reader, header, entries, used, size)
+
+
+def _places(reader: Reader, header: Header, entries: array[int], used: list[tuple[int, int]],
+            size: int) -> Iterator[Problem]:
     first = max(header.data_off * SECTOR, header.bat_end)
-    used = sorted((entry * header.unit, index) for index, entry in enumerate(entries) if entry)
-    if not used:
-        return
     if used[0][0] < first:
         yield _blame(entries, used[0][1], "table-entry-invalid", f"is at byte {used[0][0]}, but the data begin at"
                      f" {first}")

@@ -40,8 +40,8 @@ READ_AS_ZEROS = frozenset({0, 1, 2, 3, 5})
 
 SLICE_BYTES = 4 * KIB
 CACHED_SLICES = 64
-MAX_SCANNED_BYTES = 16 * MIB
-"""What is looked through when a file is opened: the table of 64 TiB in blocks of 32 MiB, or of 2 TiB in those of 1."""
+MAX_SCANNED_BYTES = 8 * MIB
+"""What is looked through when a file is opened: the table of 64 TiB in blocks of 64 MiB, or of 1 TiB in those of 1."""
 
 
 class BlockTable:
@@ -73,7 +73,7 @@ class BlockTable:
         return block + block // self.parameters.chunk_ratio
 
     def payload_entries(self) -> array[int]:
-        """Return the entries of the payload blocks, those of the first 16 MiB of the table."""
+        """Return the entries of the payload blocks, those of the first 8 MiB of the table."""
         length = min(self.parameters.bat_entries * ENTRY, MAX_SCANNED_BYTES)
         entries = _little_endian(self._reader.read_at(self.region.file_offset, length))
         del entries[self.parameters.chunk_ratio :: self.parameters.chunk_ratio + 1]
