@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from functools import partial
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imgbuild import qemu, sandbox
+from imgbuild.beside import Beside
 from imgbuild.detection import formats_meant, probe_of
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
@@ -36,37 +36,46 @@ if TYPE_CHECKING:
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
 
-def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None) -> Inspection:
+def nothing() -> None:
+    """Do what there is to do meanwhile for those who need nothing next."""
+
+
+def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None,
+            meanwhile: Callable[[], object] = nothing) -> Inspection:
     """Return the facts of the image file at ``path``.
+
+    ``meanwhile`` is called while the file is read: what the caller will need next, and can be had in the time.
 
     Raises:
         SourceError: The file is missing, may not be read or is no regular file.
         UsageError: A checksum algorithm is not known.
         RuleBookError: There is no such cloud, or its rule pack is broken.
     """
-    return inspect_for(partial(_load_profile, settings.cloud), path, settings, progress)
+    return inspect_for(partial(_load_profile, settings.cloud), path, settings, progress, meanwhile)
 
 
 def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settings, progress: Progress | None,
-                meanwhile: Callable[[], object] | None = None) -> Inspection:
+                meanwhile: Callable[[], object] = nothing) -> Inspection:
     """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does.
 
-    The profile is loaded while the child looks. ``meanwhile`` is called while the file is hashed: what the caller will
-    need next, and can be had in the time.
+    The profile is loaded while the child looks.
     """
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
     started = time.monotonic()
     with open_source(path) as source:
         # The child is forked before any thread starts; then it looks while the file is hashed.
-        looking = _Looking(source, settings, meanwhile)
+        looking = _Looking(source, settings)
+        other = Beside(meanwhile)
         try:
             profile = load_profile()
             checksums, problem = _digest(source, _algorithms(settings, profile), progress)
         except BaseException:
             looking.give_up()
+            other.wait()
             raise
         found = looking.result()
+        other.result()
         image = _complete(found, checksums, problem, source, profile)
         seconds = time.monotonic() - started
         return _with_run_facts(image, found, source, seconds) if settings.run_facts else image
@@ -84,7 +93,7 @@ class _Found(msgspec.Struct, frozen=True):
 class _Looking:
     """The child at work, and a thread that waits for it and then asks the witness."""
 
-    def __init__(self, source: Source, settings: Settings, meanwhile: Callable[[], object] | None) -> None:
+    def __init__(self, source: Source, settings: Settings) -> None:
         self._service = _serve(source)
         try:
             self._child = _start(source, settings, self._service)
@@ -93,33 +102,21 @@ class _Looking:
             raise
         self._source = source
         self._settings = settings
-        self._meanwhile = meanwhile
-        self._found: list[_Found | BaseException] = []
-        self._waiter = Thread(target=self._wait)
-        self._waiter.start()
+        self._waiter = Beside(self._wait)
 
     def result(self) -> _Found:
         """Wait for both and return what they found; what went wrong in the thread is raised here."""
-        self._waiter.join()
-        (found,) = self._found
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        return self._waiter.result()
 
     def give_up(self) -> None:
         """End the child, for nobody waits for its answer any more."""
         self._child.kill()
-        self._waiter.join()
+        self._waiter.wait()
 
-    def _wait(self) -> None:
-        try:
-            qemu.prepare()  # while the child looks
-            if self._meanwhile is not None:
-                self._meanwhile()
-            outcome = self._child.result()
-            self._found.append(_conclude(outcome, self._end_service(), self._source, self._settings))
-        except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread
-            self._found.append(error)
+    def _wait(self) -> _Found:
+        qemu.prepare()  # while the child looks
+        outcome = self._child.result()
+        return _conclude(outcome, self._end_service(), self._source, self._settings)
 
     def _end_service(self) -> tuple[Problem, ...]:
         return () if self._service is None else self._service.end()

@@ -63,6 +63,11 @@ class Output:
                 raise UsageError(f"the output {path!r} is the input {source!r}", cure="name another file")
         check_target(path)
 
+    def prepare(self) -> None:
+        """Import what makes the reports, while there is nothing to show yet."""
+        for target in self._targets:
+            reports.prepare(target.report)
+
     def show(self, view: View) -> None:
         """Make all reports of a view."""
         for target in self._targets:

@@ -9,17 +9,24 @@ if TYPE_CHECKING:
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
 
-# For each report its module, imported when it is asked for, and the endings of file names that ask for it.
+# For each report its modules, imported when it is asked for, and the endings of file names that ask for it. The first
+# module renders; further ones take long to import, so that it leaves them out where it can.
 _REPORTS = {
-    "text": ("imgbuild.reports.text", (".txt",)),
-    "json": ("imgbuild.reports.json", (".json", ".jsonl")),
+    "text": (("imgbuild.reports.text", "imgbuild.reports.sheet"), (".txt",)),
+    "json": (("imgbuild.reports.json",), (".json", ".jsonl")),
 }
 NAMES = tuple(_REPORTS)
 
 
+def prepare(name: str) -> None:
+    """Import what draws the report ``name``, in time that nobody waits for."""
+    for module in _REPORTS[name][0]:
+        import_module(module)
+
+
 def render(name: str, view: View, page: Page) -> bytes:
     """Return what the report ``name`` makes of ``view``; ``page`` says how wide it may be and whether in colour."""
-    made: bytes = import_module(_REPORTS[name][0]).render(view, page)
+    made: bytes = import_module(_REPORTS[name][0][0]).render(view, page)
     return made
 
 
