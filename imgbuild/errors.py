@@ -31,9 +31,5 @@ class RuleBookError(ImgbuildError):
     """The rule book is broken: a file, a rule or a source in it does not hold together."""
 
 
-class ManifestError(ImgbuildError):
-    """A manifest cannot be read back."""
-
-
 class UsageError(ImgbuildError):
     """The words of a call contradict each other; the command exits with status 2."""

@@ -17,7 +17,7 @@ from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, linux
 from imgbuild.guests.layout import Block
-from imgbuild.model import Inspection, Partition, Problem, Value, Volume
+from imgbuild.model import Firmware, Inspection, Partition, Problem, Value, Volume
 from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import human_size
 
@@ -258,5 +258,12 @@ def _read_firmware(state: _State) -> bool:
     modes = firmware.boot_modes(state.disk, state.table, state.blocks, container=state.facts.container,
                                 architecture=system.architecture if system is not None else None)
     state.object(*(objection for block in state.blocks for objection in block.problems))
-    state.learn(firmware=modes)
+    state.learn(firmware=_as_firmware_sees(state, modes))
     return True
+
+
+def _as_firmware_sees(state: _State, modes: Firmware) -> Firmware:
+    """Return the boot modes, UEFI left open where a GPT has no protective MBR: not all firmware takes such a table."""
+    if not modes.uefi or not any(known.code == "gpt-protective-mbr-missing" for known in state.facts.problems):
+        return modes
+    return msgspec.structs.replace(modes, uefi=None, why=(*modes.why, "the GPT has no protective MBR"))

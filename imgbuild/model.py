@@ -344,8 +344,3 @@ class Rules(Value, frozen=True, kw_only=True):
 def encode(document: Value, *, indent: int = 2) -> bytes:
     """Return the document as JSON with a newline at its end; the same value gives the same bytes."""
     return msgspec.json.format(msgspec.json.encode(document), indent=indent) + b"\n"
-
-
-def encode_line(document: Value) -> bytes:
-    """Return the document as one line of JSON (JSON Lines)."""
-    return msgspec.json.encode(document) + b"\n"

@@ -72,7 +72,7 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
     return _document(*linting.lint(book, context, select=settings.select, ignore=settings.ignore))
 
 
-def check(paths: Sequence[str], settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
+def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
           request: tuple[str, bytes] | None = None, progress: Progress | None = None) -> Checked:
     """Inspect, build and lint each image in one pass.
 
@@ -80,6 +80,7 @@ def check(paths: Sequence[str], settings: Settings = DEFAULTS, choices: Choices 
     """
     if request is None:
         _check_buildable(settings)
+    paths = [paths] if isinstance(paths, str) else paths
     images = [_examine(path, settings, progress) for path in paths]
     book = _load(settings)
     manifests = [_manifest(image, choices, book, settings) for image in images]

@@ -24,7 +24,7 @@ def build_request(derived: dict[str, Derived], operation: Operation) -> Request:
 def choose_route(image: Inspection, operation: Operation, profile: Profile) -> Route:
     """Return which import path can carry the file: the steps after ``operation``, then the other operations."""
     carriers = {name: found.file for name, found in profile.operations.items() if found.file is not None}
-    refusals = {name: _refusal(image, rules) for name, rules in carriers.items()}
+    refusals = {name: _refusal(image, profile.operations[name], rules) for name, rules in carriers.items()}
     steps = [name for name in operation.next_steps if name in refusals]
     taken = next((name for name in steps if refusals[name] is None), None)
     others = tuple(RouteOption(operation=name, why_not=why) for name, why in refusals.items() if name != taken)
@@ -33,7 +33,9 @@ def choose_route(image: Inspection, operation: Operation, profile: Profile) -> R
     return Route(operation=taken, why=(_fits(image, carriers[taken]),), others=others)
 
 
-def _refusal(image: Inspection, rules: FileRules) -> str | None:
+def _refusal(image: Inspection, operation: Operation, rules: FileRules) -> str | None:
+    if operation.carries == ("data",) and _environment(image) == "FusionCompute":
+        return "it makes images of data disks, and this is a system disk"
     if image.format not in rules.formats:
         return f"it does not take {image.format or 'an unknown format'}"
     if not rules.carries(image.size):

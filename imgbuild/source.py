@@ -100,13 +100,14 @@ def shown(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def open_source(path: str) -> Source:
-    """Open the regular file at ``path``.
+def open_source(where: str | os.PathLike[str]) -> Source:
+    """Open the regular file at ``where``.
 
     Raises:
         SourceError: The file is missing, may not be read, or is no regular file. A FIFO or a device is
             never waited for: the file is opened without blocking and looked at before it is read.
     """
+    path = os.fspath(where)
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
                              | getattr(os, "O_BINARY", 0))

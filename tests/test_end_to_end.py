@@ -262,6 +262,19 @@ def test_wrong_words_are_wrong_usage(tmp_path):
         assert "Traceback" not in result.err
 
 
+@pytest.mark.parametrize(("words", "said"), [
+    (("--name", "x"), "--name and --request contradict each other (change the request itself)"),
+    (("--set", "a=b"), "--set and --request contradict each other (change the request itself)"),
+    (("--manifest", "m.json"), "--manifest and --request contradict each other"),
+    ((SAMPLES / "data-disk.vhd",), "one request, but 2 images"),
+])
+def test_a_request_of_ones_own_is_not_built(words, said, tmp_path):
+    result = run("check", SAMPLE, "--request", SAMPLES / "requests" / "debian-12-tiny.json", *words, folder=tmp_path)
+
+    assert (result.status, result.out) == (2, "")
+    assert said in result.err
+
+
 @pytest.mark.parametrize("operation", ["register-file", "action"])
 @pytest.mark.parametrize("command", ["build", "check"])
 def test_a_request_that_no_image_tells_is_not_built(command, operation, tmp_path):

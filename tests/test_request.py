@@ -62,6 +62,11 @@ def test_the_other_paths_say_whether_they_could():
     assert others["quickimport-system"] == "it does not take qcow2"
 
 
+def test_a_data_disk_call_does_not_carry_a_system():
+    others = {other.operation: other.why_not for other in choose_route(image(os=SYSTEM), CREATE, BOOK.profile).others}
+    assert others["dataimage"] == "it makes images of data disks, and this is a system disk"
+
+
 def test_every_documented_field_is_expected():
     found = expected(image())
     assert set(BOOK.profile.response) == set(found.created) | set(found.active)

@@ -16,6 +16,11 @@ def image(tmp_path):
     return path
 
 
+def test_a_path_object_is_a_path(image):
+    with open_source(image) as source:
+        assert source.path == str(image)
+
+
 def test_reads_are_exact_and_counted(image):
     with open_source(str(image)) as source:
         assert source.read_at(255, 3) == b"\xff\x00\x01"

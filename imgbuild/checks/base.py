@@ -133,7 +133,6 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         raise NotImplementedError
 
 
-REQUEST = frozenset({"request"})
 IMAGE = frozenset({"image"})
 BOTH = frozenset({"request", "image"})
 

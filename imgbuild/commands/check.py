@@ -7,6 +7,9 @@ from typing import Any
 import click
 
 from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, options, settings_of
+from imgbuild.errors import UsageError
+
+_WORDS = {"tag": "tags", "set": "extra"}  # where click's name of an option is not the option's
 
 
 @click.command("check", short_help="Inspect, build and lint in one pass.",
@@ -29,9 +32,12 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
+    choices = choices_of(words)
+    if request is not None:
+        _check_request_words(images, manifest, words)
     output = Output(words, inputs=[*images, *([request] if request else [])], others=[manifest] if manifest else [])
     data = read_request(request) if request else None
-    checked = pipeline.check(images, settings_of(words), choices_of(words), progress=bar(quiet=words["quiet"]),
+    checked = pipeline.check(images, settings_of(words), choices, progress=bar(quiet=words["quiet"]),
                              request=(request, data) if request and data is not None else None)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
     output.show(FindingsView(
@@ -42,3 +48,14 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     if manifest and built:
         write_whole(manifest, b"".join(encode(made, line=len(images) > 1) for made in built))
     return status
+
+
+def _check_request_words(images: tuple[str, ...], manifest: str | None, words: dict[str, Any]) -> None:
+    """Refuse what makes no sense beside a request of one's own: it is not built, and it belongs to one image."""
+    chosen = [option for option in CHOICES if words[_WORDS.get(option, option.replace("-", "_"))] not in {None, ()}]
+    if chosen:
+        raise UsageError(f"--{chosen[0]} and --request contradict each other", cure="change the request itself")
+    if manifest is not None:
+        raise UsageError("--manifest and --request contradict each other", cure="a manifest holds the request it built")
+    if len(images) > 1:
+        raise UsageError(f"one request, but {len(images)} images", cure="check each image with the request made for it")

@@ -69,6 +69,11 @@ class Block(msgspec.Struct, eq=False, dict=True):
         return self.partition is not None and self.partition.index == 0
 
     @property
+    def is_of_gpt(self) -> bool:
+        """Whether it is a partition of a GPT: only there does systemd go by the types (systemd-gpt-auto-generator)."""
+        return self.partition is not None and not (self.partition.type_id or "0x").startswith("0x")
+
+    @property
     def role(self) -> str | None:
         """Where the type of the partition says that it belongs: ``/usr``, ``/home``; ``None`` where it says nothing."""
         name = self.partition.type if self.partition is not None and self.partition.type else ""

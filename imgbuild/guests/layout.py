@@ -127,14 +127,14 @@ def _places(entries: Sequence[fstab.Entry]) -> Iterator[tuple[str, str]]:
 
 def _join_types(guest: Guest, blocks: Sequence[Block]) -> None:
     for block in blocks:
-        place = _esp_place(guest) if block.is_esp else block.role
+        place = _esp_place(guest) if block.is_esp and block.is_of_gpt else block.role
         if place is not None and place != "/" and not guest.careful.listdir(place):
             _mount(guest, place, block)
 
 
 def _esp_place(guest: Guest) -> str | None:
-    """Where a guest that does not say so has its EFI system partition: an empty directory made for it."""
-    return next((place for place in ("/efi", "/boot/efi", "/boot") if place not in guest.mounts
+    """Where a guest that does not say so has its EFI system partition: an empty directory made for that alone."""
+    return next((place for place in ("/efi", "/boot/efi") if place not in guest.mounts
                  and guest.careful.is_dir(place) and not guest.careful.listdir(place)), None)
 
 

@@ -69,7 +69,7 @@ class Child(Generic[T]):
         self._drain.join(max(0.0, self._deadline - time.monotonic()))
         if self._drain.is_alive():
             self.kill()
-        _, status = os.waitpid(self._process, 0)
+        status = _wait_for(self._process)
         self._drain.join()
         return Outcome(self._value, _GARBLED if self._garbled else _ending(status, self._limits), self._in_force)
 
@@ -89,6 +89,18 @@ class Child(Generic[T]):
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 self._garbled = True
                 self.kill()
+
+
+def _wait_for(process: int) -> int:
+    """Return the status with which the child ended.
+
+    Where SIGCHLD is ignored the system keeps no status: the child then counts as done, for what it had to say about its
+    end it has reported, and a child that said nothing leaves no value.
+    """
+    try:
+        return os.waitpid(process, 0)[1]
+    except ChildProcessError:
+        return EXIT_DONE
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:

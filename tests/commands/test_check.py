@@ -24,12 +24,12 @@ def _inside(tmp_path, monkeypatch):
 
 def test_it_hands_on_images_choices_and_request(monkeypatch):
     stand = Stand(monkeypatch, "check", GOOD)
-    call("check", "a", "b", "--name", "web", "--request", "request.json", "--no-checksum")
+    call("check", "a", "b", "--name", "web", "--no-checksum")
     (paths, settings, choices), options = stand.calls[0]
     assert (paths, settings.checksums, choices.name) == (("a", "b"), None, "web")
-    assert options["request"] == ("request.json", REQUEST)
-    call("check", "a")
-    assert stand.calls[1][1]["request"] is None
+    assert options["request"] is None
+    call("check", "a", "--request", "request.json")
+    assert stand.calls[1][1]["request"] == ("request.json", REQUEST)
 
 
 def test_a_good_image_is_ready(monkeypatch):

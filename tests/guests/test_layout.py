@@ -97,7 +97,7 @@ def test_flatcar_whose_usr_cannot_be_read_is_no_guest():
 
 
 @pytest.mark.parametrize(("directories", "point"), [
-    (("/efi", "/boot/efi"), "/efi"), (("/boot/efi",), "/boot/efi"), ((), "/boot"), (("/boot/efi/EFI",), None)])
+    (("/efi", "/boot/efi"), "/efi"), (("/boot/efi",), "/boot/efi"), ((), None), (("/boot/efi/EFI",), None)])
 def test_the_esp_without_fstab(directories, point):
     esp = part(1, {"/EFI": DIRECTORY}, "fat32", type="EFI system", type_id=ESP)
     tree = root() | dict.fromkeys(directories, DIRECTORY)

@@ -200,6 +200,15 @@ time.sleep(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only the Linux kernel tells a child of its parent's end")
+def test_a_host_that_ignores_the_end_of_its_children_still_gets_the_answer():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        outcome = sandbox.run(lambda report: report("known"), str, FAST)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (outcome.value, outcome.problem) == ("known", None)
+
+
 def test_a_child_ends_with_its_parent():
     home = str(Path(sandbox.__file__).parent.parent.parent)
     with subprocess.Popen([sys.executable, "-c", ORPHAN], stdout=subprocess.PIPE, text=True,
