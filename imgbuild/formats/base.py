@@ -69,7 +69,7 @@ class Container:
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
-        raise broken("unreadable", f"the content of this {self.format} file cannot be read"
+        raise broken("content-unread", f"the content of this {self.format} file cannot be read"
                                    f" ({length} bytes at {offset} were asked for)")
 
 

@@ -38,7 +38,7 @@ def test_an_empty_file_holds_no_disk():
     assert (disk.virtual_size, disk.readable) == (None, False)
     with pytest.raises(BrokenImage) as refusal:
         disk.read_at(0, 1)
-    assert refusal.value.problem.code == "unreadable"
+    assert refusal.value.problem.code == "content-unread"
 
 
 def test_nothing_says_that_it_is_raw():
