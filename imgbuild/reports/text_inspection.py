@@ -40,10 +40,8 @@ def write(sheet: Sheet, image: Inspection) -> None:
         sheet.fact(name, digest)
     _write_container(sheet, image)
     _write_problems(sheet, image.problems)
-    _write_disk(sheet, image)
     if image.virtual_size is not None:
-        _write_boot(sheet, image)
-        _write_systems(sheet, image)
+        _write_content(sheet, image)
     if image.guest:
         _write_guest(sheet, image.guest)
     if image.run:
@@ -105,12 +103,21 @@ def evidence_words(shown: Problem | Evidence) -> Iterator[str]:
         yield flat((where, shown.hex), ": ")
 
 
+def _write_content(sheet: Sheet, image: Inspection) -> None:
+    if not (image.partitions or image.volumes or image.firmware.why):  # there is a word on booting for any disk
+        sheet.section("Disk", "not looked into")
+        return
+    _write_disk(sheet, image)
+    _write_boot(sheet, image)
+    _write_systems(sheet, image)
+
+
 def _write_disk(sheet: Sheet, image: Inspection) -> None:
     if image.partitions or image.volumes:
         sheet.section("Disk", _table_words(image))
         sheet.table([["no", "start", "size", "type", "name", "holds", "label", "used as", "uuid"],
                      *_partition_rows(image, sheet)], heading=True)
-    elif image.virtual_size is not None and image.format != "iso":
+    elif image.format != "iso":
         sheet.section("Disk", "no partition table, no file system")
     if image.volumes:
         rows = [[volume.name, volume.kind, human_size(volume.size), volume.filesystem or "-", volume.label or "-",

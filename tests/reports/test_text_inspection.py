@@ -59,12 +59,23 @@ Problems  imgbuild check says what they mean
 """
 
 
-def test_a_disk_of_which_nothing_is_known():
+def test_a_disk_that_was_not_looked_into():
     image = Inspection(path="d.raw", size=MIB, format="raw", virtual_size=MIB)
     assert drawn(image) == """\
 d.raw  raw, 1 MiB disk
+Disk      not looked into
+"""
+
+
+def test_a_disk_with_nothing_on_it():
+    firmware = Firmware(bios=False, uefi=False, why=("no boot code in sector 0", "there is no EFI system partition"))
+    image = Inspection(path="d.raw", size=MIB, format="raw", virtual_size=MIB, firmware=firmware)
+    assert drawn(image) == """\
+d.raw  raw, 1 MiB disk
 Disk      no partition table, no file system
-Boot      BIOS not seen, UEFI not seen, Secure Boot not seen
+Boot      BIOS no, UEFI no, Secure Boot not seen
+          - no boot code in sector 0
+          - there is no EFI system partition
 System    none found
 """
 
