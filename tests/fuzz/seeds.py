@@ -1,0 +1,133 @@
+"""The files that are damaged: for each format its samples, what the writers beside the tests make, and what tools make.
+
+A seed is a name that begins with its format; ``make(folder)`` gives the path of its file. What needs tools names them.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import qcow2_images
+import table_writer
+import vdi_images
+import vhd_writer
+import vhdx_writer
+import vmdk_images
+from images import containers, discs, disks, isos
+from table_writer import Gpt, Part, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+MIB = 1 << 20
+LVM = "mbr-lvm-ext4"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A file to be damaged: its format, its name within it, what makes it in a folder, and with which tools."""
+
+    format: str
+    name: str
+    make: Callable[[Path], Path]
+    tools: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.format}:{self.name}"
+
+
+def all_seeds() -> tuple[Seed, ...]:
+    """Return all seeds, those of a format together."""
+    return tuple(sorted((*_samples(), *_written(), *_mastered(), *_disks(), *_wrapped()), key=str))
+
+
+def _samples() -> list[Seed]:
+    found = [path for path in (*SAMPLES.iterdir(), *(SAMPLES / "zvhd").iterdir())
+             if path.suffix in {".qcow2", ".vhd", ".iso", ".zvhd", ".zvhd2"}]
+    return [Seed(path.suffix[1:], f"sample-{path.stem}", lambda _, path=path: path) for path in found]
+
+
+def _written() -> list[Seed]:
+    tables = table_writer.boot_sector(record(0x83, 2048, 2048), record(5, 8192, 8192))
+    logical = table_writer.boot_sector(record(0x83, 64, 2048), record(5, 4096, 4096))
+    further = table_writer.boot_sector(record(0x82, 64, 2048))
+    extended = table_writer.Disk(16 * MIB).write(0, tables).write(8192 * 512, logical).write(12288 * 512, further)
+    guids = Gpt([Part(2048, 4095, name="root"), Part(4096, 8191)]).write(table_writer.Disk(16 * MIB))
+    contents: dict[str, object] = {
+        "qcow2:zstd": _qcow2(cluster_bits=12, compression_type=1),
+        "qcow2:v2": _qcow2(version=2),
+        "qcow2:extended": _qcow2(cluster_bits=14, extended=True),
+        "vhd:dynamic": vhd_writer.dynamic(tables + bytes(8192) + b"x" * 8192, 4096),
+        "vhd:differencing": vhd_writer.differencing("parent.vhd"),
+        "vmdk:sparse": vmdk_images.plain().image(),
+        "vmdk:stream": vmdk_images.plain(compressed=True, footer=True, redundant=False).image(),
+        "vmdk:text": vmdk_images.text('RW 8 FLAT "disk-flat.vmdk" 0', 'RW 8 SPARSE "/etc/passwd"').encode(),
+        "vdi:dynamic": vdi_images.vdi("b.a-cdx", block_size=1024),
+        "vhdx:plain": vhdx_writer.Disk(blocks={0: (vhdx_writer.FULLY_PRESENT, tables)}).file(),
+        "vhdx:log": _vhdx_with_log(),
+        "iso:plain": discs.plain(),
+        "iso:boot": discs.disc(discs.primary(), discs.boot_record(21), discs.terminator(), size=32,
+                               at={21: discs.validation() + discs.boot_entry(22) + discs.section(0xEF, 1)
+                                   + discs.boot_entry(23)}),
+        "iso:udf": discs.disc(discs.primary(), discs.terminator(), *discs.recognition(b"BEA01", b"NSR02", b"TEA01"),
+                              size=400, at=discs.udf_volume(length=64)),
+        "mbr:extended": extended,
+        "gpt:written": guids,
+        "compressed:xz": lzma.compress(bytes(65536) + tables),
+        "compressed:gz": zlib.compress(tables * 100, wbits=31),
+    }
+    return [Seed(*name.split(":"), partial(_write, content)) for name, content in contents.items()]
+
+
+def _qcow2(**layout: object) -> bytes:
+    clusters = [("standard", 1, 65), ("compressed", 2, 66), ("hole", 0, 0), ("compressed", 4, 67), ("zeros", 3, 68)]
+    names = qcow2_images.extension(0xE2792ACA, b"raw") + qcow2_images.extension(0x6803F857, bytes(96))
+    return qcow2_images.build(qcow2_images.Builder(**layout), clusters).image(extensions=names)
+
+
+def _vhdx_with_log() -> object:
+    entry = vhdx_writer.Log(7, [(vhdx_writer.METADATA, b"metadata".ljust(4096, b"\0")), (vhdx_writer.BAT, 4096)])
+    return vhdx_writer.Disk(log_guid=vhdx_writer.LOG_GUID, log=entry.encode()).file()
+
+
+def _write(content: object, folder: Path) -> Path:
+    path = folder / "seed.img"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+        return path
+    return content.save(path)
+
+
+def _mastered() -> list[Seed]:
+    return [Seed("iso", kind, partial(isos.build, kind), isos.TOOLS) for kind in isos.KINDS]
+
+
+def _disks() -> list[Seed]:
+    kinds = {"gpt-uefi-ext4": "gpt", "mbr-bios-ext4": "mbr", LVM: "lvm", "gpt-bios-xfs": "xfs",
+             "whole-disk-ext4": "ext", "fedora-41-cloud": "btrfs", "debian-12-cloud": "fat",
+             "ubuntu-24.04-cloud": "guest", "opensuse-15.6-cloud": "guest"}
+    return [Seed(kinds.get(name, "guest"), name, partial(disks.build, name), layout.tools)
+            for name, layout in disks.LAYOUTS.items()]
+
+
+def _wrapped() -> list[Seed]:
+    return [Seed(variant.format, f"of-disk-{name}", partial(_wrap, name), (*disks.TOOLS, "qemu-img"))
+            for name, variant in containers.VARIANTS.items() if name != "raw"] + [
+        Seed("parallels", "of-disk", _parallels, (*disks.TOOLS, "qemu-img"))]
+
+
+def _wrap(name: str, folder: Path) -> Path:
+    raw = disks.build("gpt-uefi-ext4", folder)
+    return containers.wrap(name, raw, folder)
+
+
+def _parallels(folder: Path) -> Path:
+    raw = disks.build("gpt-uefi-ext4", folder)
+    containers.run("qemu-img", "convert", "-q", "-f", "raw", "-O", "parallels", raw, folder / "seed.hdd")
+    return folder / "seed.hdd"
