@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 VALUE_LENGTH = 200
+MOST_HITS = 200
+"""So many findings of one rule are listed; a request of a MiB could make 100,000 of them."""
 _UNKNOWN_HINT = "Report this to the authors of imgbuild: the problem has no rule."
 
 
@@ -38,13 +41,21 @@ def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
     _check_ids(book, (*select, *ignore))
     rules = [rule for rule in book.rules if (not select or rule.id in select) and rule.id not in ignore]
     asked = [(rule, case) for rule in rules if (case := _case(book, context, rule)) is not None]
-    found = [(rule, list(rule.check.find(case))) for rule, case in asked]
+    found = [(rule, _hits(rule.check.find(case))) for rule, case in asked]
     findings = [_finding(book, context, rule, hit) for rule, hits in found for hit in hits]
     if not select:
         findings += _without_rule(book, context)
     failed = sum(bool(hits) for _, hits in found)
     tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
     return tuple(_distinct(sorted(findings, key=_order))), tally
+
+
+def _hits(found: Iterator[Hit]) -> list[Hit]:
+    """Return what a rule finds; of very much the first part, and one more that says so."""
+    hits = list(islice(found, MOST_HITS))
+    if next(found, None) is not None:
+        hits.append(Hit(message=f"this rule finds more: the first {MOST_HITS} are listed", on=hits[-1].on))
+    return hits
 
 
 def _check_ids(book: RuleBook, ids: Iterable[str]) -> None:

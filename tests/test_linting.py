@@ -292,3 +292,13 @@ def test_what_is_built_is_clean(system, image_format, virtual_size, firmware, po
     assert loud <= UNKNOWN_TO_THE_CLOUD
     assert not [finding for finding in found if finding.severity == "error"]
     assert len([finding for finding in found if finding.severity == "warning"]) <= 2
+
+
+@pytest.mark.parametrize(("keys", "listed"), [(200, 200), (201, 201), (5000, 201)])
+def test_of_one_rule_so_many_findings_are_listed(keys, listed):
+    body = ", ".join(f'"k{number}": ""' for number in range(keys))
+    found = [finding for finding in linting.lint(BOOK, request(f"{{{body}}}"))[0]
+             if finding.rule == "ims-property-of-ones-own"]
+    assert len(found) == listed
+    said = [finding.message for finding in found if "finds more" in finding.message]
+    assert said == ["this rule finds more: the first 200 are listed"] * (listed - 200)

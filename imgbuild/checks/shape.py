@@ -15,7 +15,7 @@ from imgbuild.checks.base import Case, Check, Hit, Hits, escaped, is_integer, li
 from imgbuild.profiles import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from imgbuild.profiles import FieldSpec
 
@@ -155,27 +155,34 @@ class MisspeltKey(Check, frozen=True, kw_only=True, tag="misspelt-key"):
 
     def find(self, case: Case) -> Hits:
         """Yield keys that are close to a documented one."""
+        nearest = _nearest_in(case)
         for key, _ in _others(case):
-            near = _near(key, case)
+            near = nearest(key)
             if near is not None:
                 yield Hit(message=f"{quoted(key)} is no documented field: did you mean {near!r}?",
                           hint=f"Write {near}.", pointer=f"/{escaped(key)}", on_key=True, value=key)
 
 
-def _near(key: str, case: Case) -> str | None:
-    """Return the documented field that a key is nearly; of very many or very long keys only those that fold alike."""
-    return _nearest(key, tuple(name for name in _fields(case) if name not in case.body), len(case.body) <= MANY_KEYS)
+def _nearest_in(case: Case) -> Callable[[str], str | None]:
+    """Return what gives the documented field that a key is nearly; of very many keys only those that fold alike."""
+    known, look_close = tuple(name for name in _fields(case) if name not in case.body), len(case.body) <= MANY_KEYS
+    return lambda key: _nearest(key, known, look_close)
 
 
 @lru_cache(maxsize=256)
 def _nearest(key: str, known: tuple[str, ...], look_close: bool) -> str | None:  # noqa: FBT001 - a key of the cache
-    folded = {fold(name): name for name in reversed(known)}
+    folded = _folded(known)
     if fold(key) in folded or not look_close or len(key) > LONGEST_MISSPELLING:
         return folded.get(fold(key))
     from difflib import get_close_matches  # noqa: PLC0415 - only a request with an unknown key pays for it
 
     close = get_close_matches(key, known, n=1, cutoff=0.85)
     return close[0] if close else None
+
+
+@lru_cache(maxsize=4)
+def _folded(known: tuple[str, ...]) -> dict[str, str]:
+    return {fold(name): name for name in reversed(known)}
 
 
 class OtherKey(Check, frozen=True, kw_only=True, tag="other-key"):
@@ -185,8 +192,9 @@ class OtherKey(Check, frozen=True, kw_only=True, tag="other-key"):
 
     def find(self, case: Case) -> Hits:
         """Yield the keys of this kind that no page documents and that are close to none."""
+        nearest = _nearest_in(case)
         for key, value in _others(case):
-            if key.startswith("__") == self.service and _near(key, case) is None:
+            if key.startswith("__") == self.service and nearest(key) is None:
                 yield Hit(message=f"{quoted(key)} is no documented field of {case.context.operation}",
                           pointer=f"/{escaped(key)}", on_key=True, value=value)
 
