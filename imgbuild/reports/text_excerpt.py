@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _CARET = "^ "
 _CUT = "…"
+_MOST_CHARACTERS = 1000
 
 
 def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
@@ -49,7 +50,8 @@ def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] 
     before, after = lines[line - 1][: column - 1].lstrip(), lines[line - 1][column - 1 :].rstrip()
     head = f"{line} | "
     room -= len(head)
-    if cell_len(visible(before + after)) <= room:
+    short = len(before) + len(after) <= _MOST_CHARACTERS  # of others not even the width is reckoned
+    if short and cell_len(visible(before + after)) <= room:
         return head + visible(before), visible(after)
     left = _fitting(reversed(before), room * 2 // 3)[::-1]
     start = "".join(left) if len(left) == len(before) else _CUT + "".join(left[1:])
