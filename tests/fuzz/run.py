@@ -11,6 +11,7 @@ no report comes, or when the worker dies.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import select
 import shutil
@@ -212,6 +213,7 @@ class _Worker:
         return result
 
     def _look(self, number: int, mutant: Mutant) -> Result:
+        gc.collect()  # what the case before left in circles is not this one's
         self._peak.write("5\n")  # the peak of memory is counted anew
         self._strange.clear()
         result = Result(number, mutant.what, 0, 0)
