@@ -18,8 +18,8 @@ PACKAGES = {
     "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "mkntfs": "ntfs-3g",
     "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils",
     "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp", "sfdisk": "fdisk",
-    "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xorriso": "xorriso", "xz": "xz-utils",
-    "zstd": "zstd",
+    "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xfs_logprint": "xfsprogs",
+    "xorriso": "xorriso", "xz": "xz-utils", "zstd": "zstd",
 }
 
 

@@ -23,7 +23,7 @@ class Identity(msgspec.Struct, frozen=True):
         uuid: Its identifier as blkid prints it: ``ABCD-1234`` for FAT, 16 digits for NTFS.
         label: Its name.
         size: Its size in bytes by its own superblock.
-        clean: Whether it was unmounted or checked; ``None`` where its superblock does not tell.
+        clean: Whether it was unmounted or checked; ``None`` where that is not told.
         readable: Whether ``open_filesystem`` has a reader for the kind.
     """
 

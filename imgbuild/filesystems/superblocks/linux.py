@@ -1,7 +1,7 @@
 """XFS, btrfs, swap and the rarer file systems of Linux.
 
 XFS at 0, big-endian: 0 "XFSB", 4 sb_blocksize (4), 8 sb_dblocks (8), 32 sb_uuid, 84 sb_agblocks (4), 88 sb_agcount (4),
-102 sb_sectsize (2), 108 sb_fname (12). XFS Algorithms & Data Structures, "Superblocks",
+102 sb_sectsize (2), 108 sb_fname (12); of its log see ``xfslog.py``. XFS Algorithms & Data Structures, "Superblocks",
 https://mirrors.edge.kernel.org/pub/linux/utils/fs/xfs/docs/xfs_filesystem_structure.pdf
 
 btrfs at 64 KiB: 32 fsid, 64 "_BHRfS_M", 144 sectorsize (4), 201 dev_item (its total_bytes at 8), 299 label (256).
@@ -23,6 +23,7 @@ https://github.com/torvalds/linux/tree/v6.1/fs
 
 from __future__ import annotations
 
+from imgbuild.filesystems.superblocks import xfslog
 from imgbuild.filesystems.superblocks.base import Identity, Start, is_power_of_two, text, uuid
 
 _KIB = 1024
@@ -41,7 +42,7 @@ def xfs(start: Start) -> Identity | None:
     if not is_power_of_two(block, _MIN_XFS_BLOCK, _MAX_XFS_BLOCK) or not is_power_of_two(sector, 512, 32768):
         return None
     return Identity("xfs", uuid(start.at(32, 16)), text(start.at(108, 12)), start.number(8, 8, "big") * block,
-                    readable=True)
+                    xfslog.is_clean(start), readable=True)
 
 
 def btrfs(start: Start) -> Identity | None:
