@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 512 << 20
+MOST_KEPT = 64 << 20
+MOST_KEPT = 64 << 20
 PATIENCE = 30.0
 _SETTINGS = Settings()
 _LIBRARIES = tuple(os.path.join(os.path.realpath(folder), "") for folder in (
@@ -169,7 +171,11 @@ def _be_worker(path: Path, copy: Path, seed: str, numbers: Sequence[int], channe
     status = 70
     try:
         worker = _Worker(path, copy, seed)
+        most = _memory("VmRSS") + MOST_KEPT
+        most = _memory("VmRSS") + MOST_KEPT
         for number in numbers:
+            if _memory("VmRSS") > most:
+                break  # as each inspection has a process of its own, the next cases get a new one
             os.write(channel, b"%d\n" % number)
             os.write(channel, msgspec.json.encode(worker.case(number)) + b"\n")
         status = 0
@@ -226,7 +232,7 @@ class _Worker:
             result.failure = traceback.format_exc()
         result.seconds = time.monotonic() - started
         self._watching = False
-        result.peak = _peak()
+        result.peak = _memory("VmHWM")
         if self._strange and not result.failure:
             result.failure = f"opened or did: {self._strange}"
         return result
@@ -256,9 +262,10 @@ class _Traced(Source):
         return super().read_at(offset, length)
 
 
-def _peak() -> int:
+def _memory(name: str) -> int:
+    """Return a number of the kernel on this process in bytes: ``VmRSS`` is its memory, ``VmHWM`` the peak."""
     with open("/proc/self/status", encoding="ascii") as status:
-        return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM"))
+        return next(int(line.split()[1]) << 10 for line in status if line.startswith(name))
 
 
 def _judge(source: Source) -> tuple[str, ...]:
