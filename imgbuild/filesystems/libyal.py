@@ -8,7 +8,7 @@ Libraries: https://github.com/libyal/libfsext and https://github.com/libyal/libf
   one. Such names cannot be had at all, nor those of entries whose inode is damaged; listings leave both out. Where the
   bytes of an inode are missing (a cut image) the whole listing fails.
 - They read through a Python file object, which has to be kept as long as the volume is used. What it raises does not
-  come back through them; the reason of a failed read is kept beside it.
+  come back through them, and is never freed; the reason of a failed read is kept beside it.
 """
 
 from __future__ import annotations
@@ -49,12 +49,16 @@ class WatchedView(FileView):
         self.failure: BrokenImage | None = None
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read as the file view does, and keep the reason if that fails."""
+        """Read as the file view does; if that fails, keep the reason and raise OSError.
+
+        The libraries never let go of an exception that they met, nor so of what its frames hold: blocks of the image.
+        So they get one that comes from here alone, and of the reason no more than the problem is kept.
+        """
         try:
             return super().read(size)
         except BrokenImage as error:
-            self.failure = error
-            raise
+            self.failure = BrokenImage(error.problem)
+        raise OSError(self.failure.problem.message)
 
 
 @contextmanager

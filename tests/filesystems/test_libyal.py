@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import stat
+import weakref
 from typing import Any
 
+import pyfsext
 import pytest
 from table_writer import Disk
 
@@ -132,7 +135,7 @@ def test_the_reason_of_a_failed_read_is_kept() -> None:
     def library(view: WatchedView) -> None:
         try:
             view.read(10)
-        except BrokenImage:
+        except OSError:
             raise OSError("unable to read") from None
 
     view = WatchedView(Failing(100))
@@ -142,6 +145,27 @@ def test_the_reason_of_a_failed_read_is_kept() -> None:
     with pytest.raises(BrokenImage) as raised, guarded(view, "the thing"):
         raise OSError("something later")
     assert raised.value.problem.code == "filesystem-damaged"
+
+
+def test_a_failed_read_leaves_nothing_of_the_image_with_the_library() -> None:
+    class Block:
+        pass
+
+    blocks: list[weakref.ref[Block]] = []
+
+    class Failing(Disk):
+        def read_at(self, offset: int, length: int) -> bytes:
+            block = Block()  # what a container has inflated, say
+            blocks.append(weakref.ref(block))
+            return Memory(b"").read_at(offset, length)
+
+    view = WatchedView(Failing(1 << 20))
+    for _ in range(3):
+        with pytest.raises(BrokenImage), guarded(view, "the thing"):
+            pyfsext.volume().open_file_object(view)
+    gc.collect()
+    assert len(blocks) >= 3
+    assert [block() for block in blocks] == [None] * len(blocks)
 
 
 @pytest.mark.parametrize(("message", "reason"), [

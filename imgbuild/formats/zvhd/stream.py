@@ -18,6 +18,8 @@ from imgbuild.sizes import ceil_div
 if TYPE_CHECKING:
     from zlib import _Decompress
 
+    from imgbuild.model import Problem
+
 CHECKPOINTS = 256
 """A copy holds 40 KiB (32 of them the window), so all of them hold 10 MiB."""
 
@@ -53,12 +55,12 @@ class Stream:
         self._checkpoints: dict[int, _Decompress] = {}
         self._state = zlib.decompressobj()
         self._next = 0
-        self._broken: tuple[int, BrokenImage] | None = None
+        self._broken: tuple[int, Problem] | None = None
 
     def block(self, index: int) -> bytes:
         """Return the block of record ``index``; raises BrokenImage where it, or one before it, is damaged."""
         if self._broken and index >= self._broken[0]:
-            raise self._broken[1]
+            raise BrokenImage(self._broken[1])
         self._go_to(index)
         while self._next < index:
             self._step()
@@ -80,7 +82,7 @@ class Stream:
         try:
             data = inflate(self._state, read_payload(self._reader, record), record, ZVHD_BLOCK)
         except BrokenImage as error:
-            self._broken = (index, error)
+            self._broken = (index, error.problem)
             self._next = len(self._records)
             raise
         self._next += 1
