@@ -197,6 +197,8 @@ class _Worker:
         self._watching = False
         sys.addaudithook(self._audit)
         self._mutator = Mutator(self._pristine, self._trace(), seed)
+        gc.collect()
+        gc.freeze()  # so that looking for circles is quick from here on
 
     def _trace(self) -> list[tuple[int, int]]:
         """Return what is read of the sound file, which also imports what will be used."""
