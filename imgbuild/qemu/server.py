@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import contextmanager, suppress
+from socket import MSG_PEEK
 from typing import TYPE_CHECKING
 
 from imgbuild.model import Problem
@@ -112,7 +113,10 @@ def _wait(child: subprocess.Popen[bytes], image: str, path: str,
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            return connect(path, ANSWER_SECONDS)
+            connection = connect(path, ANSWER_SECONDS)
+            if not _has_ended(child, connection):
+                return connection
+            connection.close()
         except (FileNotFoundError, ConnectionRefusedError):
             pass
         except OSError as error:
@@ -124,6 +128,20 @@ def _wait(child: subprocess.Popen[bytes], image: str, path: str,
         if time.monotonic() > deadline:
             raise NoAnswerError("died", "it took too long and was stopped")
         time.sleep(_WAIT_SECONDS)
+
+
+def _has_ended(child: subprocess.Popen[bytes], connection: socket.socket) -> bool:
+    """Say whether the server ended before its greeting: it listens a moment before it opens the image."""
+    try:
+        if connection.recv(1, MSG_PEEK):
+            return False
+    except BlockingIOError:
+        return False  # silent for too long: that is for the client to say
+    except ConnectionError:
+        pass
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_END_SECONDS)
+    return child.returncode is not None
 
 
 def _problem(failed: NoAnswerError, format_name: str) -> Problem:
