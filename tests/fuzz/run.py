@@ -190,6 +190,7 @@ class _Worker:
 
     def __init__(self, path: Path, copy: Path, seed: str) -> None:
         self._path = str(copy)
+        self._judge = _lint if seed.startswith("request:") else _judge
         self._pristine = os.open(path, os.O_RDONLY)
         self._copy = os.open(copy, os.O_RDWR)
         self._peak = open("/proc/self/clear_refs", "w", buffering=1)  # noqa: SIM115 - open for the worker's life
@@ -205,7 +206,7 @@ class _Worker:
         with open_source(self._path) as source:
             traced = _Traced(source.path, os.dup(source.descriptor))
         with traced:
-            _judge(traced)
+            self._judge(traced)
         return traced.seen
 
     def case(self, number: int) -> Result:
@@ -229,7 +230,7 @@ class _Worker:
         started = time.monotonic()
         try:
             with open_source(self._path) as source:
-                result.codes = _judge(source)
+                result.codes = self._judge(source)
         except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
             result.failure = traceback.format_exc()
         result.seconds = time.monotonic() - started
@@ -281,6 +282,14 @@ def _judge(source: Source) -> tuple[str, ...]:
     findings, _ = pipeline._check_one(facts, manifest, None, book, _SETTINGS)
     msgspec.json.encode((facts, manifest, findings))
     return tuple(dict.fromkeys(problem.code for problem in facts.problems))
+
+
+def _lint(source: Source) -> tuple[str, ...]:
+    """Take the way of ``lint``; return the names of the rules that found something."""
+    findings = pipeline.lint(source.read_at(0, source.size), _SETTINGS, name=source.name)
+    msgspec.json.encode(findings)
+    assert all(finding.message.isprintable() for finding in findings.findings), findings
+    return tuple(dict.fromkeys(finding.rule for finding in findings.findings))
 
 
 def prepared(seeds: Sequence[Seed], folder: Path) -> Iterator[tuple[Seed, Path]]:

@@ -50,7 +50,10 @@ def all_seeds() -> tuple[Seed, ...]:
 def _samples() -> list[Seed]:
     found = [path for path in (*SAMPLES.iterdir(), *(SAMPLES / "zvhd").iterdir())
              if path.suffix in {".qcow2", ".vhd", ".iso", ".zvhd", ".zvhd2"}]
-    return [Seed(path.suffix[1:], f"sample-{path.stem}", lambda _, path=path: path) for path in found]
+    requests = [path for path in (SAMPLES / "requests").iterdir() if not path.name.endswith(".findings.json")]
+    named = [(path.suffix[1:], f"sample-{path.stem}", path) for path in found]
+    named += [("request", path.stem, path) for path in requests]
+    return [Seed(kind, name, lambda _, path=path: path) for kind, name, path in named]
 
 
 def _written() -> list[Seed]:
