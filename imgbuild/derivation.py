@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Endings that a file name sheds on its way to an image name; also stacked, as in .qcow2.xz.
 IMAGE_ENDINGS = frozenset({
     "qcow2", "qcow", "raw", "img", "image", "bin", "dd", "vhd", "vpc", "vhdx", "vmdk", "vdi", "zvhd", "zvhd2", "iso",
-    "qed", "hdd", "hds", "ova", "gz", "xz", "zst", "bz2", "lz4", "zip",
+    "qed", "hdd", "hds", "ova", "gz", "xz", "zst", "bz2", "lz4", "zip", "tar",
 })
 NAME_LENGTH = 128
 

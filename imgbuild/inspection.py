@@ -191,7 +191,8 @@ def _partition_block(state: _State, entry: Partition) -> Block:
     """Return the block of a partition; of one past the end (the table's reader has objected to that) what is left."""
     assert state.disk is not None  # noqa: S101 - as above
     reader = volumes.open_partition(state.disk, entry)
-    identity = _identify(state, reader, f"partition {entry.index}", promised=entry.size)
+    where = f"partition {entry.index}" if entry.index else "the whole disk"
+    identity = _identify(state, reader, where, promised=entry.size)
     return Block(reader=reader, identity=identity, partition=_named(entry, identity))
 
 
@@ -212,12 +213,12 @@ def _identify(state: _State, reader: Reader, where: str, promised: int) -> Ident
         state.object(problem("filesystem-unreadable", f"{where} holds {identity.kind}, for which there is no reader:"
                                                       " what is on it was not looked at"))
     if identity is not None and identity.clean is False and identity.kind in JOURNALLED:
-        state.object(problem("filesystem-not-clean", f"the {identity.kind} file system in {where} was not unmounted, or"
+        state.object(problem("filesystem-not-clean", f"the {identity.kind} file system of {where} was not unmounted, or"
                                                      " has errors: what its journal holds was not looked at"))
     # The reader of ISO files has compared the volume's size with the file's already.
     if identity is not None and state.facts.format != "iso" and (identity.size or 0) > promised:
         sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(promised)} only"
-        state.object(problem("filesystem-truncated", f"the {identity.kind} file system in {where} is {sizes}"))
+        state.object(problem("filesystem-truncated", f"the {identity.kind} file system of {where} is {sizes}"))
     return identity
 
 

@@ -47,7 +47,7 @@ def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
         findings += _without_rule(book, context)
     failed = sum(bool(hits) for _, hits in found)
     tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
-    return tuple(_distinct(sorted(findings, key=_order))), tally
+    return tuple(distinct(sorted(findings, key=_order))), tally
 
 
 def _hits(found: Iterator[Hit]) -> list[Hit]:
@@ -130,7 +130,7 @@ def _mark(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _distinct(findings: list[Finding]) -> Iterator[Finding]:
+def distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield the findings with marks of their own: of several alike, the second and further ones are numbered."""
     seen: Counter[str] = Counter()
     for finding in findings:

@@ -86,7 +86,7 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     manifests = [_manifest(image, choices, book, settings) for image in images]
     results = [_check_one(image, manifest, request, book, settings)
                for image, manifest in zip(images, manifests, strict=True)]
-    findings = [finding for found, _ in results for finding in found]
+    findings = linting.distinct(finding for found, _ in results for finding in found)
     return Checked(_document(findings, _sum(tally for _, tally in results)), tuple(images), tuple(manifests))
 
 

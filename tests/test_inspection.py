@@ -8,6 +8,7 @@ import subprocess
 from itertools import pairwise
 
 import pytest
+from images.disks import XFS_TOOLS
 from tools import needs
 
 from imgbuild import examination, inspection
@@ -17,6 +18,9 @@ from imgbuild.model import Problem
 from imgbuild.readers import broken
 from imgbuild.settings import Settings
 from imgbuild.source import open_source
+
+
+pytestmark = needs(*XFS_TOOLS)  # what the fixture ``disk`` makes its disks with
 
 
 def looks_at(path, claim=None):
@@ -110,7 +114,7 @@ def test_a_file_system_that_was_not_unmounted_is_told(disk, tmp_path):
     subprocess.run(["debugfs", "-w", "-R", "set_super_value state 0", copy], check=True, capture_output=True)
     (problem,) = looks_at(copy)[-1].facts.problems
     assert problem.code == "filesystem-not-clean"
-    assert problem.message.startswith("the ext4 file system in partition 0 was not unmounted, or has errors")
+    assert problem.message.startswith("the ext4 file system of the whole disk was not unmounted, or has errors")
 
 
 def test_the_child_that_dies_leaves_the_steps_before(disk, monkeypatch):

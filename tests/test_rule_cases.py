@@ -20,6 +20,7 @@ import pytest
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
+from imgbuild.checks.problems import ProblemOfImage
 from imgbuild.model import Inspection
 
 CASES = Path(__file__).parent / "rules"
@@ -115,3 +116,14 @@ def test_example_does_what_explain_says(rule, text, fails):
     case = {"json": text, "operation": rule.operations[0] if rule.operations else "create-metadata"}
     findings, _ = linting.lint(book(), context_of(case), select={rule.id})
     assert bool(findings) == fails
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in book().rules if isinstance(rule.check, ProblemOfImage)])
+def test_a_rule_on_a_problem_speaks_of_that_problem_alone(rule):
+    """What raises the problem is tested with its reader; here one passing and one failing image for each rule."""
+    code = rule.removeprefix("image-")
+    for found, expected in ((code, ["said by the reader"]), ("another-problem", [])):
+        image = image_of({"image": {"problems": [{"code": found, "message": "said by the reader"}]}})
+        findings, _ = linting.lint(book(), Context(image=image), select={rule})
+        assert [finding.message for finding in findings] == expected
+        assert all(source.title and source.url and source.date for finding in findings for source in finding.sources)

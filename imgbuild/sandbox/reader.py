@@ -84,7 +84,7 @@ def library_folders() -> list[str]:
     ours = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     libraries = os.path.dirname(os.path.dirname(os.path.abspath(msgspec.__file__)))
     doubtful = {_current(), *_script(), os.path.dirname(ours)}
-    listed = [os.path.abspath(entry) for entry in sys.path if entry]
+    listed = [_absolute(entry) for entry in sys.path if entry]
     certain = [entry for entry in listed if entry == libraries or entry not in doubtful or entry.endswith(_PACKAGES)]
     prefixes = [os.path.join(prefix, "lib") for prefix in (sys.base_prefix, sys.prefix)]
     searched = filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(":"))
@@ -98,9 +98,13 @@ def _current() -> str:
         return os.sep  # it was removed
 
 
+def _absolute(path: str) -> str:
+    return os.path.normpath(os.path.join(_current(), path))
+
+
 def _script() -> tuple[str, str]:
     """Return the folder of the script as it was called, and as Python puts it on the path: without links."""
-    script = os.path.abspath(sys.argv[0])
+    script = _absolute(sys.argv[0])
     return os.path.dirname(script), os.path.dirname(os.path.realpath(script))
 
 

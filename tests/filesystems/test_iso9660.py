@@ -200,9 +200,9 @@ class TestHostileDiscs:
             mutant = bytearray(data)
             for place in rng.sample(places, rng.randint(1, 12)):
                 mutant[place] = rng.choice((0, 1, 0x22, 0x7F, 0xFF, rng.randrange(256)))
-            started = time.monotonic()
+            started = time.process_time()
             exercise(bytes(mutant))
-            slowest = max(slowest, time.monotonic() - started)
+            slowest = max(slowest, time.process_time() - started)
         assert slowest < 2
 
     @needs("genisoimage")

@@ -59,11 +59,11 @@ def test_a_cluster_never_gets_larger_than_a_cluster(kind):
     bomb = bytes(16 * MIB)
     builder = Builder(cluster_bits=16, compression_type=kind)
     builder.compressed(bytes(65536), deflate(bomb) if kind == 0 else compress(bomb))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(BrokenImage, match="expands to more than one cluster of 65536 bytes") as refusal:
         whole(builder.image())
     assert refusal.value.problem.code == "decompression-bomb"
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("kind", [0, 1])

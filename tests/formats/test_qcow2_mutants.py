@@ -30,11 +30,11 @@ def test_mutants_give_problems_and_nothing_else():
     draw = dice(1)
     opened = 0
     for image in mutants(500):
-        started = time.perf_counter()
+        started = time.process_time()
         problems, size = open_and_read(image, draw)
         opened += size is not None
         assert all(problem.message.isprintable() for problem in problems)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
     assert opened > 100
 
 

@@ -142,9 +142,9 @@ def test_absurd_tables_cost_little(kind):
     l1.byteswap()
     header = patch(plain(), l1_size=1 << 22, size=1 << 37)[:512]
     file = Sparse((64 << 20) + (1 << 31), {0: header, 1024: l1.tobytes(), 64 << 20: (flags + b"\x7f" * 7) * 64})
-    started = time.perf_counter()
+    started = time.process_time()
     assert open_qcow2(file).virtual_size == 1 << 37
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("flags", [b"\x80", b"\x7f"])
@@ -154,9 +154,9 @@ def test_large_absurd_tables_cost_little(flags):
                    refcount_table_offset=1 << 16)[:512]
     tables = (flags + b"\x7f" * 5 + b"\0\0") * (2048 << 13)
     file = Sparse((4 + 2048) << 16, {0: header, 2 << 16: l1, 4 << 16: tables})
-    started = time.perf_counter()
+    started = time.process_time()
     assert [problem.code for problem in open_qcow2(file).problems] == ["truncated"]
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 ENTRIES = st.one_of(

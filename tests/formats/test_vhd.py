@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 import struct
 import subprocess
-from time import perf_counter
+from time import process_time
 
 import pytest
 import vhd_writer as w
@@ -244,7 +244,7 @@ def test_a_fixed_disk_that_is_cut_still_gives_what_is_there():
 
 def survive(file: bytes) -> None:
     """Open the file and read all that it offers; nothing but BrokenImage may come out, and soon."""
-    start = perf_counter()
+    start = process_time()
     try:
         container = opened(file)
         if container.readable:
@@ -252,7 +252,7 @@ def survive(file: bytes) -> None:
                 container.read_at(offset, min(4096, container.size - offset))
     except BrokenImage:
         pass
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
 
 
 @pytest.mark.parametrize("file", [FIXED, DYNAMIC, DIFFERENCING], ids=["fixed", "dynamic", "differencing"])
@@ -294,19 +294,19 @@ def test_the_table_of_the_largest_disk_is_checked_quickly():
     end = w.footer(MAX_SIZE, w.DYNAMIC_DISK, data_offset=512)
     file_end = (8193 + entries * 4097) * 512
     file = Sparse(file_end + 512, {0: end + w.dynamic_header(entries, 2 * MIB) + table, file_end: end})
-    start = perf_counter()
+    start = process_time()
     assert vhd.FORMAT.open(file).problems == []
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
 
 
 def test_a_small_file_that_claims_many_blocks_is_not_sorted():
     entries = MAX_ENTRIES
     end = w.footer(entries * 4096, w.DYNAMIC_DISK, data_offset=512)
-    start = perf_counter()
+    start = process_time()
     container = opened(end + w.dynamic_header(entries, 4096) + bytes(entries * 4) + end)
     assert [problem.message for problem in container.problems] == [
         "2097152 blocks are allocated, but the file has room for 1820 only"]
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
 
 
 def convert(source, target, *options: str) -> None:

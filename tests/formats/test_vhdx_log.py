@@ -196,9 +196,9 @@ def test_a_hostile_log_of_the_largest_size_costs_little(_sentence, make):
     file = File(8 * MIB + MAX_LOG, [(8 * MIB, ring)])
     from imgbuild.formats.vhdx.header import _HEADER, Header  # noqa: PLC0415 - made by hand for this test only
     raw = w.header(log_guid=w.LOG_GUID, log_length=MAX_LOG, log_offset=8 * MIB)
-    started = time.perf_counter()
+    started = time.process_time()
     active_sequence(file, Header(0, raw, *_HEADER.unpack_from(raw)))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_replayed_file_reads_like_the_file_but_for_the_changed_sectors():

@@ -42,11 +42,11 @@ def test_mutants_give_problems_and_nothing_else():
     draw = random.Random(1)  # noqa: S311 - as above
     readable = 0
     for file in mutants(400):
-        started = time.perf_counter()
+        started = time.process_time()
         problems, read = open_and_read(file, draw)
         readable += read
         assert all(problem.message.isprintable() for problem in problems)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
     assert readable > 80
 
 

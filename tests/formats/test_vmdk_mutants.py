@@ -48,10 +48,10 @@ def mutants(count: int):
 
 
 def check(image: bytes, draw, shelf: Shelf | None = None) -> bool:
-    started = time.perf_counter()
+    started = time.process_time()
     problems, readable = open_and_read(image, draw, shelf)
     assert all(problem.message.isprintable() for problem in problems)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     return readable
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from time import perf_counter
+from time import process_time
 
 import pytest
 import zvhd_files as f
@@ -299,10 +299,10 @@ def test_an_empty_index_of_all_blocks_of_a_huge_disk_is_checked_quickly():
     struct.pack_into("<IQQII", footer, 92, MAX_BLOCKS, 4096, 4096 + MAX_BLOCKS * 16, MAX_BLOCKS * 16, MAX_BLOCKS // 8)
     struct.pack_into("<I", footer, 136, 0)
     page = w.seal(bytes(footer))
-    start = perf_counter()
+    start = process_time()
     container = opened(page + bytes(MAX_BLOCKS * 16 + MAX_BLOCKS // 8) + page)
     assert (container.problems, container.read_at(size - 1, 1)) == ([], b"\0")
-    assert perf_counter() - start < 2
+    assert process_time() - start < 2
 
 
 def test_a_file_cut_anywhere_gives_facts_or_a_refusal():

@@ -256,11 +256,11 @@ def test_mutants_give_volumes_or_problems_in_time() -> None:
             text[place : place + chance.randrange(3)] = chance.choice((b"{", b"}", b'"', b"[", b"9" * 18, b"\\", b"",
                                                                        b"\xff"))
         disk = physical_volume(text.decode("latin-1"))
-        started = time.monotonic()
+        started = time.process_time()
         volumes, problems = open_volumes([disk])
         assert all(_readable(found.reader.size, found.problems) for found in volumes)
         assert all(problem.code.startswith("lvm-") for problem in problems)
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
 
 def _readable(size: int, problems: tuple[Problem, ...]) -> bool:

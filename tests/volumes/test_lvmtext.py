@@ -42,7 +42,7 @@ def test_what_does_not_follow_the_grammar_is_refused(text: str, reason: str) -> 
 @pytest.mark.parametrize("text", ['"' + "\\" * 1_000_000, "a" * 1_000_000, "#" * 1_000_000, '"' * 1_000_000,
                                   " \0" * 500_000])
 def test_long_nonsense_takes_no_time(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with suppress(BrokenImage):
         parse(text)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2

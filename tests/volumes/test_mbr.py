@@ -200,9 +200,9 @@ def test_mutants_give_a_table_or_a_problem_in_time() -> None:
             for _ in range(chance.randrange(4)):
                 data[chance.randrange(446, 510)] = chance.choice((0, 1, 5, 0x80, 0xFF, chance.randrange(256)))
             disk.write(offset, bytes(data))
-        started = time.monotonic()
+        started = time.process_time()
         try:
             read_table(disk)
         except BrokenImage as broken:
             assert broken.problem.code  # noqa: PT017 - either outcome is right, nothing else may escape
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
