@@ -19,7 +19,6 @@ from imgbuild.readers import broken
 from imgbuild.settings import Settings
 from imgbuild.source import open_source
 
-
 pytestmark = needs(*XFS_TOOLS)  # what the fixture ``disk`` makes its disks with
 
 

@@ -13,7 +13,8 @@ from functools import cache
 import pytest
 
 PACKAGES = {
-    "bash": "bash", "cat": "coreutils", "md5sum": "coreutils", "sha256sum": "coreutils", "blkid": "util-linux", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs",
+    "bash": "bash", "cat": "coreutils", "md5sum": "coreutils",
+    "sha256sum": "coreutils", "blkid": "util-linux", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs",
     "genisoimage": "genisoimage", "isoinfo": "genisoimage", "lz4": "lz4", "mcopy": "mtools", "mke2fs": "e2fsprogs",
     "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "mkntfs": "ntfs-3g",
     "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils",
