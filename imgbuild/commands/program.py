@@ -63,9 +63,9 @@ class Program(click.Group):
 
 def say(message: str) -> None:
     """Write one line for a person to standard error."""
-    from imgbuild.reports.escape import visible  # noqa: PLC0415 - the good way needs no message
+    from imgbuild.reports.escape import disarmed, visible  # noqa: PLC0415 - the good way needs no message
 
-    line = f"imgbuild: {visible(message)}\n"
+    line = disarmed(f"imgbuild: {visible(message)}\n")
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     try:
         click.echo(line.encode(encoding, "backslashreplace"), nl=False, err=True)

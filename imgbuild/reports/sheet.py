@@ -19,7 +19,7 @@ from rich.style import Style
 from rich.table import Column, Table
 from rich.text import Text
 
-from imgbuild.reports.escape import visible
+from imgbuild.reports.escape import disarmed, visible
 from imgbuild.reports.page import Word
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Sheet:
 
     def text(self) -> str:
         """Return what has been written."""
-        return re.sub(r" +$", "", self._written.getvalue(), flags=re.MULTILINE)
+        return disarmed(re.sub(r" +$", "", self._written.getvalue(), flags=re.MULTILINE))
 
     def line(self, *words: str | Word, indent: int = 0) -> None:
         """Write words side by side, two columns between them; empty ones are left out."""

@@ -211,7 +211,7 @@ WORDS = st.lists(st.text("ab日'\" \u0301[]\\:=é", min_size=1, max_size=30), mi
 def test_no_character_of_a_sentence_is_lost(words, width):
     page, sentence = sheet(width), " ".join(words)
     page.sentence(sentence)
-    assert page.text().split() == sentence.split()
+    assert _without_escapes(page.text()).split() == sentence.split()
     assert all(cell_len(line) <= width or re.search(r"\S{20}|['\"]", line) for line in page.text().splitlines())
 
 
@@ -220,4 +220,9 @@ def test_no_character_of_a_sentence_is_lost(words, width):
 def test_no_cell_of_a_table_is_lost(rows, width):
     page = sheet(width)
     page.table(rows)
-    assert page.text().split() == [cell for row in rows for cell in row]
+    assert _without_escapes(page.text()).split() == [cell for row in rows for cell in row]
+
+
+def _without_escapes(text: str) -> str:
+    """Return the text as it was before commands to a CI server were broken in it."""
+    return text.replace("\\x3a", ":")
