@@ -222,3 +222,10 @@ def test_many_tables_that_lie_apart_are_looked_at_in_time():
     disk = open_vmdk(Sparse((start + count + 8 * count) * 512, {0: head}))
     assert disk.problems == []
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize(("line", "expected"), [
+    ('encryption.keySafe = "vmware:key/list/(pair/(null))"', ["encrypted"]), ('encryption.data = "x"', ["encrypted"]),
+    ('ddb.encryption = "none"', [])])
+def test_a_disk_that_vmware_has_encrypted_is_said(line, expected):
+    assert codes(plain(descriptor=text('RW 56 SPARSE "disk.vmdk"', line)).image()) == expected

@@ -38,8 +38,9 @@ _SHOWN_NAMES = 4
 
 
 def references(descriptor: Descriptor, *, embedded: bool) -> Iterator[Problem]:
-    """Yield what makes the disk need another file than the one that the descriptor is in."""
+    """Yield what makes the disk need another file than the one that the descriptor is in, or a key."""
     yield from parents(descriptor)
+    yield from _locked(descriptor)
     if not embedded or not _names_itself(descriptor):
         yield _external(descriptor, embedded=embedded)
 
@@ -57,6 +58,14 @@ def parents(descriptor: Descriptor) -> Iterator[Problem]:
     else:
         return
     yield problem("backing-file", f"the disk {what}; it cannot stand alone", field="parentFileNameHint")
+
+
+def _locked(descriptor: Descriptor) -> Iterator[Problem]:
+    """Yield a problem where VMware has encrypted the disk: the descriptor then has the keys, locked up."""
+    found = next((key for key in descriptor.pairs if key.startswith("encryption.")), None)
+    if found is not None:
+        yield problem("encrypted", f"the descriptor has {quoted(found)}: VMware has encrypted the disk; an image must"
+                                   " be plain", field=quoted(found)[1:-1])
 
 
 def _names_itself(descriptor: Descriptor) -> bool:
