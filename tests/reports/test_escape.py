@@ -48,7 +48,8 @@ def test_json_means_the_same_escaped(text):
 
 @pytest.mark.parametrize(("text", "expected"), [
     ("::error::x", "\\x3a:error::x"), ("  ::set-output name=a::b", "  \\x3a:set-output name=a::b"),
-    ("a\n\t::b c::", "a\n\t\\x3a:b c::"), ("::1", "::1"), ("::b", "::b"), ("::a\nb::", "::a\nb::"), ("a ::error::b", "a ::error::b"), ("std::vector::x: y", "std::vector::x: y"),
+    ("a\n\t::b c::", "a\n\t\\x3a:b c::"), ("::1", "::1"), ("::b", "::b"), ("::a\nb::", "::a\nb::"),
+    ("a ::error::b", "a ::error::b"), ("std::vector::x: y", "std::vector::x: y"),
     ("fe80::1", "fe80::1"), (": x", ": x"), ("a ##vso[task.complete]", "a \\x23#vso[task.complete]"),
     ("##[command]", "\\x23#[command]"), ("##teamcity[a]", "\\x23#teamcity[a]"), ("## title", "## title")])
 def test_commands_to_a_ci_server_are_broken(text, expected):
