@@ -6,8 +6,7 @@ fields, the fields of the answer), a :class:`Catalogue` the spellings of ``__os_
 sizes of files bytes. Nothing here reads a file.
 """
 
-from __future__ import annotations
-
+# Without the future import, as in model.py.
 import re
 from functools import cached_property
 from typing import Any, Literal

@@ -16,7 +16,6 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, TypeVar
 
@@ -40,8 +39,7 @@ _GARBLED = Problem(code="inspection-died", message="the answer of the inspection
                    " have taken it over; what it said before is kept")
 
 
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
+class Outcome(msgspec.Struct, Generic[T], frozen=True):
     """What the child left: its last value, the problem that ended it early, and what held it (``fork``, …)."""
 
     value: T | None

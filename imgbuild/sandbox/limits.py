@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
+
+import msgspec
 
 from imgbuild.sizes import MIB
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What the child may use: bytes of address space, seconds of wall and processor time, open files."""
 
     memory: int = 512 * MIB
