@@ -9,9 +9,11 @@ kernel counts its memory.
 from __future__ import annotations
 
 import ctypes
+import gc
 import json
 import mmap
 import os
+import pkgutil
 import signal
 import struct
 import sys
@@ -19,6 +21,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -84,10 +87,14 @@ def check(case: Case, folder: Path) -> Seen:
 
 @cache
 def _warm_up() -> None:
-    """Let the rule book and the version of qemu-img be known to all processes that are forked."""
+    """Let all modules, the rule book and the version of qemu-img be known to the processes that are forked."""
+    for module in pkgutil.walk_packages(imgbuild.__path__, "imgbuild."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
     pipeline._load(Settings())
     pipeline.rulebook.load_profile("huaweicloud")
     qemu.version()
+    gc.freeze()  # what is there now is not looked through, and so not copied, in each of the processes
 
 
 def _at_fork(case: Case, folder: Path) -> Callable[[], object]:
