@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -18,6 +19,8 @@ from images import discs
 from images.containers import VARIANTS, wrap
 from images.disks import TOOLS
 from tools import needs
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify and fork watch the runs")
 
 # Hives are not read, so there is nothing to attack.
 WITHOUT_CASES = {"A14"}
