@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,6 +79,13 @@ def test_the_wheel_holds_rules_types_and_the_command(wheel):
     assert "imgbuild/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "imgbuild = imgbuild.__main__:main" in scripts
+
+
+def test_the_wheel_holds_the_tables_of_every_pack_file(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        for pack in (ROOT / "rules").glob("*/*.toml"):
+            compiled = json.loads(archive.read(f"imgbuild/_rules/{pack.relative_to(ROOT / 'rules')}.json"))
+            assert compiled == {"crc32": zlib.crc32(pack.read_bytes()), "tables": tomllib.loads(pack.read_text())}
 
 
 def test_the_wheel_holds_every_module_and_nothing_else(wheel):

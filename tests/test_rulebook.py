@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -366,6 +367,16 @@ def test_pack_that_is_no_text(folder):
     (folder / "a" / "rules.toml").write_bytes(b"\xff")
     with pytest.raises(RuleBookError, match=r"rules/a/rules\.toml: 'utf-8' codec"):
         rulebook.load("a")
+
+
+@pytest.mark.parametrize(("compiled", "title"), [
+    ('{"crc32": %d, "tables": {"title": "compiled"}}', "compiled"), ('{"crc32": 1, "tables": {"title": "old"}}', "A"),
+    ('{"crc32": %d, "tables": []}', "A"), ("{", "A"), ("", "A"),
+])
+def test_tables_that_were_compiled_count_while_they_are_those_of_the_file(folder, compiled, title):
+    path = folder / "a" / "cloud.toml"
+    write(path.with_suffix(".toml.json"), compiled.replace("%d", str(zlib.crc32(path.read_bytes()))))
+    assert packs.read_toml(str(path))["title"] == title
 
 
 def test_cloud_inherits_values_and_rules_key_by_key(folder):

@@ -6,12 +6,14 @@ makes up the cloud's profile, a later pack's value taking the place of an earlie
 id that a lower pack has changes only the keys it gives.
 
 The packs are looked for in the installed package (``imgbuild/_rules``) first, then beside the checkout (``rules/``).
+In the package the tables of each file lie beside it as JSON, which is read in a tenth of the time; they count only
+while the file is the one that they were made of.
 """
 
 from __future__ import annotations
 
 import os
-import tomllib
+import zlib
 from functools import cache
 from typing import Any
 
@@ -90,10 +92,33 @@ def _ancestors(cloud: str, below: tuple[str, ...]) -> tuple[str, ...]:
 def read_toml(path: str) -> dict[str, Any]:
     """Return the tables of a file; raises RuleBookError where it cannot be read or is no TOML."""
     try:
-        with open(path, encoding="utf-8") as file:
-            return tomllib.loads(file.read())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        with open(path, "rb") as file:
+            data = file.read()
+        compiled = _read_compiled(f"{path}.json")
+        return compiled.tables if compiled is not None and compiled.crc32 == zlib.crc32(data) else _parse(data)
+    except (OSError, ValueError) as error:  # text that is no UTF-8, or no TOML
         raise RuleBookError(f"{shown(path)}: {error}", cure="mend the file, or reinstall imgbuild") from error
+
+
+class _Compiled(msgspec.Struct, frozen=True):
+    """What ``hatch_build.py`` puts beside a file in a wheel: its tables, and the checksum of the bytes they are of."""
+
+    crc32: int
+    tables: dict[str, Any]
+
+
+def _read_compiled(path: str) -> _Compiled | None:
+    try:
+        with open(path, "rb") as file:
+            return msgspec.json.decode(file.read(), type=_Compiled)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    import tomllib  # noqa: PLC0415 - 3 ms that an installed package does not need
+
+    return tomllib.loads(data.decode())
 
 
 def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

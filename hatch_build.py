@@ -1,0 +1,43 @@
+"""What the build adds to a wheel: beside each file of a rule pack its tables as JSON, read in a tenth of the time.
+
+Each carries the checksum of the file that it was made of. ``imgbuild/rulebook/packs.py`` reads it where that is right,
+and the TOML itself where it is not, or where there is none: in a checkout.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import zlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class CompilePacks(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own examples leave the type out
+    """The hook that hatchling calls before it writes a wheel, and after."""
+
+    PLUGIN_NAME = "custom"
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Write the tables of each file and add them to the wheel; ``version`` is the kind of wheel."""
+        if version == "editable":
+            return
+        self._folder = TemporaryDirectory()
+        rules = Path(self.root) / "rules"
+        for number, pack in enumerate(sorted(rules.glob("*/*.toml"))):
+            made = Path(self._folder.name) / f"{number}.json"
+            made.write_bytes(compiled(pack.read_bytes()))
+            build_data["force_include"][str(made)] = f"imgbuild/_rules/{pack.relative_to(rules)}.json"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002 - hatchling's
+        """Remove what was written."""
+        if version != "editable":
+            self._folder.cleanup()
+
+
+def compiled(pack: bytes) -> bytes:
+    """Return the tables of a file of a pack, and the checksum of its bytes, as JSON."""
+    return json.dumps({"crc32": zlib.crc32(pack), "tables": tomllib.loads(pack.decode())}, ensure_ascii=False).encode()
