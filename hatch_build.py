@@ -16,7 +16,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class CompilePacks(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own examples leave the type out
+class CompilePacks(BuildHookInterface):
     """The hook that hatchling calls before it writes a wheel, and after."""
 
     PLUGIN_NAME = "custom"
