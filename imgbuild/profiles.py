@@ -199,6 +199,8 @@ class Profile(Leaf, frozen=True, kw_only=True):
         return found.min_disk if found is not None and found.min_disk is not None else self.min_disk
 
 
+ARM = frozenset({"aarch64", "arm"})
+"""The architectures of guests, 64 and 32 bit, that the clouds call arm."""
 SERVICE_PACK = re.compile(r"(?:SP|U)\d+")
 # Ids of os-release under which one and the same system goes.
 SAME_SYSTEM = ({"opensuse", "opensuse-leap"}, {"sles", "sles_sap"}, {"coreos", "coreos-container-linux"})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
-from imgbuild.checks.system import ARM, requested_entry
+from imgbuild.checks.system import requested_entry
+from imgbuild.profiles import ARM
 
 if TYPE_CHECKING:
     from collections.abc import Callable

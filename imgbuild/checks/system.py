@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
-from imgbuild.profiles import is_same_system, major_version, version_numbers
+from imgbuild.profiles import ARM, is_same_system, major_version, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Fault = Literal["missing", "misspelt", "unlisted", "not-in-region", "sister", "unproven", "default", "near-guest",
                 "not-the-guest", "plain-on-arm"]
-ARM = frozenset({"aarch64", "arm"})
 
 
 class OsVersion(Check, frozen=True, kw_only=True, tag="os-version"):

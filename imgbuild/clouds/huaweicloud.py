@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from imgbuild.clouds.systems import Match, closest_entry, match_system
 from imgbuild.model import Derived
+from imgbuild.profiles import ARM
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
-ARM = frozenset({"aarch64", "arm"})
 
 
 def system_fields(image: Inspection, book: RuleBook) -> dict[str, Derived]:

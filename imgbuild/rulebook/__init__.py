@@ -16,6 +16,7 @@ from imgbuild.errors import RuleBookError
 from imgbuild.model import Source
 from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
 from imgbuild.rulebook.packs import CLOUD_FILE, clouds, read_packs, read_values
+from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from imgbuild.rulebook.rules import Rule
 
 __all__ = ["DEFAULT_CLOUD", "Document", "RuleBook", "ServerError", "clouds", "load", "load_profile"]
-
-DEFAULT_CLOUD = "huaweicloud"
 
 NamedField = TypeVar("NamedField", FieldSpec, ResponseField)
 Table = TypeVar("Table", bound=Leaf)
