@@ -140,8 +140,10 @@ def _start(source: Source, settings: Settings, service: Service | None) -> sandb
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         if service is None:
-            return sandbox.start(lambda report: look(source, settings.claim, report, folder), Look, limits, keep)
-        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, service.content), Look,
+            return sandbox.start(lambda report: look(source, settings.claim, report, folder,
+                                                     initramfs=settings.initramfs), Look, limits, keep)
+        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, service.content,
+                                                  initramfs=settings.initramfs), Look,
                               limits, [*keep, *service.descriptors])
         service.hand_over()
         return child

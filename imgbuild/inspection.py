@@ -1,8 +1,8 @@
 """inspect: an open source in, the facts of the image out.
 
-The steps are detection, container, partition table, volumes and file systems, guests, boot modes. After each one what
-is known so far is reported, so that a child that dies in a later step loses nothing. What cannot be followed becomes a
-problem, and the next step goes on with what there is.
+The steps are detection, container, partition table, volumes and file systems, guests, boot modes, readiness. After each
+one what is known so far is reported, so that a child that dies in a later step loses nothing. What cannot be followed
+becomes a problem, and the next step goes on with what there is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from imgbuild import filesystems, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
-from imgbuild.guests import firmware, layout, linux
+from imgbuild.guests import firmware, layout, linux, readiness
 from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Inspection, Partition, Problem, Value, Volume
 from imgbuild.readers import BrokenImage, problem
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from imgbuild.filesystems import Identity
     from imgbuild.formats.base import Container
+    from imgbuild.guests.layout import Guest
     from imgbuild.readers import Reader
     from imgbuild.source import ImageFolder, Source
     from imgbuild.volumes.base import PartitionTable
@@ -54,16 +55,19 @@ class Look(Value, frozen=True, kw_only=True):
 
 
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
-         folder: ImageFolder | None = None, content: Reader | Problem | None = None) -> None:
+         folder: ImageFolder | None = None, content: Reader | Problem | None = None, *,
+         initramfs: bool = True) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
     of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
-    reads, or says why it does not. Nothing is raised for what is wrong with the image.
+    reads, or says why it does not. ``initramfs`` is false where initramfs archives must not be opened. Nothing is
+    raised for what is wrong with the image.
     """
     state = _State(source, claim, report, folder)
     state.content = content
-    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware):
+    state.initramfs = initramfs
+    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness):
         try:
             goes_on = step(state)
         except BrokenImage as broken:
@@ -88,6 +92,8 @@ class _State:
         self.disk: Reader | None = None
         self.table: PartitionTable | None = None
         self.blocks: list[Block] = []
+        self.guest: Guest | None = None
+        self.initramfs = True
         self.failed = False
         self._problems: list[Problem] = []
         self._report = report
@@ -246,10 +252,12 @@ def _read_guests(state: _State) -> bool:
     state.blocks = list(joined.blocks)
     _learn_blocks(state, state.blocks)
     objections: list[Problem] = []
-    systems = [system for guest in joined.guests if (system := linux.identify(guest.tree, objections)) is not None]
+    found = [(guest, system) for guest in joined.guests
+             if (system := linux.identify(guest.tree, objections)) is not None]
     state.object(*objections)
-    if systems:
-        state.learn(os=systems[0], other_os=tuple(systems[1:]))
+    if found:
+        state.guest = found[0][0]
+        state.learn(os=found[0][1], other_os=tuple(system for _, system in found[1:]))
     return True
 
 
@@ -268,3 +276,10 @@ def _as_firmware_sees(state: _State, modes: Firmware) -> Firmware:
     if not modes.uefi or not any(known.code == "gpt-protective-mbr-missing" for known in state.facts.problems):
         return modes
     return msgspec.structs.replace(modes, uefi=None, why=(*modes.why, "the GPT has no protective MBR"))
+
+
+def _read_readiness(state: _State) -> bool:
+    if state.guest is not None and state.facts.os is not None:
+        view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
+        state.learn(guest=readiness.examine(view))
+    return True

@@ -77,10 +77,11 @@ def _finding(book: RuleBook, context: Context, rule: Rule, hit: Hit) -> Finding:
     codes = rule.errors if hit.errors is None else hit.errors
     subject = _subject(context, hit)
     return Finding(
-        rule=rule.id, severity=rule.severity, group=rule.group, cloud=_cloud(book, rule), message=hit.message,
-        hint=hit.hint or rule.hint, subject=subject, value=_shown(hit.value), sources=_sources(book, rule, hit),
+        rule=rule.id, severity=hit.severity or rule.severity, group=rule.group, cloud=_cloud(book, rule),
+        message=hit.message, hint=hit.hint or rule.hint, subject=subject, value=_shown(hit.value),
+        sources=_sources(book, rule, hit),
         errors=tuple(error for code in codes if (error := book.error(code)) is not None), evidence=hit.evidence,
-        fingerprint=_fingerprint(rule.id, subject, hit),
+        excerpt=hit.excerpt, fingerprint=_fingerprint(rule.id, subject, hit),
     )
 
 
@@ -98,7 +99,7 @@ def _sources(book: RuleBook, rule: Rule, hit: Hit) -> tuple[Source, ...]:
 def _subject(context: Context, hit: Hit) -> Subject:
     if hit.on != "request":
         path = context.image.path if context.image else None
-        return Subject(kind=hit.on, path=path, guest_path=hit.guest_path)
+        return Subject(kind=hit.on, path=path, guest_path=hit.guest_path, line=hit.guest_line)
     line, column = _position(context, hit) or (None, None)
     return Subject(kind="request", path=context.request_path, pointer=hit.pointer, line=line, column=column)
 
@@ -122,7 +123,7 @@ def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value of the request
 def _fingerprint(rule_id: str, subject: Subject, hit: Hit) -> str:
     """Return a mark that stays when lines move and files are renamed: of rule, subject, place in it and value."""
     field = hit.evidence.field if hit.evidence else None
-    parts = [rule_id, subject.kind, subject.pointer or subject.guest_path or field, hit.value]
+    parts = [rule_id, subject.kind, subject.pointer or subject.guest_path or field, hit.excerpt or hit.value]
     return _mark(json.dumps(parts, sort_keys=True, default=str))
 
 

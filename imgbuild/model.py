@@ -100,13 +100,31 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     source: str | None = None
 
 
-class GuestCheck(Value, frozen=True, kw_only=True):
-    """One readiness fact; ``check`` is an id of the guest rules, ``files`` are guest paths."""
+class Place(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """A place in a guest file; ``line`` counts from 1, ``text`` is that line in a form that is safe to show.
+
+    ``says`` is what is wrong there, where the check's own detail does not say it.
+    """
+
+    path: str
+    line: int | None = None
+    text: str | None = None
+    says: str | None = None
+
+
+class GuestCheck(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """One readiness fact; ``check`` is an id of the guest rules, ``files`` are guest paths.
+
+    ``places`` are where a check that fails has failed, ``cure`` is what repairs this guest, where that is more than the
+    rule's own hint.
+    """
 
     check: str
     status: GuestStatus
     detail: str
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...]
+    places: tuple[Place, ...] = ()
+    cure: str | None = None
 
 
 class Witness(Value, frozen=True, kw_only=True):
@@ -269,7 +287,7 @@ class Subject(Value, frozen=True, kw_only=True):
 
 
 class Finding(Value, frozen=True, kw_only=True):
-    """One thing that a rule found."""
+    """One thing that a rule found; ``excerpt`` is the line of the guest file that it is about, safe to show."""
 
     rule: str
     severity: Severity
@@ -282,6 +300,7 @@ class Finding(Value, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     errors: tuple[ErrorCode, ...] = ()
     evidence: Evidence | None = None
+    excerpt: str | None = None
     fingerprint: str = ""
 
 

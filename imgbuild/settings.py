@@ -26,6 +26,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         min_disk_policy: ``greater`` or ``not-less``; ``None`` for the cloud's.
         time_limit: Seconds that reading one image may take.
         allow_external: Whether other files of a disk may be opened, if they lie in the image's own folder.
+        initramfs: Whether initramfs archives may be opened, which can take a moment.
         run_facts: Whether facts on the run itself are given.
         select: Only these rules are asked; all when empty.
         ignore: These rules are not asked.
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     min_disk_policy: MinDiskPolicy | None = None
     time_limit: float = TIME_LIMIT
     allow_external: bool = False
+    initramfs: bool = True
     run_facts: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()

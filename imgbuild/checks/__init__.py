@@ -6,7 +6,7 @@ one line here; ``rules/README.md`` lists them all.
 
 from __future__ import annotations
 
-from imgbuild.checks import boot, disk, files, objects, problems, shape, system, values
+from imgbuild.checks import boot, disk, files, guest, objects, problems, shape, system, values
 from imgbuild.checks.base import Case, Check, Context, Hit
 from imgbuild.checks.problems import hit_of_problem
 
@@ -24,6 +24,7 @@ AnyCheck = (
     | objects.ObjectAddress
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
+    | guest.GuestFact
 )
 
 KINDS: dict[str, type[Check]] = {str(kind.__struct_config__.tag): kind for kind in AnyCheck.__args__}

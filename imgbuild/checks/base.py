@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.jsontext import JsonDocument
-    from imgbuild.model import Evidence, Inspection, SubjectKind
+    from imgbuild.model import Evidence, Inspection, Severity, SubjectKind
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
 
 QUOTED_LENGTH = 80
@@ -98,7 +98,8 @@ class Hit:
     """Something that a check found. ``hint``, ``sources`` and ``errors`` stand for the rule's own where given.
 
     ``on`` says what it is about. ``on_key`` is true where the key of the pointer is at fault, not its value.
-    ``sources`` are pairs of a source's id and what it says.
+    ``guest_line`` counts from 1 in the file ``guest_path``, ``excerpt`` is that line. ``severity`` stands for the
+    rule's own where what was found is less than that. ``sources`` are pairs of a source's id and what it says.
     """
 
     message: str
@@ -110,8 +111,11 @@ class Hit:
     sources: tuple[tuple[str, str], ...] | None = None
     errors: tuple[str, ...] | None = None
     guest_path: str | None = None
+    guest_line: int | None = None
+    excerpt: str | None = None
     position: tuple[int, int] | None = None
     evidence: Evidence | None = None
+    severity: Severity | None = None
 
 
 Hits = Iterator[Hit]

@@ -47,6 +47,8 @@ OPTIONS: dict[str, Decorator] = {
     "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
     "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a split disk, too, "
                                    "if they lie in the image's own folder."),
+    "initramfs": click.option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
+                              "archives, to see which drivers are in them."),
     "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
                                type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),
@@ -67,7 +69,7 @@ OPTIONS: dict[str, Decorator] = {
 }
 _FIELDS = {"os_version": "__os_version"}
 REPORT = ("format", "output", "verbose", "quiet")
-IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "time-limit", "run-facts")
+IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "initramfs", "time-limit", "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "set")
 
 
@@ -88,7 +90,8 @@ def settings_of(words: dict[str, Any]) -> Settings:
 
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
-    names = ("cloud", "operation", "claim", "allow_external", "time_limit", "min_disk_policy", "select", "ignore")
+    names = ("cloud", "operation", "claim", "allow_external", "initramfs", "time_limit", "min_disk_policy",
+             "select", "ignore")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts)

@@ -24,7 +24,7 @@ _MOST_CHARACTERS = 1000
 
 def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
     """Write the message of a finding: behind a caret where there is a place in ``lines`` or a value to point at."""
-    pointed = _line(finding, lines, sheet.page.width - INDENT) or _value(finding)
+    pointed = _line(finding, lines, sheet.page.width - INDENT) or _guest_line(finding) or _value(finding)
     if pointed is None:
         sheet.sentence(finding.message, indent=INDENT)
         return
@@ -37,6 +37,13 @@ def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
     else:
         sheet.line(Word("^", finding.severity), indent=start)
         sheet.sentence(finding.message, indent=INDENT)
+
+
+def _guest_line(finding: Finding) -> tuple[str, str] | None:
+    """Return the line of the guest file that a finding is about; the sheet cuts what is too long for it."""
+    if finding.excerpt is None:
+        return None
+    return "" if finding.subject.line is None else f"{finding.subject.line} | ", visible(finding.excerpt)
 
 
 def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] | None:

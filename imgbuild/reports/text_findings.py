@@ -105,9 +105,11 @@ def _unsaid(words: str | None, said: set[str]) -> list[str]:
 
 
 def _place(subject: Subject) -> str:
+    if subject.guest_path is not None:
+        return subject.guest_path if subject.line is None else f"{subject.guest_path} line {subject.line}"
     if subject.line is not None:
         return f"{subject.path or 'request'}:{subject.line}:{subject.column}"
-    return subject.guest_path or subject.pointer or subject.path or ""
+    return subject.pointer or subject.path or ""
 
 
 def _write_unseen(sheet: Sheet, image: Inspection) -> None:

@@ -168,10 +168,8 @@ def gpt_uefi_ext4(disk: Path, work: Path) -> None:
 
 
 def mbr_bios_ext4(disk: Path, work: Path) -> None:
-    """Make a BIOS disk with its own /boot; fstab names devices, as installers did for long."""
-    system, boot = split(
-        linux(DEBIAN_12, _fstab("/dev/sda2 / ext4 defaults 0 1", "/dev/sda1 /boot ext2 defaults 0 2")), "boot"
-    )
+    """Make a BIOS disk with its own /boot, named by its label."""
+    system, boot = split(linux(DEBIAN_12, _fstab(ROOT_LINE, "LABEL=boot /boot ext2 defaults 0 2")), "boot")
     _bios_disk(disk, work, boot, Part(2, 33, 96, "83", fs.ext(work / "root", 96, system)))
 
 

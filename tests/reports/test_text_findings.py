@@ -102,7 +102,8 @@ def test_more_documents_are_named_when_asked():
 
 
 def test_what_could_not_be_seen_is_said():
-    image = msgspec.structs.replace(IMAGE, guest=(GuestCheck(check="p", status="unknown", detail="the password"),))
+    password = GuestCheck(check="p", status="unknown", detail="the password", files=())
+    image = msgspec.structs.replace(IMAGE, guest=(password,))
     assert "  unseen  the password\n" in drawn(images=(image,), manifests=(None,))
 
 

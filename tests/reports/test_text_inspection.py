@@ -103,8 +103,8 @@ def test_the_second_of_several_stands_apart():
 def test_readiness_has_four_states():
     checks = (GuestCheck(check="a", status="pass", detail="DHCP by cloud-init", files=("/etc/cloud/cloud.cfg",)),
               GuestCheck(check="b", status="fail", detail="/data is elsewhere", files=("/etc/fstab",)),
-              GuestCheck(check="c", status="unknown", detail="the password"),
-              GuestCheck(check="d", status="not-applicable", detail="no GRUB"))
+              GuestCheck(check="c", status="unknown", detail="the password", files=()),
+              GuestCheck(check="d", status="not-applicable", detail="no GRUB", files=()))
     assert drawn(changed(guest=checks)).endswith("""\
 Ready
   ok      DHCP by cloud-init  /etc/cloud/cloud.cfg

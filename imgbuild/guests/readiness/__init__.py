@@ -1,0 +1,49 @@
+"""Will the guest come up in the cloud: a guest in, one fact for each readiness check out.
+
+The ids of the checks are those of the guest rules (``rules/common/guest_*.toml``), which say how bad a failure is, who
+asks for it, and how to cure it. A new check is a function ``View -> Answer`` in one of these modules and one line here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgbuild.guests.readiness import fstab
+from imgbuild.guests.readiness.base import Answer, View, unknown
+from imgbuild.model import GuestCheck
+from imgbuild.readers import BrokenImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["LINUX", "WINDOWS", "View", "examine", "unseen"]
+
+LINUX: dict[str, Callable[[View], Answer]] = {
+    "lin_fstab_uuid": fstab.by_uuid,
+}
+WINDOWS: dict[str, Callable[[View], Answer]] = {}
+
+_OF_TYPE = {"Linux": LINUX, "Windows": WINDOWS}
+
+
+def examine(view: View) -> tuple[GuestCheck, ...]:
+    """Return the fact of each check for the view's system; none for systems that no document speaks of."""
+    checks = _OF_TYPE.get(view.system.type or "", {})
+    return tuple(_fact(name, _ask(check, view)) for name, check in checks.items())
+
+
+def unseen(os_type: str, reason: str) -> tuple[GuestCheck, ...]:
+    """Return the facts of a guest whose files cannot be read at all: unknown, each for that reason."""
+    return tuple(_fact(name, unknown(reason)) for name in _OF_TYPE.get(os_type, {}))
+
+
+def _ask(check: Callable[[View], Answer], view: View) -> Answer:
+    try:
+        return check(view)
+    except BrokenImage as broken:
+        return unknown(f"could not be read: {broken.problem.message}")
+
+
+def _fact(name: str, answer: Answer) -> GuestCheck:
+    return GuestCheck(check=name, status=answer.status, detail=answer.detail, files=answer.files,
+                      places=answer.places, cure=answer.cure)

@@ -1,0 +1,80 @@
+"""What a readiness check sees and what it says: a :class:`View` of the guest in, an :class:`Answer` out.
+
+An answer is one of four states. ``fail`` is for what was seen to be wrong, ``unknown`` for what could not be seen, and
+``not-applicable`` for a question that does not arise in this guest: a check that could not look never says ``fail``.
+The lookups of the view's tree raise BrokenImage where the file system is damaged; who asks the checks makes ``unknown``
+of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from imgbuild.guests.osrelease import clean
+from imgbuild.model import GuestStatus, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from imgbuild.filesystems.tree import GuestTree
+    from imgbuild.guests.blocks import Block
+    from imgbuild.guests.layout import Guest
+    from imgbuild.model import Firmware, OperatingSystem
+
+
+class View(msgspec.Struct, eq=False, dict=True):
+    """A guest as the checks see it. ``blocks`` are all partitions and volumes of the disk, its own among them.
+
+    ``initramfs`` is false where archives must not be opened, for that can take a moment.
+    """
+
+    guest: Guest
+    system: OperatingSystem
+    blocks: Sequence[Block]
+    firmware: Firmware
+    initramfs: bool = True
+
+    @property
+    def tree(self) -> GuestTree:
+        """The guest's files; lookups raise BrokenImage where they are damaged."""
+        return self.guest.tree
+
+
+class Answer(NamedTuple):
+    """What a check says; ``detail`` is one line for a person, ``files`` are the guest files that show it."""
+
+    status: GuestStatus
+    detail: str
+    files: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    cure: str | None = None
+
+
+
+def passed(detail: str, *files: str) -> Answer:
+    """Return the answer of a check that saw that all is well."""
+    return Answer("pass", detail, files)
+
+
+def failed(detail: str, places: Iterable[Place], *, cure: str | None = None) -> Answer:
+    """Return the answer of a check that saw something wrong; ``cure`` is what repairs it inside the guest."""
+    found = tuple(places)
+    return Answer("fail", detail, tuple(dict.fromkeys(place.path for place in found)), found, cure)
+
+
+def unknown(detail: str, *files: str) -> Answer:
+    """Return the answer of a check that could not see."""
+    return Answer("unknown", detail, files)
+
+
+def not_applicable(detail: str) -> Answer:
+    """Return the answer of a check whose question does not arise here."""
+    return Answer("not-applicable", detail)
+
+
+def place(path: str, line: int | None = None, text: str | None = None, says: str | None = None) -> Place:
+    """Return a place in a guest file with its text made safe to show."""
+    return Place(path=clean(path), line=line, text=None if text is None else clean(text),
+                 says=None if says is None else clean(says))
