@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.reports import text_readiness
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
 from imgbuild.reports.text_container import container_words, format_words, safety_words
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from imgbuild.model import (
         Evidence,
-        GuestCheck,
         Inspection,
         OperatingSystem,
         Partition,
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
 _YES_NO = {True: "yes", False: "no", None: "not seen"}
-_MARKS = {"pass": Word("ok", "good"), "fail": Word("FAIL", "error"), "unknown": Word("unseen", "warning"),
-          "not-applicable": Word("-", "faint")}
 
 
 def write(sheet: Sheet, image: Inspection) -> None:
@@ -42,8 +40,7 @@ def write(sheet: Sheet, image: Inspection) -> None:
     _write_problems(sheet, image.problems)
     if image.virtual_size is not None:
         _write_content(sheet, image)
-    if image.guest:
-        _write_guest(sheet, image.guest)
+    text_readiness.write(sheet, image.guest)
     if image.run:
         _write_run(sheet, image, image.run)
 
@@ -157,12 +154,6 @@ def _write_systems(sheet: Sheet, image: Inspection) -> None:
     sheet.section("System", system_words(image.os), Word(image.os.source or "", "faint"))
     for other in image.other_os:
         sheet.fact("also", flat((system_words(other), other.source), "  "))
-
-
-def _write_guest(sheet: Sheet, checks: tuple[GuestCheck, ...]) -> None:
-    sheet.section("Ready")
-    sheet.table([[_MARKS[check.status], check.detail, Word(flat(check.files), "faint")] for check in checks],
-                sentence=1)
 
 
 def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
