@@ -48,6 +48,16 @@ class Careful:
         """Return up to ``limit`` bytes of the file at ``path``; none where there is no file."""
         return self._ask(lambda: self._tree.read(path, limit), otherwise=None) or b""
 
+    def read_at(self, path: str, offset: int, limit: int) -> bytes:
+        """Return up to ``limit`` bytes from ``offset`` of the file at ``path``; none where there is no file."""
+        return self._ask(lambda: self._tree.read(path, limit, offset), otherwise=None) or b""
+
+    def mount_of(self, path: str) -> str:
+        """Return the mount point of the file system that holds ``path``, links followed."""
+        place = self.resolve(path) or "/"
+        points = [point for point in self._tree.mounts if place == point or place.startswith(point.rstrip("/") + "/")]
+        return max(points, key=len)
+
     def read_text(self, path: str, limit: int) -> str | None:
         """Return up to ``limit`` bytes of the file at ``path`` as text, or ``None``."""
         return self._ask(lambda: self._tree.read_text(path, limit), otherwise=None)
