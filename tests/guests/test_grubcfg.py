@@ -53,8 +53,8 @@ def test_what_grub_mkconfig_writes_on_debian():
     ("1>2", "Debian GNU/Linux, with Linux 6.1.0-9-amd64"),
     ("Advanced options for Debian GNU/Linux>Debian GNU/Linux, with Linux 6.1.0-9-amd64",
      "Debian GNU/Linux, with Linux 6.1.0-9-amd64"),
-    ("gnulinux-advanced-8ae25b9d-3b4d-4c2f-9b3f-0d4d6a3f2e11>"
-     "gnulinux-6.1.0-9-amd64-advanced-8ae25b9d-3b4d-4c2f-9b3f-0d4d6a3f2e11",
+    (("gnulinux-advanced-8ae25b9d-3b4d-4c2f-9b3f-0d4d6a3f2e11>"
+     "gnulinux-6.1.0-9-amd64-advanced-8ae25b9d-3b4d-4c2f-9b3f-0d4d6a3f2e11"),
      "Debian GNU/Linux, with Linux 6.1.0-9-amd64"),
     ("no such entry", "Debian GNU/Linux"), ("99", "Debian GNU/Linux"), ("", "Debian GNU/Linux"),
     ("Debian GNU/Linux, with Linux 6.1.0-9-amd64", "Debian GNU/Linux"),
@@ -128,7 +128,8 @@ def test_insmod_blscfg_alone_lists_nothing():
 
 
 def test_grubenv():
-    block = "# GRUB Environment Block\n# WARNING: Do not edit\nsaved_entry=a>b=c\nkernelopts=root=UUID=1 ro\n" + "#" * 900
+    lines = ("# GRUB Environment Block", "# WARNING: Do not edit", "saved_entry=a>b=c", "kernelopts=root=UUID=1 ro")
+    block = "\n".join((*lines, "#" * 900))
     assert grubcfg.parse_environment(block) == {"saved_entry": "a>b=c", "kernelopts": "root=UUID=1 ro"}
     assert grubcfg.parse_environment("") == {}
 

@@ -98,7 +98,8 @@ def test_without_a_saved_entry_the_newest_is_started():
 
 
 def test_fedora_on_btrfs_names_its_subvolume():
-    entry = "title F\nlinux /root/boot/vmlinuz-6.8.5-301.fc40.x86_64\ninitrd /root/boot/initramfs-6.8.5-301.fc40.x86_64.img\n"
+    entry = ("title F\nlinux /root/boot/vmlinuz-6.8.5-301.fc40.x86_64\n"
+             "initrd /root/boot/initramfs-6.8.5-301.fc40.x86_64.img\n")
     files = {"/boot/grub2/grub.cfg": "blscfg\n", "/boot/loader/entries/a.conf": entry,
              "/boot/vmlinuz-6.8.5-301.fc40.x86_64": "k", "/boot/initramfs-6.8.5-301.fc40.x86_64.img": "i"}
     (kernel,) = find(files)
@@ -113,7 +114,8 @@ def test_centos_6_with_a_boot_partition_of_its_own():
     names = [name for version in ("2.6.32-754.el6.x86_64", "2.6.32-71.el6.x86_64")
              for name in (f"/vmlinuz-{version}", f"/initramfs-{version}.img")]
     root = {"/etc/redhat-release": "CentOS release 6.10 (Final)\n", "/etc/fstab": "UUID=7 /boot ext4\n"}
-    guest = assemble([part(1, {"/grub/grub.conf": menu, **dict.fromkeys(names, "x")}, uuid="7"), part(2, root)]).guests[0]
+    boot = {"/grub/grub.conf": menu, **dict.fromkeys(names, "x")}
+    guest = assemble([part(1, boot, uuid="7"), part(2, root)]).guests[0]
     found = kernels.find(guest.careful)
     assert [kernel.version for kernel in found] == ["2.6.32-754.el6.x86_64", "2.6.32-71.el6.x86_64"]
     assert default_of(found) == ["2.6.32-71.el6.x86_64"]
@@ -122,12 +124,12 @@ def test_centos_6_with_a_boot_partition_of_its_own():
 
 def test_opensuse_on_btrfs():
     version = "6.4.0-150600.21-default"
-    menu = ("set btrfs_relative_path=\"yes\"\nexport btrfs_relative_path\n"
-            "if [ \"${next_entry}\" ] ; then\n   set default=\"${next_entry}\"\nelse\n   set default=\"${saved_entry}\"\nfi\n"
+    menu = ('set btrfs_relative_path="yes"\nexport btrfs_relative_path\n'
+            'if [ "${next_entry}" ] ; then\n   set default="${next_entry}"\nelse\n   set default="${saved_entry}"\nfi\n'
             "menuentry 'openSUSE Leap 15.6'  --class opensuse --class os $menuentry_id_option 'gnulinux-simple-1' {\n"
             f"\tlinux\t/boot/vmlinuz-{version} root=UUID=1  ${{extra_cmdline}} splash=silent quiet\n"
             f"\tinitrd\t/boot/initrd-{version}\n}}\n"
-            "if [ -f \"/.snapshots/grub-snapshot.cfg\" ]; then\n  source \"/.snapshots/grub-snapshot.cfg\"\nfi\n")
+            'if [ -f "/.snapshots/grub-snapshot.cfg" ]; then\n  source "/.snapshots/grub-snapshot.cfg"\nfi\n')
     files = {"/boot/grub2/grub.cfg": menu, f"/boot/vmlinuz-{version}": "k", f"/boot/initrd-{version}": "i",
              "/boot/vmlinuz": Link(f"vmlinuz-{version}"), "/boot/initrd": Link(f"initrd-{version}"),
              f"/boot/vmlinux-{version}.gz": "debug", "/boot/grub2/grubenv": "# GRUB Environment Block\n",
@@ -165,7 +167,7 @@ def test_arch_by_systemd_boot():
 
 
 def test_nixos_whose_kernels_have_names_of_its_own():
-    menu = ("set default=0\nmenuentry \"NixOS\" --class nixos --unrestricted {\nsearch --set=drive1 --fs-uuid 1\n"
+    menu = ('set default=0\nmenuentry "NixOS" --class nixos --unrestricted {\nsearch --set=drive1 --fs-uuid 1\n'
             "  linux ($drive1)//kernels/abc-linux-6.6.31-bzImage init=/nix/store/x/init\n"
             "  initrd ($drive1)//kernels/def-initrd-linux-6.6.31-initrd\n}\n")
     files = {"/boot/grub/grub.cfg": menu, "/boot/kernels/abc-linux-6.6.31-bzImage": bzimage("6.6.31"),
@@ -210,7 +212,8 @@ def test_modules_without_an_image():
 
 @pytest.mark.parametrize(("name", "version"), [
     ("vmlinuz-3.10.0-1160.el7.x86_64", "3.10.0-1160.el7.x86_64"), ("vmlinux-6.4.0-default.gz", "6.4.0-default"),
-    ("kernel-genkernel-x86_64-4.0.5-gentoo", "4.0.5-gentoo"), ("Image-6.4.0-150600.21-default", "6.4.0-150600.21-default"),
+    ("kernel-genkernel-x86_64-4.0.5-gentoo", "4.0.5-gentoo"),
+    ("Image-6.4.0-150600.21-default", "6.4.0-150600.21-default"),
     ("image-5.14.21-150400.22-default", "5.14.21-150400.22-default"), ("vmlinuz-6.5.0+rpt-rpi-v8", "6.5.0+rpt-rpi-v8"),
     ("vmlinuz-huge-5.15.19", "5.15.19"), ("vmlinuz-4.15.0-20-generic.efi.signed", "4.15.0-20-generic"),
     ("vmlinuz-6.1.0-18-amd64", "6.1.0-18-amd64"), ("vmlinuz-virt", None), ("vmlinuz", None),
