@@ -18,6 +18,7 @@ from imgbuild.model import (
     Request,
     Route,
     RouteOption,
+    RuleEntry,
     Source,
     Subject,
     Summary,
@@ -74,6 +75,17 @@ NEAR = Finding(
     rule="ims-os-version-near", severity="note", group="request", cloud="huaweicloud",
     message="another release is listed", hint="Nothing to do.", value="Debian 12.0", sources=(OTHER,),
     subject=Subject(kind="request", pointer="/__os_version"))
+
+
+STRANGE = "a\x1b[31m\n::error::b ##vso[task] ]]>&amp;<script>alert(1)</script>|`*_[x](http://y)\u202e\ud800\x00%0A"
+HOSTILE = Finding(
+    rule="guest-fstab-kernel-name", severity="error", group="guest", cloud=None, message=STRANGE, hint="Repair it.",
+    value=STRANGE, subject=Subject(kind="guest", path="disk.qcow2", guest_path=f"/etc/{STRANGE}", line=4),
+    excerpt=STRANGE, sources=(PAGE,))
+ENTRY = RuleEntry(id=BELOW.rule, severity="error", group="request", pack="huaweicloud", hint="Write 3 or more.",
+                  title="min_disk is less than the disk", why="A smaller disk would not hold the image.",
+                  sources=(PAGE, OTHER))
+RULES = {BELOW.rule: ENTRY}
 
 
 def findings(*found: Finding) -> Findings:

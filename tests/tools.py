@@ -20,7 +20,7 @@ PACKAGES = {
     "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils",
     "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp", "sfdisk": "fdisk",
     "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xfs_logprint": "xfsprogs",
-    "xorriso": "xorriso", "xz": "xz-utils", "zstd": "zstd",
+    "xorriso": "xorriso", "xmllint": "libxml2-utils", "xz": "xz-utils", "zstd": "zstd",
 }
 
 

@@ -28,7 +28,7 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     from imgbuild.commands.files import read_request, write_whole  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
-    from imgbuild.commands.reasons import reasons_for  # noqa: PLC0415 - as above
+    from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
@@ -42,7 +42,8 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
     output.show(FindingsView(
         findings=checked.findings, cloud=words["cloud"], status=status, name=request, request=data,
-        images=checked.inspections, manifests=checked.manifests, reasons=reasons_for(checked.findings, words["cloud"])))
+        images=checked.inspections, manifests=checked.manifests, fail_on=words["fail_on"],
+        rules=entries_for(checked.findings, words["cloud"])))
     output.close()
     built = [made for made in checked.manifests if made is not None]
     if manifest and built:

@@ -22,7 +22,7 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
-    from imgbuild.commands.reasons import reasons_for  # noqa: PLC0415 - as above
+    from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
     output = Output(words, inputs=[request, *([image] if image else [])])
@@ -31,6 +31,6 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
     findings = pipeline.lint(data, settings, name=request, image=image)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in findings.findings))
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
-                             reasons=reasons_for(findings, words["cloud"])))
+                             fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"])))
     output.close()
     return status

@@ -1,19 +1,20 @@
-"""Why a rule is one: findings in, the reasons of their rules out, for reports that people read."""
+"""What the rules behind findings say: findings in, the entries of their rules out, for the reports that show them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgbuild.model import Findings
+    from imgbuild.model import Findings, RuleEntry
 
 
-def reasons_for(findings: Findings, cloud: str) -> dict[str, str]:
-    """Return the reason of each rule that found something, by its id."""
+def entries_for(findings: Findings, cloud: str) -> dict[str, RuleEntry]:
+    """Return the entry of each rule that found something, by its id."""
     if not findings.findings:
         return {}
     from imgbuild import rulebook  # noqa: PLC0415 - nothing was found on most images
+    from imgbuild.commands.rules import entry_of  # noqa: PLC0415 - as above
 
     book = rulebook.load(cloud)
-    rules = [book.rule(rule_id) for rule_id in {finding.rule for finding in findings.findings}]
-    return {rule.id: rule.why for rule in rules if rule is not None}
+    rules = [book.rule(rule_id) for rule_id in sorted({finding.rule for finding in findings.findings})]
+    return {rule.id: entry_of(rule, book) for rule in rules if rule is not None}

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 _REPORTS = {
     "text": (("imgbuild.reports.text", "imgbuild.reports.sheet"), (".txt",)),
     "json": (("imgbuild.reports.json",), (".json", ".jsonl")),
+    "sarif": (("imgbuild.reports.sarif",), (".sarif", ".sarif.json")),
+    "junit": (("imgbuild.reports.junit",), (".xml",)),
+    "github": (("imgbuild.reports.github",), ()),
+    "markdown": (("imgbuild.reports.markdown",), (".md",)),
 }
 NAMES = tuple(_REPORTS)
 
@@ -32,4 +36,6 @@ def render(name: str, view: View, page: Page) -> bytes:
 
 def by_ending(path: str) -> str | None:
     """Return the report that the ending of a file name asks for."""
-    return next((name for name, (_, endings) in _REPORTS.items() if path.lower().endswith(endings)), None)
+    asked = [(ending, name) for name, (_, endings) in _REPORTS.items() for ending in endings
+             if path.lower().endswith(ending)]
+    return max(asked, key=lambda pair: len(pair[0]))[1] if asked else None

@@ -41,4 +41,4 @@ def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - a JSON value
         return "".join(visible(c) if "\ud800" <= c <= "\udfff" else c for c in value)
     if isinstance(value, dict):
         return {key: _without_surrogates(item) for key, item in value.items()}
-    return [_without_surrogates(item) for item in value] if isinstance(value, list) else value
+    return [_without_surrogates(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -36,7 +36,7 @@ def write(sheet: Sheet, view: FindingsView) -> None:
             continue
         said: set[str] = set()
         for finding in found:
-            _write_finding(sheet, finding, lines, view.reasons.get(finding.rule), said)
+            _write_finding(sheet, finding, lines, _reason(view, finding), said)
         if image is not None:
             write_image(sheet, image)
             _write_unseen(sheet, image)
@@ -94,6 +94,11 @@ def _write_finding(sheet: Sheet, finding: Finding, lines: Sequence[str], reason:
         sheet.fact("says" if number == 0 else "and", source_words(source), *_unsaid(source.url, said))
     if finding.errors:
         sheet.fact("server", flat(error_words(error.code, error.status) for error in finding.errors))
+
+
+def _reason(view: FindingsView, finding: Finding) -> str | None:
+    rule = view.rules.get(finding.rule)
+    return None if rule is None else rule.why
 
 
 def _unsaid(words: str | None, said: set[str]) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import Findings, Inspection, Manifest, Rules
+    from imgbuild.model import Findings, Inspection, Manifest, RuleEntry, Rules
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,8 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
         request: The bytes of the request, for the lines that findings point at.
         images: The facts of the images, in their order.
         manifests: For each image its manifest, ``None`` for what is no image.
-        reasons: Why each rule is one, by its id.
+        rules: The rules that found something, by their ids.
+        fail_on: The least severity that makes the exit status 1, or ``never``.
     """
 
     findings: Findings
@@ -50,7 +51,8 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
     request: bytes | None = None
     images: Sequence[Inspection] = ()
     manifests: Sequence[Manifest | None] = ()
-    reasons: Mapping[str, str] = {}
+    rules: Mapping[str, RuleEntry] = {}
+    fail_on: str = "error"
 
 
 class RulesView(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from documents import BELOW, CUT, IMAGE, MANIFEST, NEAR, REQUEST, findings
+from documents import BELOW, CUT, IMAGE, MANIFEST, NEAR, REQUEST, RULES, findings
 from rich.cells import cell_len
 
 from imgbuild import reports
@@ -12,11 +12,9 @@ from imgbuild.model import Finding, GuestCheck, Subject
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
 
-REASONS = {BELOW.rule: "A smaller disk would not hold the image."}
-
 
 def drawn(*found: Finding, page=None, **view):
-    fields = {"findings": findings(*found), "cloud": "huaweicloud", "status": 1, "reasons": REASONS, **view}
+    fields = {"findings": findings(*found), "cloud": "huaweicloud", "status": 1, "rules": RULES, **view}
     return reports.render("text", FindingsView(**fields), page or Page(width=80)).decode()
 
 

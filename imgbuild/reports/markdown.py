@@ -1,0 +1,86 @@
+"""The report for job summaries and comments: findings in, GitHub Flavored Markdown out.
+
+Everything that comes from an image, a request or a file name is made plain text: markup and HTML in it stay visible
+and have no effect. GitHub Flavored Markdown, https://github.github.com/gfm/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from imgbuild.reports.escape import visible
+from imgbuild.reports.findings import findings_view
+from imgbuild.reports.page import counted, flat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from imgbuild.model import Finding, Inspection, Source
+    from imgbuild.reports.page import Page
+    from imgbuild.reports.views import FindingsView, View
+
+_SIGNS = {"error": "❌", "warning": "⚠️", "note": "💡"}
+# Also what GitHub links by itself: addresses, @names, #numbers.
+_MARKUP = re.compile(r"([\\`*_\[\]|~@#$^]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+
+
+def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - a browser lays it out
+    """Return the findings of a view as Markdown; raises UsageError for a view of something else."""
+    shown = findings_view(view, "markdown")
+    return "\n".join(_lines(shown)).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def plain(text: str) -> str:
+    """Return a text in which neither Markdown nor HTML finds markup."""
+    return _MARKUP.sub(r"\\\1", visible(text)).translate(_HTML)
+
+
+def _lines(view: FindingsView) -> Iterator[str]:
+    summary = view.findings.summary
+    verdict = "❌ not ready" if summary.error or view.status else "✅ ready"
+    yield f"## imgbuild: {verdict} for {plain(view.cloud)}"
+    yield ""
+    yield flat(counted(getattr(summary, severity), severity) for severity in _SIGNS)
+    for image in view.images:
+        yield from _image(image)
+    if view.findings.findings:
+        yield from ("", "| | finding | where | what to do |", "| --- | --- | --- | --- |")
+        yield from (_row(finding) for finding in view.findings.findings)
+        yield from _details(view)
+
+
+def _image(image: Inspection) -> Iterator[str]:
+    size = "" if image.virtual_size is None else f", {image.virtual_size} bytes of disk"
+    yield from ("", f"**{plain(image.path)}**: {plain(image.format or 'not recognised')}, {image.size} bytes{size}")
+    if image.os is not None:
+        yield f"— {plain(flat((image.os.name or image.os.id, image.os.release, image.os.architecture)))}"
+    for name, digest in (image.checksums or {}).items():
+        yield from ("", f"{plain(name)} `{digest}`")
+
+
+def _row(finding: Finding) -> str:
+    subject = finding.subject
+    place = subject.guest_path or subject.pointer or subject.path or ""
+    where = place if subject.line is None else f"{subject.guest_path or subject.path or place}:{subject.line}"
+    cells = (_SIGNS[finding.severity], f"**{plain(finding.rule)}**<br>{plain(finding.message)}", plain(where),
+             plain(finding.hint))
+    return f"| {' | '.join(cells)} |"
+
+
+def _details(view: FindingsView) -> Iterator[str]:
+    yield from ("", "<details><summary>Why, and who says so</summary>", "")
+    for rule_id in dict.fromkeys(finding.rule for finding in view.findings.findings):
+        finding = next(found for found in view.findings.findings if found.rule == rule_id)
+        rule = view.rules.get(rule_id)
+        yield f"- **{plain(rule_id)}**: {plain(rule.why) if rule is not None else plain(finding.message)}"
+        yield from (f"  - {_source(source)}" for source in finding.sources)
+        yield from (f"  - the server answers {plain(error.code)}" for error in finding.errors)
+    yield from ("", "</details>")
+
+
+def _source(source: Source) -> str:
+    said = flat((plain(source.title), source.date))
+    address = source.url if source.url and re.fullmatch(r"https?://[^\s<>()\"'`\\]+", source.url) else None
+    return f"[{said}]({address})" if address else said
