@@ -29,8 +29,8 @@ def format_names() -> tuple[str, ...]:
 
 OPTIONS: dict[str, Decorator] = {
     "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True),
-    "format": click.option("--format", "formats", metavar="F[=FILE]", help="Report as F: text or json, of findings "
-                           "also sarif, junit, github or markdown; to FILE with =FILE. May be repeated.", multiple=True),
+    "format": click.option("--format", "formats", metavar="F[=FILE]", multiple=True, help="Report as F: text or json, "
+                           "of findings also sarif, junit, github or markdown; to FILE with =FILE. May be repeated."),
     "output": click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "
                            "a name in .json asks for json."),
     "verbose": click.option("-v", "--verbose", is_flag=True, help="Say more, facts on the run included."),
