@@ -42,7 +42,7 @@ READ_FORWARD_ONLY = frozenset({"zvhd"})
 WITHOUT_FILES = frozenset({"swap", "lvm2", "jbd", "luks", "bitlocker"})
 
 # Where "not clean" means that the machine was cut off; on FAT the mark is often left by tools that copied files in.
-JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "ntfs"})
+JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "ntfs"})
 
 
 class Look(Value, frozen=True, kw_only=True):

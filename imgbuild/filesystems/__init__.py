@@ -1,7 +1,7 @@
 """File systems: a reader over a partition or a volume in, its identity and the files in it out.
 
-Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``fat``, ``iso9660`` (readers of one kind
-each, loaded when they are used), ``tree`` (the guest's joined tree with the one resolver of links).
+Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``btrfs``, ``fat``, ``iso9660`` (readers of
+one kind each, loaded when they are used), ``tree`` (the guest's joined tree with the one resolver of links).
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ def _xfs(reader: Reader, _kind: str) -> FileSystem:
     return open_xfs(reader)
 
 
+def _btrfs(reader: Reader, _kind: str) -> FileSystem:
+    from imgbuild.filesystems.btrfs import open_btrfs  # noqa: PLC0415 - most images do not need it
+    return open_btrfs(reader)
+
+
 def _fat(reader: Reader, kind: str) -> FileSystem:
     from imgbuild.filesystems.fat import open_fat  # noqa: PLC0415 - as above
     return open_fat(reader, kind)
@@ -55,6 +60,6 @@ def _iso9660(reader: Reader, _kind: str) -> FileSystem:
 
 
 _READERS: dict[str, Callable[[Reader, str], FileSystem]] = {
-    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "fat12": _fat, "fat16": _fat, "fat32": _fat,
+    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "btrfs": _btrfs, "fat12": _fat, "fat16": _fat, "fat32": _fat,
     "iso9660": _iso9660,
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.filesystems.tree import GuestTree
-from imgbuild.guests import devices, fstab, ostree, releases
+from imgbuild.guests import devices, fstab, ostree, releases, subvolumes
 from imgbuild.guests.blocks import Block
 from imgbuild.guests.careful import Careful
 from imgbuild.guests.osrelease import clean
@@ -64,7 +64,7 @@ def assemble(blocks: Sequence[Block]) -> Layout:
         if guest is not None and not _belongs_to(guests, guest):
             guests.append(guest)
     for guest in reversed(guests):
-        for point, block in guest.mounts.items():
+        for point, block in reversed(guest.mounts.items()):  # of a block with subvolumes the first one counts
             block.mount(clean(point))
     return Layout(tuple(guests), tuple(blocks), tuple(problem for block in blocks for problem in block.problems))
 
@@ -87,6 +87,7 @@ def _root_of(block: Block, blocks: Sequence[Block]) -> FileSystem | None:
         return None
     others = (other.filesystem for other in blocks if other is not block and not other.is_fat)
     try:
+        filesystem = subvolumes.root_of(block, blocks, lambda root: _may_be_root(root, block)) or filesystem
         return ostree.booted_root(filesystem, (other for other in others if other is not None)) or filesystem
     except BrokenImage as broken:
         block.problems.append(broken.problem)
@@ -95,6 +96,14 @@ def _root_of(block: Block, blocks: Sequence[Block]) -> FileSystem | None:
 
 def _is_foreign(block: Block) -> bool:
     return block.identity is not None and block.identity.kind in _FOREIGN
+
+
+def _may_be_root(filesystem: FileSystem, block: Block) -> bool:
+    """Say whether a root is there, or may be: a damaged one must not be taken for another that is whole."""
+    tree = Careful(GuestTree(filesystem))
+    found = _is_root(tree) or tree.is_dir("/ostree/deploy")
+    block.problems += (new for new in tree.problems if new not in block.problems)
+    return found or bool(tree.problems)
 
 
 def _is_root(tree: Careful) -> bool:
@@ -113,16 +122,16 @@ def _join_fstab(guest: Guest, blocks: Sequence[Block]) -> None:
     guest.fstab = fstab.parse(guest.careful.read_text("/etc/fstab", fstab.LIMIT) or "")
     names = (devices.disk_name(entry.spec) for entry in guest.fstab if entry.mount_point == "/")
     disk = next((name.disk for name in names if name is not None), 0)
-    for point, spec in sorted(_places(guest.fstab), key=lambda place: place[0].count("/")):
-        block = devices.find(spec, blocks, disk=disk)
+    for point, entry in sorted(_places(guest.fstab), key=lambda place: place[0].count("/")):
+        block = devices.find(entry.spec, blocks, disk=disk)
         if block is not None:
-            _mount(guest, point, block)
+            _mount(guest, point, block, entry.options)
 
 
-def _places(entries: Sequence[fstab.Entry]) -> Iterator[tuple[str, str]]:
+def _places(entries: Sequence[fstab.Entry]) -> Iterator[tuple[str, fstab.Entry]]:
     for entry in entries:
         if entry.mount_point is not None:
-            yield entry.mount_point, entry.spec
+            yield entry.mount_point, entry
 
 
 def _join_types(guest: Guest, blocks: Sequence[Block]) -> None:
@@ -138,9 +147,23 @@ def _esp_place(guest: Guest) -> str | None:
                  and guest.careful.is_dir(place) and not guest.careful.listdir(place)), None)
 
 
-def _mount(guest: Guest, point: str, block: Block) -> None:
-    if point in guest.mounts or any(block is mounted for mounted in guest.mounts.values()):
+def _mount(guest: Guest, point: str, block: Block, options: Sequence[str] = ()) -> None:
+    again = any(block is mounted for mounted in guest.mounts.values())
+    if point in guest.mounts or (again and not subvolumes.names_one(options)):
+        return
+    filesystem = _mounted(block, options)
+    if again and filesystem is None:
         return
     guest.mounts[point] = block
-    if block.filesystem is not None:
-        guest.tree.mount(point, block.filesystem)
+    if filesystem is not None:
+        guest.tree.mount(point, filesystem)
+
+
+def _mounted(block: Block, options: Sequence[str]) -> FileSystem | None:
+    if block.filesystem is None:
+        return None
+    try:
+        return subvolumes.mounted(block.filesystem, options)
+    except BrokenImage as broken:
+        block.problems.append(broken.problem)
+        return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imgbuild.filesystems.base import Stat
+from imgbuild.filesystems.base import Stat, Subvolume
 from imgbuild.readers import broken
 
 if TYPE_CHECKING:
@@ -75,3 +75,30 @@ class PhonyFileSystem:
             raise FileNotFoundError(path)
         self.reads.append((path, limit))
         return node[offset : offset + limit]
+
+
+class PhonySubvolumes(PhonyFileSystem):
+    """One with subvolumes: ``trees`` by path, the top level at ""; numbers are 5 and from 256 on in their order."""
+
+    def __init__(self, trees: Mapping[str, Mapping[str, object]], *, default: str = "", snapshots: tuple[str, ...] = (),
+                 damaged: tuple[str, ...] = ()) -> None:
+        super().__init__(trees.get(default, {}), kind="btrfs", damaged=damaged)
+        self._trees = trees
+        self._snapshots = snapshots
+        self._numbers = {path: number for number, path in enumerate((path for path in trees if path), start=256)}
+        self._numbers[""] = 5
+        self.number = self._numbers[default]
+
+    def subvolumes(self) -> list[Subvolume]:
+        return [Subvolume(number, path, is_snapshot=path in self._snapshots)
+                for path, number in self._numbers.items() if path]
+
+    def at_number(self, number: int) -> PhonySubvolumes | None:
+        path = next((path for path, known in self._numbers.items() if known == number), None)
+        return None if path is None else self.at_path(path)
+
+    def at_path(self, path: str) -> PhonySubvolumes | None:
+        path = path.strip("/")
+        if path not in self._numbers:
+            return None
+        return PhonySubvolumes(self._trees, default=path, snapshots=self._snapshots)

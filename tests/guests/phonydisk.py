@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from phony import PhonyFileSystem
+from phony import PhonyFileSystem, PhonySubvolumes
 
 from imgbuild.filesystems import Identity
 from imgbuild.guests.blocks import Block
@@ -37,3 +37,10 @@ def volume(name, tree, kind="ext4", *, uuid=None, label=None):
     about = Volume(kind="lvm", name=name, size=1 << 20)
     known = identity(kind, uuid, label)
     return Block(reader=Memory(bytes(512)), identity=known, volume=about, opener=opener(tree, kind, ()))
+
+
+def subvolumed(index, trees, *, uuid=None, **about):
+    """A partition whose file system has subvolumes; ``trees`` and ``about`` as PhonySubvolumes has them."""
+    found = part(index, {}, "btrfs", uuid=uuid)
+    found.opener = lambda _reader, _kind: PhonySubvolumes(trees, **about)
+    return found

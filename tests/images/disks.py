@@ -417,7 +417,7 @@ LAYOUTS: dict[str, Layout] = {
         bios=True,
         uefi=True,
         stock=True,
-        os=None,
+        os=("fedora", "40", "x86_64"),
         filesystems={1: None, 2: "fat16", 3: "ext4", 4: "btrfs"},
     ),
     "alpine-3.20-cloud": Layout(

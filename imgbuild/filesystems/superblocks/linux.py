@@ -4,7 +4,8 @@ XFS at 0, big-endian: 0 "XFSB", 4 sb_blocksize (4), 8 sb_dblocks (8), 32 sb_uuid
 102 sb_sectsize (2), 108 sb_fname (12); of its log see ``xfslog.py``. XFS Algorithms & Data Structures, "Superblocks",
 https://mirrors.edge.kernel.org/pub/linux/utils/fs/xfs/docs/xfs_filesystem_structure.pdf
 
-btrfs at 64 KiB: 32 fsid, 64 "_BHRfS_M", 144 sectorsize (4), 201 dev_item (its total_bytes at 8), 299 label (256).
+btrfs at 64 KiB: 32 fsid, 64 "_BHRfS_M", 96 log_root (8, not 0: a log is to be replayed), 144 sectorsize (4), 201
+dev_item (its total_bytes at 8), 299 label (256).
 https://btrfs.readthedocs.io/en/latest/dev/On-disk-format.html
 
 swap: "SWAPSPACE2" ends the first page; at 1024: version (4), last_page (4), nr_badpages (4), uuid, label (16).
@@ -51,7 +52,7 @@ def btrfs(start: Start) -> Identity | None:
     if start.at(place + 64, 8) != b"_BHRfS_M" or not is_power_of_two(start.number(place + 144, 4), 4096, 65536):
         return None
     return Identity("btrfs", uuid(start.at(place + 32, 16)), text(start.at(place + 299, 256)),
-                    start.number(place + 209, 8))
+                    start.number(place + 209, 8), not start.number(place + 96, 8), readable=True)
 
 
 def swap(start: Start) -> Identity | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgbuild.formats.vhdx.crc32c import checksum
+from imgbuild.crc32c import checksum
 from imgbuild.formats.vhdx.fields import ALIGNMENT, NO_GUID, guid_text, text
 from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import KIB

@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgbuild.formats.vhdx.crc32c import checksum
+from imgbuild.crc32c import checksum
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import KIB, MIB, ceil_div, human_size
 

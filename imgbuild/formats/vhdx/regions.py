@@ -12,7 +12,7 @@ import struct
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from imgbuild.formats.vhdx.crc32c import checksum
+from imgbuild.crc32c import checksum
 from imgbuild.formats.vhdx.fields import ALIGNMENT, guid_text, number, stored_guid
 from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import KIB

@@ -5,7 +5,7 @@ import random
 import pytest
 from vhdx_writer import crc32c as table_driven
 
-from imgbuild.formats.vhdx.crc32c import checksum, crc32c
+from imgbuild.crc32c import checksum, crc32c, update
 
 # RFC 3720, appendix B.4
 VECTORS = [(0x8A9136AA, bytes(32)), (0x62A8AB43, b"\xff" * 32), (0x46DD794E, bytes(range(32))),
@@ -33,3 +33,8 @@ def test_all_lengths_agree_with_the_loop_over_a_table(size):
 
 def test_the_field_of_the_checksum_counts_as_zeros():
     assert checksum(b"head\x01\x02\x03\x04rest", 4) == table_driven(b"head\0\0\0\0rest")
+
+
+def test_the_register_goes_on_where_it_was_left():
+    assert update(update(0xFFFFFFFF, b"1234"), b"56789") ^ 0xFFFFFFFF == 0xE3069283
+    assert update(0, b"") == 0
