@@ -1,7 +1,8 @@
 """File systems: a reader over a partition or a volume in, its identity and the files in it out.
 
-Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``btrfs``, ``fat``, ``iso9660`` (readers of
-one kind each, loaded when they are used), ``tree`` (the guest's joined tree with the one resolver of links).
+Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``btrfs``, ``fat``, ``iso9660``,
+``udf`` (readers of one kind each, loaded when they are used), ``tree`` (the guest's joined tree with the one resolver
+of links).
 """
 
 from __future__ import annotations
@@ -61,5 +62,5 @@ def _iso9660(reader: Reader, _kind: str) -> FileSystem:
 
 _READERS: dict[str, Callable[[Reader, str], FileSystem]] = {
     "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "btrfs": _btrfs, "fat12": _fat, "fat16": _fat, "fat32": _fat,
-    "iso9660": _iso9660,
+    "iso9660": _iso9660, "udf": _iso9660,
 }

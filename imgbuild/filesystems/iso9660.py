@@ -1,137 +1,129 @@
-"""ISO 9660 and UDF discs through pycdlib: a reader in, a :class:`FileSystem` out.
+"""ISO 9660 and UDF discs: a reader in, a :class:`FileSystem` out.
 
-Names come from Rock Ridge where the disc has it, else from Joliet, UDF or ISO 9660 itself (``isonames.py``). pycdlib
-walks all directories when it opens a disc; what it may read for that is limited here, and whatever it raises means a
-damaged disc (documents: ECMA-119, ECMA-167).
+Only the directories on the way to what is asked for are read, each once and all within a limit, so that a medium with
+a hundred thousand packages costs what its few telling files cost. Names come from Rock Ridge where the disc has it,
+else from Joliet, UDF or ISO 9660 itself (``isonames.py``, ``udf.py``).
+
+ECMA-119, 4th edition, June 2019, https://ecma-international.org/publications-and-standards/standards/ecma-119/
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from imgbuild.filesystems.isonames import choose_names
-from imgbuild.readers import BrokenImage, FileView, broken, read_clipped
+from imgbuild.filesystems import udf
+from imgbuild.filesystems.base import Stat
+from imgbuild.filesystems.isonames import BLOCK, FIRST_DESCRIPTOR, MOST_DESCRIPTORS, choose_records
+from imgbuild.readers import broken, read_clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from typing import Protocol
 
-    from imgbuild.filesystems.base import Stat
-    from imgbuild.filesystems.isonames import Names
+    from imgbuild.filesystems.isonames import Node
     from imgbuild.readers import Reader
 
-_Result = TypeVar("_Result")
+    class Names(Protocol):
+        """A tree of one name space."""
 
-# A record takes 34 bytes or more and some 25 microseconds: these are about two seconds' worth of directories. UDF reads
-# a block for each file, and copies the rest of a directory for each entry.
-_TREE_BYTES = 8 << 20
-_TREE_BYTES_UDF = 64 << 20
-_DIRECTORY_BYTES = 4 << 20
-_DIRECTORY_BYTES_UDF = 512 << 10
-_BLOCK = 2048
-_RECOGNITION = (32768, 32 * _BLOCK)
+        root: Node
+        cased: bool
+
+        def children(self, node: Node) -> dict[str, Node]:
+            """Return the nodes of a directory by name, without itself and its parent."""
+            ...
+
+        def complete(self, node: Node) -> Node:
+            """Return the node with all that is to be known of it."""
+            ...
+
+
+_RECOGNITION = (b"NSR02", b"NSR03")
 
 
 def open_iso9660(reader: Reader) -> Iso9660:
     """Open the disc in ``reader``.
 
     Raises:
-        BrokenImage: The disc is damaged (``filesystem-damaged``), or its directories are larger than those of any
-            disc that was ever pressed (``filesystem-too-large``).
+        BrokenImage: There is no tree on the disc that can be followed (``filesystem-damaged``), or none that is known
+            (``filesystem-feature-unknown``).
     """
-    import pycdlib  # noqa: PLC0415 - 15 ms that only an ISO needs
+    sectors = read_clipped(reader, FIRST_DESCRIPTOR, MOST_DESCRIPTORS * BLOCK)
+    records = choose_records(reader, sectors)
+    if (records is None or not records.has_own_names) and _announces_udf(sectors):
+        return Iso9660(reader, udf.open_names(reader), "udf" if records is None else "iso9660")
+    if records is None:
+        raise broken("filesystem-damaged", "the ISO 9660 file system has no root directory that can be read")
+    return Iso9660(reader, records)
 
-    disc = pycdlib.PyCdlib()
-    view = _Metered(reader)
-    _guarded(disc.open_fp, view)
-    return _guarded(lambda: Iso9660(reader, choose_names(disc)))
+
+def _announces_udf(sectors: bytes) -> bool:
+    return any(sectors[at + 1 : at + 6] in _RECOGNITION for at in range(0, len(sectors), BLOCK))
 
 
 class Iso9660:
     """The tree of a disc; see :class:`imgbuild.filesystems.base.FileSystem`."""
 
-    kind = "iso9660"
-
-    def __init__(self, reader: Reader, names: Names) -> None:
+    def __init__(self, reader: Reader, names: Names, kind: str = "iso9660") -> None:
+        self.kind = kind
         self._reader = reader
         self._names = names
-        self._children: dict[str, dict[str, Any]] = {}
+        self._children: dict[int, dict[str, Node]] = {}
 
     def stat(self, path: str) -> Stat | None:
         """Return what is at ``path``, or ``None``."""
         node = self._find(path)
-        return None if node is None else _guarded(self._names.stat, node)
+        if node is None:
+            return None
+        return Stat(node.kind, node.size if node.kind != "directory" else 0, node.mode)
 
     def readlink(self, path: str) -> str:
         """Return the target of the link at ``path``; FileNotFoundError when there is no link."""
-        return _guarded(self._names.target, self._existing(path, "link"))
+        return self._existing(path, "link").target
 
     def listdir(self, path: str) -> list[str]:
         """Return the sorted names in the directory at ``path``; FileNotFoundError when there is none."""
-        self._existing(path, "directory")
-        return sorted(self._directory(path))
+        return sorted(self._directory(self._existing(path, "directory")))
 
     def read(self, path: str, limit: int, offset: int = 0) -> bytes:
         """Return up to ``limit`` bytes of the file at ``path``; FileNotFoundError when there is none."""
         parts = []
-        for start, size in _guarded(self._names.extents, self._existing(path, "file")):
+        for start, size in self._existing(path, "file").extents:
             if offset < size and limit > 0:
-                parts.append(read_clipped(self._reader, start + offset, min(size - offset, limit)))
-                limit -= len(parts[-1])
+                wanted = min(size - offset, limit)
+                parts.append(bytes(wanted) if start is None else read_clipped(self._reader, start + offset, wanted))
+                limit -= wanted
             offset = max(0, offset - size)
         return b"".join(parts)
 
-    def _existing(self, path: str, kind: str) -> Any:  # noqa: ANN401 - a node of pycdlib
+    def _existing(self, path: str, kind: str) -> Node:
         node = self._find(path)
-        if node is None or _guarded(self._names.stat, node).kind != kind:
+        if node is None or node.kind != kind:
             raise FileNotFoundError(f"no {kind} at {path!r}")
         return node
 
-    def _find(self, path: str) -> Any | None:  # noqa: ANN401 - as above
-        parent, _, name = path.rstrip("/").rpartition("/")
-        if not name:
-            return self._names.root
-        return self._names.lookup(self._directory(parent), name) if self._is_directory(parent) else None
+    def _find(self, path: str) -> Node | None:
+        node: Node | None = self._names.root
+        for name in path.split("/"):
+            if name in {"", "."}:
+                continue
+            if node is None or node.kind != "directory":
+                return None
+            node = self._lookup(self._directory(node), name)
+        return node
 
-    def _is_directory(self, path: str) -> bool:
-        found = self.stat(path)
-        return found is not None and found.kind == "directory"
+    def _lookup(self, children: dict[str, Node], name: str) -> Node | None:
+        if name not in children and not self._names.cased:
+            folded = name.casefold()
+            name = next((known for known in children if known.casefold() == folded), name)
+        if name in children and children[name].block is not None:
+            children[name] = self._names.complete(children[name])
+        return children.get(name)
 
-    def _directory(self, path: str) -> dict[str, Any]:
-        """Return the nodes of a directory by name; each is asked for once."""
-        key = path.rstrip("/")
+    def _directory(self, node: Node) -> dict[str, Node]:
+        """Return the nodes of a directory by name; each is read once."""
+        key = id(node)
         if key not in self._children:
-            self._children[key] = _guarded(lambda: dict(self._names.children(self._find(path))))
+            self._children[key] = self._names.children(node)
         return self._children[key]
 
 
-class _Metered(FileView):
-    """A file view that ends an open that reads too much: a directory of 4 GiB is one number in a record."""
-
-    def __init__(self, reader: Reader) -> None:
-        super().__init__(reader)
-        udf = _announces_udf(reader)
-        self._directory = _DIRECTORY_BYTES_UDF if udf else _DIRECTORY_BYTES
-        self._left = _TREE_BYTES_UDF if udf else _TREE_BYTES
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Return what a file view returns, as long as the limits last."""
-        self._left -= max(size, 0)
-        if not 0 <= size <= self._directory or self._left < 0:
-            raise broken("filesystem-too-large", f"reading the directories of the disc takes {size} bytes at once"
-                                                 " or too many in all; the tree was not looked into")
-        return super().read(size)
-
-
-def _announces_udf(reader: Reader) -> bool:
-    sectors = read_clipped(reader, *_RECOGNITION)
-    return any(sectors[at + 1 : at + 5] == b"NSR0" for at in range(0, len(sectors), _BLOCK))
-
-
-def _guarded(call: Callable[..., _Result], *arguments: object) -> _Result:
-    """Call into pycdlib; whatever it raises on a damaged disc becomes BrokenImage."""
-    try:
-        return call(*arguments)
-    except (BrokenImage, FileNotFoundError):
-        raise
-    except Exception as error:  # struct.error, IndexError, RecursionError, its own: all say that the disc is damaged
-        raise broken("filesystem-damaged", f"the ISO 9660 file system is damaged: {str(error)[:200]!r}") from error

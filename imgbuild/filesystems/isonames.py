@@ -1,179 +1,216 @@
-"""The names on an optical disc: Rock Ridge, Joliet, UDF or ISO 9660 itself, each as the same four questions.
+"""The names on an ISO 9660 disc: Rock Ridge, Joliet, or those of ISO 9660 itself; directories in, nodes out.
 
-A disc may have several trees over the same files; :func:`choose_names` takes the one that keeps most of what was
-written. Nodes are pycdlib's directory records and, for UDF, its file entries; all calls may raise what pycdlib raises.
+A disc may have several trees over the same files; :func:`choose_records` takes the one that keeps most of what was
+written.
+
+    Directory record, off  size  field (9.1 of ECMA-119)
+                        0     1  Length of Directory Record
+                        1     1  Extended Attribute Record length
+                        2     8  Location of Extent, little-endian then big-endian
+                       10     8  Data Length
+                       25     1  File Flags: 2 directory, 4 associated file, 0x80 not the last record of the file
+                       32     1  Length of File Identifier
+                       33        File Identifier, a byte of padding where its length is even, then the system use area
+
+ECMA-119, 4th edition, June 2019, https://ecma-international.org/publications-and-standards/standards/ecma-119/
+Joliet Specification, May 1995, http://littlesvr.ca/isomaster/resources/JolietSpecification.html
 """
 
 from __future__ import annotations
 
-import stat
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
-from imgbuild.filesystems.base import Stat
+import msgspec
+
+from imgbuild.filesystems import rockridge
+from imgbuild.readers import broken, read_clipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-_MAX_EXTENTS = 4096
+    from imgbuild.filesystems.base import Kind
+    from imgbuild.readers import Reader
 
+BLOCK = 2048
+FIRST_DESCRIPTOR = 16 * BLOCK
+MOST_DESCRIPTORS = 32
 
-class Names(Protocol):
-    """A tree of one name space."""
+_PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
+_JOLIET = (b"%/@", b"%/C", b"%/E")
+_BLOCK_SIZES = (512, 1024, 2048)
+_ROOT = slice(156, 190)
+_SHORTEST = 34
+_DIRECTORY, _ASSOCIATED, _CONTINUES = 0x02, 0x04, 0x80
+_SPECIAL = (b"\0", b"\1")  # itself, its parent
+_MOST_EXTENTS = 4096
 
-    root: Any
-
-    def children(self, node: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a node of pycdlib
-        """Yield names and nodes of a directory, without itself and its parent."""
-        ...
-
-    def lookup(self, children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
-        """Return the node of that name, in either case where the name space does not tell cases apart."""
-        ...
-
-    def stat(self, node: Any) -> Stat:  # noqa: ANN401 - as above
-        """Return what the node is."""
-        ...
-
-    def target(self, node: Any) -> str:  # noqa: ANN401 - as above
-        """Return where the link leads."""
-        ...
-
-    def extents(self, node: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as above
-        """Return offsets and sizes in bytes of the file's parts in their order."""
-        ...
+# No directory of any disc that was ever pressed is larger, nor are all that a question leads through.
+_DIRECTORY_BYTES = 4 << 20
+_TREE_BYTES = 32 << 20
 
 
-def choose_names(disc: Any) -> Names:  # noqa: ANN401 - pycdlib's object
-    """Return the best name space of an open disc."""
-    block_size: int = disc.logical_block_size
-    if disc.has_rock_ridge():
-        return _RockRidge(disc.pvd.root_directory_record(), block_size, _rock_ridge_name)
-    if disc.has_joliet():
-        return _Records(disc.joliet_vd.root_directory_record(), block_size, _joliet_name)
-    if disc.has_udf() and disc.udf_root is not None:
-        return _Udf(disc.udf_root, block_size, disc.udf_main_descs.partitions[0].part_start_location)
-    return _Records(disc.pvd.root_directory_record(), block_size, _iso_name)
+class Node(msgspec.Struct):
+    """A file or directory; ``extents`` are offsets (``None``: nothing but zeros) and sizes in bytes.
+
+    ``block`` is where the rest of what is known of it is yet to be read.
+    """
+
+    kind: Kind
+    extents: list[tuple[int | None, int]]
+    mode: int = 0
+    target: str = ""
+    block: int | None = None
+
+    @property
+    def size(self) -> int:
+        """The size in bytes; of a link the length of its target."""
+        return len(self.target) if self.kind == "link" else sum(size for _, size in self.extents)
 
 
-class _Records:
-    """Directory records whose names do not tell upper from lower case."""
+class Budget:
+    """What may be read of directories in all."""
 
-    def __init__(self, root: Any, block_size: int, name_of: Callable[[Any], str]) -> None:  # noqa: ANN401 - as above
-        self.root = root
-        self._block_size = block_size
-        self._name_of = name_of
+    def __init__(self, total: int = _TREE_BYTES, at_once: int = _DIRECTORY_BYTES) -> None:
+        self._left = total
+        self._at_once = at_once
 
-    def children(self, node: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
-        for child in node.children:
-            if not child.is_dot() and not child.is_dotdot() and not self._is_hidden(child):
-                yield self._name_of(child), self._followed(child)
+    def take(self, size: int) -> None:
+        """Count the bytes of a directory, or raise BrokenImage ``filesystem-too-large``."""
+        self._left -= size
+        if size > self._at_once or self._left < 0:
+            raise broken("filesystem-too-large", f"reading the directories of the disc takes {size} bytes at once"
+                                                 " or too many in all; the tree was not looked into")
 
-    def lookup(self, children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
-        return _either_case(children, name)
 
-    def stat(self, node: Any) -> Stat:  # noqa: ANN401 - as above
-        if node.is_dir():
-            return Stat("directory", 0)
-        return Stat("file", sum(size for _start, size in self.extents(node)))
+def choose_records(reader: Reader, sectors: bytes) -> Records | None:
+    """Return the best tree of directory records that the descriptors in ``sectors`` lead to."""
+    primary = joliet = None
+    for at in range(0, len(sectors), BLOCK):
+        descriptor = sectors[at : at + BLOCK]
+        if descriptor[1:6] != b"CD001" or len(descriptor) < BLOCK or descriptor[0] == _TERMINATOR:
+            break
+        if descriptor[0] == _PRIMARY:
+            primary = primary or descriptor
+        elif descriptor[0] == _SUPPLEMENTARY and descriptor[88:91] in _JOLIET:
+            joliet = joliet or descriptor
+    if primary is None or int.from_bytes(primary[128:130], "little") not in _BLOCK_SIZES:
+        return None
+    plain = Records(reader, primary)
+    if plain.use_rock_ridge() or joliet is None:
+        return plain
+    return Records(reader, joliet, joliet=True)
 
-    def target(self, node: Any) -> str:  # noqa: ANN401 - as above
-        raise FileNotFoundError(f"no link at {self._name_of(node)!r}")
 
-    def extents(self, node: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as above
-        found: list[tuple[int, int]] = []
-        while node is not None and len(found) < _MAX_EXTENTS:
-            found.append((node.extent_location() * self._block_size, max(0, node.get_data_length())))
-            node = node.data_continuation
+class Records:
+    """The tree of directory records under one volume descriptor."""
+
+    def __init__(self, reader: Reader, descriptor: bytes, *, joliet: bool = False) -> None:
+        self.cased = False
+        self._reader = reader
+        self._block = int.from_bytes(descriptor[128:130], "little")
+        self._joliet = joliet
+        self._skip: int | None = None  # bytes before the system use entries, where there is Rock Ridge
+        self._budget = Budget()
+        self.root = Node("directory", [self._extent(descriptor[_ROOT])])
+
+    @property
+    def has_own_names(self) -> bool:
+        """Whether the names are long and as they were written: Rock Ridge or Joliet."""
+        return self._joliet or self._skip is not None
+
+    def use_rock_ridge(self) -> bool:
+        """Look for Rock Ridge in the record of the root directory for itself, and say whether it is there."""
+        start = self.root.extents[0][0] or 0
+        record = read_clipped(self._reader, start, 255)
+        self._skip = rockridge.announced(self._reader, record[_SHORTEST : record[0]] if record else b"", self._block)
+        self.cased = self._skip is not None
+        return self.cased
+
+    def complete(self, node: Node) -> Node:
+        """Return the node, whose record has said all there is."""
+        return node
+
+    def children(self, node: Node) -> dict[str, Node]:
+        """Return the nodes of a directory by name, without itself and its parent."""
+        found: dict[str, Node] = {}
+        earlier: Node | None = None
+        for record in self._records(node):
+            name, child, hidden = self._read(record)
+            if earlier is not None:  # a further part of the same file
+                earlier.extents += child.extents[: max(0, _MOST_EXTENTS - len(earlier.extents))]
+            elif not hidden and not record[25] & _ASSOCIATED:
+                found.setdefault(name, child)
+            earlier = (earlier or child) if record[25] & _CONTINUES else None
         return found
 
-    def _followed(self, record: Any) -> Any:  # noqa: ANN401 - as above
-        return record
+    def _records(self, node: Node) -> Iterator[bytes]:
+        for start, size in node.extents:
+            self._budget.take(size)
+            data = read_clipped(self._reader, start or 0, size)
+            if len(data) < size:
+                raise broken("filesystem-damaged", f"a directory of the disc is said to be at byte {start},"
+                                                   f" {size} bytes long, but the file ends before")
+            yield from _split(data, self._block)
 
-    def _is_hidden(self, record: Any) -> bool:  # noqa: ANN401, ARG002 - as above; only Rock Ridge hides
-        return False
+    def _read(self, record: bytes) -> tuple[str, Node, bool]:
+        """Return name, node and whether the record is not to be shown."""
+        length = record[32]
+        identifier = record[33 : 33 + length]
+        node = Node("directory" if record[25] & _DIRECTORY else "file", [self._extent(record)])
+        if self._joliet:
+            return _without_version(identifier.decode("utf-16-be", "replace")), node, False
+        if self._skip is None:
+            return _without_version(identifier.decode("latin-1")).removesuffix(".").lower(), node, False
+        area = record[33 + length + (length + 1) % 2 + self._skip :]
+        words = rockridge.read(self._reader, area, self._block)
+        return self._posix(words, identifier, node)
 
+    def _posix(self, words: rockridge.Words, identifier: bytes, node: Node) -> tuple[str, Node, bool]:
+        if words.moved is not None:  # deeper than ISO 9660 allows: the directory lies elsewhere
+            node = self._moved(words.moved)
+        kind = rockridge.kind_of(words.mode)
+        if words.target is not None:
+            node = Node("link", [], words.mode, words.target)
+        elif kind == "other":
+            node = Node("other", [], words.mode)
+        else:
+            node.mode = words.mode
+        name = words.name if words.name is not None else identifier
+        return name.decode("utf-8", "replace"), node, words.relocated
 
-class _RockRidge(_Records):
-    """Records with POSIX names, modes and links."""
+    def _moved(self, block: int) -> Node:
+        """Return the directory whose first record, that for itself, is in ``block``."""
+        record = read_clipped(self._reader, block * self._block, _SHORTEST)
+        if len(record) < _SHORTEST or record[33:34] != _SPECIAL[0]:
+            raise broken("filesystem-damaged", f"a directory of the disc is said to be in block {block}, but is not")
+        return Node("directory", [self._extent(record)])
 
-    def lookup(self, children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
-        return children.get(name)
-
-    def stat(self, node: Any) -> Stat:  # noqa: ANN401 - as above
-        mode = node.rock_ridge.get_file_mode() if node.rock_ridge is not None else 0
-        if node.is_symlink():
-            return Stat("link", len(self.target(node)), mode)
-        plain = super().stat(node)
-        special = mode and stat.S_IFMT(mode) not in (stat.S_IFREG, stat.S_IFDIR, 0)
-        return Stat("other", 0, mode) if special else Stat(plain.kind, plain.size, mode)
-
-    def target(self, node: Any) -> str:  # noqa: ANN401 - as above
-        words: bytes = node.rock_ridge.symlink_path()
-        return words.decode("utf-8", "replace")
-
-    def _followed(self, record: Any) -> Any:  # noqa: ANN401 - as above
-        """Return the directory that was moved up because ISO 9660 allows eight levels, for the record left behind."""
-        ridge = record.rock_ridge
-        moved = ridge.cl_to_moved_dr if ridge is not None and ridge.child_link_record_exists() else None
-        return record if moved is None else moved
-
-    def _is_hidden(self, record: Any) -> bool:  # noqa: ANN401 - as above
-        """Say whether the record is a directory that was moved here from deeper down, where it is shown."""
-        return record.rock_ridge is not None and bool(record.rock_ridge.relocated_record())
-
-
-class _Udf:
-    """UDF file entries."""
-
-    def __init__(self, root: Any, block_size: int, partition: int) -> None:  # noqa: ANN401 - as above
-        self.root = root
-        self._block_size = block_size
-        self._partition = partition
-
-    def children(self, node: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - as above
-        for child in node.fi_descs.values():
-            if not child.is_parent() and child.file_entry is not None:
-                yield child.fi.decode(child.encoding or "latin-1", "replace"), child.file_entry
-
-    def lookup(self, children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
-        return _either_case(children, name)
-
-    def stat(self, node: Any) -> Stat:  # noqa: ANN401 - as above
-        if node.is_dir():
-            return Stat("directory", 0)
-        return Stat("file" if node.is_file() else "other", node.get_data_length())
-
-    def target(self, node: Any) -> str:  # noqa: ANN401, ARG002 - as above; the links of UDF are not read
-        raise FileNotFoundError("links of UDF are not read")
-
-    def extents(self, node: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as above
-        found = []
-        left = node.get_data_length()
-        for part in node.alloc_descs[:_MAX_EXTENTS]:
-            size = min(left, part.extent_length)
-            found.append(((self._partition + part.log_block_num) * self._block_size + part.offset, size))
-            left -= size
-        return found
+    def _extent(self, record: bytes) -> tuple[int | None, int]:
+        start = int.from_bytes(record[2:6], "little") + record[1]
+        return start * self._block, int.from_bytes(record[10:14], "little")
 
 
-def _either_case(children: dict[str, Any], name: str) -> Any | None:  # noqa: ANN401 - as above
-    if name in children:
-        return children[name]
-    folded = name.casefold()
-    return next((node for known, node in children.items() if known.casefold() == folded), None)
+def _split(data: bytes, block: int) -> Iterator[bytes]:
+    """Give the records of a directory but the two for itself and its parent, of which the first begins every directory.
+
+    None crosses a block, and zeros fill the rest of it.
+    """
+    if data[32:34] != b"\1\0":
+        raise broken("filesystem-damaged", "a directory of the disc does not begin with a record for itself")
+    at = 0
+    while at + _SHORTEST <= len(data):
+        length = data[at]
+        if length == 0:
+            at = (at // block + 1) * block
+            continue
+        record = data[at : at + length]
+        if length < _SHORTEST or len(record) < length or 33 + record[32] > length:
+            raise broken("filesystem-damaged", f"a directory of the disc has a record of {length} bytes that is too"
+                                               " short for what it holds, or goes past the end")
+        if record[33 : 33 + record[32]] not in _SPECIAL:
+            yield record
+        at += length
 
 
-def _rock_ridge_name(record: Any) -> str:  # noqa: ANN401 - as above
-    raw: bytes = record.rock_ridge.name() if record.rock_ridge is not None else record.file_identifier()
-    return raw.decode("utf-8", "replace")
-
-
-def _joliet_name(record: Any) -> str:  # noqa: ANN401 - as above
-    raw: bytes = record.file_identifier()
-    return raw.decode("utf-16-be", "replace").partition(";")[0]
-
-
-def _iso_name(record: Any) -> str:  # noqa: ANN401 - as above
-    """Return the name as Linux shows it: in lower case, without version and without an empty extension."""
-    raw: bytes = record.file_identifier()
-    return raw.decode("latin-1").partition(";")[0].removesuffix(".").lower()
+def _without_version(name: str) -> str:
+    return name.partition(";")[0]

@@ -11,7 +11,7 @@ import pytest
 from images import discs
 from tools import needs
 
-from imgbuild.filesystems import isonames
+from imgbuild.filesystems import isonames, udf
 from imgbuild.filesystems.base import Stat
 from imgbuild.filesystems.iso9660 import open_iso9660
 from imgbuild.readers import BrokenImage, Memory
@@ -116,9 +116,9 @@ class TestRockRidge:
 
 @needs("genisoimage")
 @pytest.mark.parametrize(("options", "names", "long_name"), [
-    (("-J",), isonames._Records, "/dir/A long name with spaces.tar.gz"),
-    (("-udf",), isonames._Udf, "/dir/A long name with spaces.tar.gz"),
-    ((), isonames._Records, "/dir/a_long_n.tgz")])
+    (("-J",), isonames.Records, "/dir/A long name with spaces.tar.gz"),
+    (("-udf",), udf.UdfNames, "/dir/A long name with spaces.tar.gz"),
+    ((), isonames.Records, "/dir/a_long_n.tgz")])
 def test_other_name_spaces_do_not_tell_cases_apart(content, tmp_path, options, names, long_name):
     fs = opened(master(tmp_path, content, *options))
     assert type(fs._names) is names
@@ -166,16 +166,14 @@ class TestHostileDiscs:
         discs.disc(*discs.recognition(b"BEA01", b"NSR02", b"TEA01"), size=310, at=discs.udf_volume(length=10))])
     def test_a_disc_that_cannot_be_followed_is_broken(self, data):
         with pytest.raises(BrokenImage) as refusal:
-            opened(data)
-        assert refusal.value.problem.code in {"filesystem-damaged", "filesystem-too-large"}
+            opened(data).listdir("/")
+        assert refusal.value.problem.code == "filesystem-damaged"
 
     def test_a_directory_of_gigabytes_is_not_read(self):
-        table = bytes([1, 0]) + (20).to_bytes(4, "little") + b"\x01\0\0\0"
-        big = bytes([1, 0]) + (20).to_bytes(4, "big") + b"\0\x01\0\0"
         root = bytes([34, 0]) + discs.both(20, 4) + discs.both(0xFFFFFFFF, 4) + bytes(7) + b"\x02" + bytes(6) + b"\x01"
-        volume = discs.primary(at_140=(18).to_bytes(4, "little"), at_148=(19).to_bytes(4, "big"))
+        volume = discs.primary()
         volume[156 : 156 + len(root)] = root
-        data = discs.disc(volume, discs.terminator(), at={18: table, 19: big})
+        data = discs.disc(volume, discs.terminator())
 
         class Sparse(Memory):
             size = 8 << 30
@@ -185,7 +183,7 @@ class TestHostileDiscs:
                 return data[offset : offset + length].ljust(length, b"\0")
 
         with pytest.raises(BrokenImage) as refusal:
-            open_iso9660(Sparse(b""))
+            open_iso9660(Sparse(b"")).listdir("/")
         assert refusal.value.problem.code == "filesystem-too-large"
 
     @needs("genisoimage")

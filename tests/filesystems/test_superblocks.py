@@ -212,7 +212,7 @@ CRAFTED = {
     "iso9660": (MIB, {32768: b"\1CD001\1", 32808: b"LABEL".ljust(32), 32848: struct.pack("<I", 512), 32896: b"\0\x08",
                       32768 + 813: b"2026112314152300\0", 32768 + 830: b"0" * 16 + b"\0"},
                 Identity("iso9660", "2026-11-23-14-15-23-00", "LABEL", MIB, readable=True)),
-    "udf": (MIB, {32769: b"BEA01", 34817: b"NSR03", 36865: b"TEA01"}, Identity("udf")),
+    "udf": (MIB, {32769: b"BEA01", 34817: b"NSR03", 36865: b"TEA01"}, Identity("udf", readable=True)),
     "lvm2": (MIB,
              {512: b"LABELONE" + struct.pack("<QII", 1, 0,
                                              32) + b"LVM2 001" + b"abcdef" * 5 + b"gh" + struct.pack("<Q", MIB)},

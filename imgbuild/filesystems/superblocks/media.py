@@ -45,7 +45,7 @@ def udf(start: Start) -> Identity | None:
     for index in range(_MAX_DESCRIPTORS):
         mark = start.at(_DESCRIPTORS + index * _BLOCK + 1, 5)
         if mark in {b"NSR02", b"NSR03"}:
-            return Identity("udf")
+            return Identity("udf", readable=True)
         if mark not in {b"BEA01", b"BOOT2", b"TEA01", b"CD001", b"CDW02"}:
             return None
     return None
