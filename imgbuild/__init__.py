@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imgbuild.version import __version__
 
 if TYPE_CHECKING:
-    from imgbuild.derivation import Choices
+    from imgbuild.choices import Choices
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
     from imgbuild.model import Finding, Findings, Inspection, Manifest
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Choices": "derivation", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
+    "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
     "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
     "inspect": "examination",
 }

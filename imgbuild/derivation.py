@@ -1,7 +1,8 @@
 """derive: facts of an image and a person's choices in, request fields with reasons out.
 
 Every field says why it has its value and which documents stand behind it. A choice is obeyed, and the field says that
-it was chosen; whether it fits the facts is for the linter to say.
+it was chosen; whether it fits the facts is for the linter to say. What an operation cannot do without and only a person
+knows is ``None``.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.checks.disk import needed_bytes, smallest_disk
+from imgbuild.choices import DATA_OPERATION, chosen_values
 from imgbuild.clouds import SYSTEM_FIELDS
+from imgbuild.errors import UsageError
+from imgbuild.kinds import kind_of
 from imgbuild.model import Derived, Source
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgbuild.choices import Choices
     from imgbuild.model import Inspection
-    from imgbuild.profiles import FieldSpec, MinDisk, MinDiskPolicy, Profile
+    from imgbuild.profiles import FieldSpec, MinDisk, MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
 # Endings that a file name sheds on its way to an image name; also stacked, as in .qcow2.xz.
@@ -28,40 +35,66 @@ IMAGE_ENDINGS = frozenset({
     "qed", "hdd", "hds", "ova", "gz", "xz", "zst", "bz2", "lz4", "zip", "tar",
 })
 NAME_LENGTH = 128
+_YOURS = {
+    "image_url": "only you know where in the object store the file will lie: give --object BUCKET:KEY",
+    "image_id": "the id is in the answer to create-metadata: give --set image_id=ID once you have it",
+    "os_version": "no system was seen on the disk, and this operation must be told: give --os-version",
+}
 
 
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person decides: each ``None`` is left to the derivation. ``min_disk`` is GiB, ``min_ram`` MiB.
+def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskPolicy,
+           operation: Operation | None = None, data_images: Sequence[Inspection] = ()) -> dict[str, Derived]:
+    """Return the request fields of ``image`` in the order of the request, each with its reasons.
 
-    ``extra`` holds further fields by name, as text; each is typed as the field is documented.
+    ``operation`` is the cloud's default one where it is not given; ``data_images`` are the facts of the data disks that
+    ``choices`` names, in their order.
+
+    Raises:
+        UsageError: The choices name a file in the object store for an operation that takes none.
     """
+    operation = operation or book.profile.operations[book.profile.default_operation]
+    fields = operation.documented(book.profile.custom_properties)
+    _check_address(choices, fields, operation)
+    disk, plain = _disk_fields(image, choices, book, policy, operation), _plain_fields(image, operation)
+    chosen = chosen_values(choices, fields)
+    body = {name: known.value for name, known in (disk | plain).items() if known is not None} | chosen
+    system = SYSTEM_FIELDS[book.profile.name](image, book, operation, body)
+    known = disk | system | plain | _data_images(choices, data_images, book)
+    derived = {name: _documented(value, fields[name], book) for name, value in known.items()
+               if value is not None and name in fields}
+    derived |= {name: _chosen(value, fields.get(name), choices) for name, value in chosen.items()}
+    derived |= _missing(operation, body, derived)
+    return {name: derived[name] for name in dict.fromkeys((*known, *derived)) if name in derived}
 
-    name: str | None = None
-    os_version: str | None = None
-    min_disk: int | None = None
-    min_ram: int | None = None
-    tags: tuple[str, ...] = ()
-    protected: bool | None = None
-    visibility: str | None = None
-    extra: dict[str, str] = {}
 
-
-def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskPolicy) -> dict[str, Derived]:
-    """Return the request fields of ``image`` in the order of the request, each with its reasons."""
-    fields = book.profile.operations["create-metadata"].fields
-    derived = {
-        "name": _name(image.path, fields.get("name")),
+def _disk_fields(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskPolicy,
+                 operation: Operation) -> dict[str, Derived | None]:
+    """Return what the file and its disk say; the caller drops what is ``None`` or no field of the operation."""
+    return {
+        "name": _name(image.path, operation.fields.get("name")),
+        "image_url": _address(image.path, choices.address),
         "disk_format": _disk_format(image, book.profile),
-        "min_disk": _min_disk(image, book.profile.min_disk_of("create-metadata"), policy, book),
+        "min_disk": _min_disk(image, operation, policy, book),
         "min_ram": Derived(value=0, why=("nothing in the image asks for memory",)),
-        **SYSTEM_FIELDS[book.profile.name](image, book),
+    }
+
+
+def _plain_fields(image: Inspection, operation: Operation) -> dict[str, Derived | None]:
+    """Return what is the same for almost every image."""
+    return {
+        "type": _type(image, operation.fields.get("type")),
         "container_format": Derived(value="bare", why=("one disk in one file",)),
         "visibility": Derived(value="private", why=("an uploaded image is private",)),
         "protected": Derived(value=False, why=("not asked for",)),
-        "tags": Derived(value=[], why=("none given",)),
+        "tags": _tags(operation.fields.get("tags")),
     }
-    known = {name: _documented(value, fields.get(name), book) for name, value in derived.items() if value is not None}
-    return known | {name: _chosen(value) for name, value in _choices(choices, book).items()}
+
+
+def _missing(operation: Operation, body: dict[str, Any], derived: dict[str, Derived]) -> dict[str, Derived]:
+    """Return the fields that the operation cannot do without and that nothing in the image tells."""
+    missing = [name for name, field in operation.fields.items()
+               if field.is_mandatory(body) and name not in derived and field.type != "binary"]
+    return {name: Derived(value=None, why=(_YOURS.get(name, "only you know it: give --set"),)) for name in missing}
 
 
 def image_name(path: str, pattern: str | None) -> tuple[str, tuple[str, ...]]:
@@ -95,6 +128,23 @@ def _name(path: str, field: FieldSpec | None) -> Derived:
     return Derived(value=name, why=why)
 
 
+def _check_address(choices: Choices, fields: dict[str, FieldSpec], operation: Operation) -> None:
+    for option, given, field in (("--object", choices.address, "image_url"),
+                                 ("--data-image", choices.data_images, "data_images")):
+        if given and field not in fields:
+            raise UsageError(f"{option} is not for {operation.id}, which has no {field}",
+                             cure="name another --operation, or leave it out")
+
+
+def _address(path: str, address: str | None) -> Derived | None:
+    """Return where the file lies: a folder that was named is completed by the name of the file."""
+    if address is None:
+        return None
+    if not address.endswith((":", "/")):
+        return Derived(value=address, why=("chosen",))
+    return Derived(value=address + os.path.basename(path), why=("the chosen folder, and the name of the file",))
+
+
 def _disk_format(image: Inspection, profile: Profile) -> Derived | None:
     """Return the cloud's word for the format; ``None`` where it has none: the server's own default is then right."""
     known = f"the file is {image.format} by its content"
@@ -104,55 +154,77 @@ def _disk_format(image: Inspection, profile: Profile) -> Derived | None:
     return None if word is None else Derived(value=word, why=(f"{known}; {profile.title} does not list it",))
 
 
-def _min_disk(image: Inspection, rules: MinDisk, policy: MinDiskPolicy, book: RuleBook) -> Derived:
+def _type(image: Inspection, field: FieldSpec | None) -> Derived | None:
+    """Return the kind of image that the call is to make, in the words that it takes."""
+    if field is None:
+        return None
+    if len(field.allowed) == 1:
+        return Derived(value=field.allowed[0], why=("the only one that this call makes",))
+    if kind_of(image) == "iso" and "IsoImage" in field.allowed:
+        return Derived(value="IsoImage", why=("the file is iso by its content",))
+    return None if field.default is None else Derived(value=field.default, why=("a disk for virtual servers",))
+
+
+def _tags(field: FieldSpec | None) -> Derived | None:
+    """Return an empty list, but leave tags out where they would exclude their other form."""
+    return Derived(value=[], why=("none given",)) if field is not None and not field.excludes else None
+
+
+def _min_disk(image: Inspection, operation: Operation, policy: MinDiskPolicy, book: RuleBook) -> Derived:
+    rules = book.profile.min_disk_of(operation.id)
     bounds = rules.target(image.format)
     floor, _ = bounds.of(image.os.type if image.os is not None else None)
-    kind = "Windows" if image.os is not None and image.os.type == "Windows" else "Linux"
-    unseen = "no system was seen; " if image.os is None else ""
-    reason = f"{unseen}least for {kind} on {book.profile.title}: {floor} GiB"
+    reason = f"{_floor_of(image, operation)} on {book.profile.title}: {floor} GiB"
     sources = [book.source(source, bounds.reading or None) for source in bounds.sources]
     size = needed_bytes(image)
     if size is None:
         only = "the size of an ISO says nothing on the disk it installs to" if image.format == "iso" else "no disk seen"
         return Derived(value=floor, why=(reason, only), sources=tuple(sources))
-    needed, reading = smallest_disk(size, policy), rules.policies[policy]
-    relation = "greater than" if policy == "greater" else "not less than"
-    disk = f"the disk is {human_size(size)} ({size} bytes); a whole GiB {relation} that is {needed}"
+    needed, disk = _needed(size, policy)
     first = (disk, reason) if needed > floor else (reason, disk)
-    return Derived(value=max(floor, needed), why=first,
-                   sources=(*sources, *(book.source(source, reading.reading) for source in reading.sources)))
+    return Derived(value=max(floor, needed), why=first, sources=(*sources, *_policy_sources(rules, policy, book)))
 
 
-def _documented(derived: Derived, field: FieldSpec | None, book: RuleBook) -> Derived:
+def _floor_of(image: Inspection, operation: Operation) -> str:
+    if operation.carries == ("data",):
+        return "least for a data disk"
+    kind = "Windows" if image.os is not None and image.os.type == "Windows" else "Linux"
+    return f"{'no system was seen; ' if image.os is None else ''}least for {kind}"
+
+
+def _needed(size: int, policy: MinDiskPolicy) -> tuple[int, str]:
+    needed, relation = smallest_disk(size, policy), "greater than" if policy == "greater" else "not less than"
+    return needed, f"the disk is {human_size(size)} ({size} bytes); a whole GiB {relation} that is {needed}"
+
+
+def _policy_sources(rules: MinDisk, policy: MinDiskPolicy, book: RuleBook) -> list[Source]:
+    reading = rules.policies[policy]
+    return [book.source(source, reading.reading) for source in reading.sources]
+
+
+def _data_images(choices: Choices, images: Sequence[Inspection], book: RuleBook) -> dict[str, Derived]:
+    """Return the data disks of the request, each with its address and the least size that holds it."""
+    items, why = [], []
+    for chosen, image in zip(choices.data_images, images, strict=True):
+        size = needed_bytes(image)
+        address = _address(image.path, chosen.address)
+        item: dict[str, Any] = {"image_url": address.value if address is not None else None}
+        if size is not None:
+            needed, reason = _needed(size, book.profile.min_disk_of(DATA_OPERATION).policy)
+            item["min_disk"] = needed
+            why.append(f"{image.path}: {reason}")
+        items.append(item)
+    return {"data_images": Derived(value=items, why=tuple(why) or ("chosen",))} if items else {}
+
+
+def _documented(derived: Derived, field: FieldSpec, book: RuleBook) -> Derived:
     """Add the page that describes the field where no reason has brought a document of its own."""
-    if derived.sources or field is None:
+    if derived.sources:
         return derived
     why = (*derived.why, "the documented default") if field.default == derived.value else derived.why
-    return msgspec.structs.replace(derived, why=why, sources=_sources(field, book))
+    return msgspec.structs.replace(derived, why=why, sources=tuple(book.source(name) for name in field.sources[:1]))
 
 
-def _sources(field: FieldSpec | None, book: RuleBook) -> tuple[Source, ...]:
-    return tuple(book.source(source) for source in field.sources[:1]) if field is not None else ()
-
-
-def _chosen(value: Any) -> Derived:  # noqa: ANN401 - a JSON value
-    return Derived(value=value, why=("chosen",))
-
-
-def _choices(choices: Choices, book: RuleBook) -> dict[str, Any]:
-    named = {"name": choices.name, "__os_version": choices.os_version, "min_disk": choices.min_disk,
-             "min_ram": choices.min_ram, "protected": choices.protected, "visibility": choices.visibility,
-             "tags": list(choices.tags) or None}
-    given = {name: value for name, value in named.items() if value is not None}
-    return given | {name: _typed(name, text, book) for name, text in choices.extra.items()}
-
-
-def _typed(name: str, text: str, book: RuleBook) -> Any:  # noqa: ANN401 - a JSON value
-    """Return the text of ``--set`` as the type that the field is documented with; what does not fit stays text."""
-    field = book.profile.operations["create-metadata"].fields.get(name)
-    kind = field.type if field is not None else "string"
-    if kind == "integer" and re.fullmatch(r"-?\d{1,18}", text):
-        return int(text)
-    if kind == "boolean" and text in {"true", "false"}:
-        return text == "true"
-    return [part for part in text.split(",") if part] if kind == "string-list" else text
+def _chosen(value: Any, field: FieldSpec | None, choices: Choices) -> Derived:  # noqa: ANN401 - a JSON value
+    dotted = field is not None and field.format == "tags-ims" and value != list(choices.tags) and choices.tags
+    return Derived(value=value, why=("chosen", *(["key.value is the form of this call"] if dotted else [])))

@@ -204,26 +204,36 @@ class Derived(Value, frozen=True, kw_only=True):
 
 
 class Request(Value, frozen=True, kw_only=True):
-    """The call that creates the image."""
+    """The call that creates the image.
+
+    ``body`` is empty where the file itself is the body (``content_type`` then says so). A part of ``path`` that is not
+    known yet stays in braces.
+    """
 
     operation: str
     method: str
     path: str
+    content_type: str = "application/json"
     body: dict[str, Any]
 
 
 class RouteOption(Value, frozen=True, kw_only=True):
-    """Another import path; ``why_not`` is ``None`` where it could carry the file as well."""
+    """Another import path; ``why_not`` is ``None`` where it could carry the file, too, ``needs`` what it asks for."""
 
     operation: str
     why_not: str | None
+    needs: tuple[str, ...] = ()
 
 
 class Route(Value, frozen=True, kw_only=True):
-    """The import path that carries this file; ``operation`` is ``None`` where none does."""
+    """The import path that carries this file; ``operation`` is ``None`` where none does.
+
+    ``needs`` is what the path asks for besides the file.
+    """
 
     operation: str | None
     why: tuple[str, ...]
+    needs: tuple[str, ...] = ()
     others: tuple[RouteOption, ...] = ()
 
 
@@ -321,11 +331,12 @@ class Tally(Value, frozen=True, kw_only=True):
 
 
 class Findings(Value, frozen=True, kw_only=True):
-    """The document of ``imgbuild lint`` and ``imgbuild check``."""
+    """The document of ``imgbuild lint`` and ``imgbuild check``; ``operation`` is the one that was taken."""
 
     imgbuild: str = __version__
     schema: int = SCHEMA
     kind: Literal["findings"] = "findings"
+    operation: str | None = None
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]

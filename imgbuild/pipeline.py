@@ -9,15 +9,20 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
+from imgbuild.checks.shape import Mandatory
+from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.clouds.systems import closest_entry
-from imgbuild.derivation import Choices, derive
+from imgbuild.derivation import derive
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally
+from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
-from imgbuild.settings import DEFAULT_OPERATION, DEFAULTS, Settings
+from imgbuild.settings import DEFAULTS, Settings
 from imgbuild.source import shown
 
 if TYPE_CHECKING:
@@ -25,7 +30,7 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.model import Finding
-    from imgbuild.profiles import MinDiskPolicy, Profile
+    from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
 __all__ = ["Built", "Checked", "Settings", "build", "check", "inspect", "lint"]
@@ -52,12 +57,18 @@ class Checked:
 
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
           progress: Progress | None = None) -> Built:
-    """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does."""
-    _check_buildable(settings)
-    image = _examine(path, settings, progress)
+    """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does.
+
+    The findings are those on the image, and what the request cannot do without and only a person knows.
+    """
+    image, disks = _examine(path, settings, progress), _examine_disks(choices, settings, progress)
     book = _load(settings)
-    findings = _document(*linting.lint(book, _context(settings, book, image=image)))
-    return Built(_manifest(image, choices, book, settings), findings)
+    manifest = _manifest(image, choices, book, settings, disks)
+    findings, tally = linting.lint(book, _context(settings, book, image=image))
+    if manifest is not None:
+        unknown = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
+        findings += linting.lint(book, _built_context(settings, book, image, manifest), select=unknown)[0]
+    return Built(manifest, _document(findings, tally, _operation(settings, book).id))
 
 
 def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
@@ -69,7 +80,8 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
     facts = None if image is None else _examine(image, settings, progress)
     book = _load(settings)
     context = _read_context(settings, book, facts, name, data)
-    return _document(*linting.lint(book, context, select=settings.select, ignore=settings.ignore))
+    found, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
+    return _document(found, tally, context.operation)
 
 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
@@ -78,66 +90,81 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
 
     ``request`` (its name and its JSON) takes the place of the one that would be built.
     """
-    if request is None:
-        _check_buildable(settings)
     paths = [paths] if isinstance(paths, str) else paths
     images = [_examine(path, settings, progress) for path in paths]
+    disks = _examine_disks(choices, settings, progress)
     book = _load(settings)
-    manifests = [_manifest(image, choices, book, settings) for image in images]
-    results = [_check_one(image, manifest, request, book, settings)
-               for image, manifest in zip(images, manifests, strict=True)]
+    manifests = [_manifest(image, choices, book, settings, disks) for image in images]
+    contexts = [_context_for(image, manifest, request, book, settings)
+                for image, manifest in zip(images, manifests, strict=True)]
+    contexts += [Context(operation=DATA_OPERATION, image=disk) for disk in disks]
+    results = [linting.lint(book, context, select=settings.select, ignore=settings.ignore) for context in contexts]
     findings = linting.distinct(finding for found, _ in results for finding in found)
-    return Checked(_document(findings, _sum(tally for _, tally in results)), tuple(images), tuple(manifests))
+    document = _document(findings, _sum(tally for _, tally in results), contexts[0].operation if contexts else None)
+    return Checked(document, tuple(images), tuple(manifests))
 
 
-def _check_one(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,
-               settings: Settings) -> tuple[tuple[Finding, ...], Tally]:
+def _context_for(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,
+                 settings: Settings) -> Context:
     if request is not None:
-        context = _read_context(settings, book, image, *request)
-    else:
-        # A request that was built here is no file: its findings have the image's path and a pointer, but no line.
-        body = manifest.request.body if manifest is not None else None
-        context = replace(_context(settings, book, image=image, body=body), request_path=image.path)
-    return linting.lint(book, context, select=settings.select, ignore=settings.ignore)
+        return _read_context(settings, book, image, *request)
+    return _built_context(settings, book, image, manifest)
 
 
-def _check_buildable(settings: Settings) -> None:
-    if settings.operation != DEFAULT_OPERATION:
-        cure = f"build {DEFAULT_OPERATION}, or give the request's own file to lint or to check --request"
-        raise UsageError(f"a request for {settings.operation!r} cannot be built from an image alone", cure=cure)
+def _built_context(settings: Settings, book: RuleBook, image: Inspection, manifest: Manifest | None) -> Context:
+    """Return what is asked about a request that was built: its findings have the image's path, but no line."""
+    request = manifest.request if manifest is not None else None
+    context = _context(settings, book, image=image, body=request.body if request is not None else None)
+    return replace(context, request_path=image.path, path=request.path if request is not None else None)
 
 
 def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:
     """Return the facts of an image; the rule book is read while the file is hashed."""
     profile = rulebook.load_profile(settings.cloud)
-    if settings.operation != profile.default_operation:
+    if settings.operation not in {None, profile.default_operation}:
         _load(settings)  # a wrong word is told before any work
     return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_load, settings))
+
+
+def _examine_disks(choices: Choices, settings: Settings, progress: Progress | None) -> list[Inspection]:
+    """Return the facts of the data disks that go along; nobody asks for their checksums."""
+    quick = msgspec.structs.replace(settings, checksums=None, claim=None)
+    return [_examine(chosen.path, quick, progress) for chosen in choices.data_images]
 
 
 @cache
 def _load(settings: Settings) -> RuleBook:
     book = rulebook.load(settings.cloud)
-    if settings.operation not in book.profile.operations:
+    if settings.operation is not None and settings.operation not in book.profile.operations:
         known = ", ".join(sorted(book.profile.operations))
         raise UsageError(f"no operation {settings.operation!r} on {settings.cloud}", cure=f"one of: {known}")
     return book
 
 
-def _policy(settings: Settings, profile: Profile) -> MinDiskPolicy:
-    return settings.min_disk_policy or profile.min_disk.policy
+def _operation(settings: Settings, book: RuleBook) -> Operation:
+    return book.profile.operations[settings.operation or book.profile.default_operation]
+
+
+def _policy(settings: Settings, profile: Profile, operation: str) -> MinDiskPolicy:
+    return settings.min_disk_policy or profile.min_disk_of(operation).policy
 
 
 def _read_context(settings: Settings, book: RuleBook, image: Inspection | None, name: str, data: bytes) -> Context:
     document = jsontext.parse(data)
     body = document.value if isinstance(document.value, dict) else None
-    return replace(_context(settings, book, image=image, body=body), document=document, request_path=shown(name))
+    context = _context(settings, book, image=image, body=body)
+    if settings.operation is None and body is not None:
+        found = recognise(body, book.profile, image)
+        context = replace(context, operation=found.operation, recognised=found,
+                          min_disk_policy=_policy(settings, book.profile, found.operation))
+    return replace(context, document=document, request_path=shown(name))
 
 
 def _context(settings: Settings, book: RuleBook, *, image: Inspection | None,
              body: dict[str, Any] | None = None) -> Context:
-    return Context(operation=settings.operation, body=body, image=image, nearest=_nearest(image, book),
-                   min_disk_policy=_policy(settings, book.profile))
+    operation = _operation(settings, book).id
+    return Context(operation=operation, body=body, image=image, nearest=_nearest(image, book),
+                   min_disk_policy=_policy(settings, book.profile, operation))
 
 
 def _nearest(image: Inspection | None, book: RuleBook) -> str | None:
@@ -148,23 +175,24 @@ def _nearest(image: Inspection | None, book: RuleBook) -> str | None:
     return None if label is None else label.os_version
 
 
-def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Settings) -> Manifest | None:
+def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Settings,
+              disks: Sequence[Inspection]) -> Manifest | None:
     """Return the manifest, or ``None`` where the file is no image that a cloud could take."""
     if image.format is None or image.virtual_size is None:
         return None
-    policy = _policy(settings, book.profile)
-    operation = book.profile.operations[settings.operation]
-    derived = derive(image, choices, book, policy)
+    operation = _operation(settings, book)
+    policy = _policy(settings, book.profile, operation.id)
+    derived = derive(image, choices, book, policy, operation, disks)
     request = build_request(derived, operation)
     return Manifest(cloud=book.profile.name, policy=Policy(min_disk=policy), image=image, derived=derived,
-                    request=request, route=choose_route(image, operation, book.profile),
+                    request=request, route=choose_route(image, operation, book.profile, request.body),
                     expected=expect(request, image, book))
 
 
-def _document(findings: Iterable[Finding], tally: Tally) -> Findings:
+def _document(findings: Iterable[Finding], tally: Tally, operation: str | None) -> Findings:
     found = tuple(findings)
     counts = {severity: sum(f.severity == severity for f in found) for severity in ("error", "warning", "note")}
-    return Findings(summary=Summary(**counts), rules=tally, findings=found)
+    return Findings(operation=operation, summary=Summary(**counts), rules=tally, findings=found)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -56,6 +56,20 @@ class MinDisk(Leaf, frozen=True, kw_only=True):
         return self.iso if image_format == "iso" and self.iso is not None else self.bounds
 
 
+class OperationMinDisk(Leaf, frozen=True, kw_only=True):
+    """What the page of an operation says on ``min_disk``; where it does not speak, the cloud's own rules hold."""
+
+    policy: MinDiskPolicy | None = None
+    policies: dict[MinDiskPolicy, PolicyReading] = {}
+    bounds: DiskBounds
+    readings: tuple[DiskBounds, ...] = ()
+
+    def over(self, cloud: MinDisk) -> MinDisk:
+        """Return the rules of the cloud with those of the operation in their place."""
+        return MinDisk(policy=self.policy or cloud.policy, policies=cloud.policies | self.policies, bounds=self.bounds,
+                       readings=self.readings, iso=cloud.iso)
+
+
 class DefaultSystem(Leaf, frozen=True, kw_only=True):
     """The value for a system that the cloud does not list: ``value`` is written, ``also`` is accepted as well."""
 
@@ -68,7 +82,10 @@ class DefaultSystem(Leaf, frozen=True, kw_only=True):
 class FieldSpec(Leaf, frozen=True, kw_only=True):
     """One field of a request. ``format`` names a common form (``image-name``, ``tags-native``, …).
 
-    ``mandatory_when`` and ``note`` are words for people; lengths count characters, ``unit`` is that of an integer.
+    ``mandatory_when`` and ``note`` are words for people, ``mandatory_if`` the same for the program: values of other
+    fields, of which each makes it mandatory. Lengths count characters, ``unit`` is that of an integer. ``items`` are
+    the fields of the objects in a list. ``missing_errors`` are the codes for a field that is not there, ``errors``
+    those for its values.
     """
 
     type: FieldType
@@ -76,6 +93,7 @@ class FieldSpec(Leaf, frozen=True, kw_only=True):
     place: Literal["body", "path"] = "body"
     mandatory: bool = False
     mandatory_when: str | None = None
+    mandatory_if: dict[str, Any] = {}
     default: Any = None
     allowed: tuple[Any, ...] = ()
     unit: str | None = None
@@ -86,16 +104,32 @@ class FieldSpec(Leaf, frozen=True, kw_only=True):
     pattern: str | None = None
     format: str | None = None
     excludes: tuple[str, ...] = ()
+    items: dict[str, "FieldSpec"] = {}
     note: str | None = None
     sources: tuple[str, ...] = ()
+    max_items: int | None = None
     errors: tuple[str, ...] = ()
+    missing_errors: tuple[str, ...] = ()
+
+    def is_mandatory(self, body: dict[str, Any]) -> bool:
+        """Say whether a request with these values cannot do without the field."""
+        return self.mandatory or any(body.get(name) == value for name, value in self.mandatory_if.items())
+
+
+class Need(Leaf, frozen=True, kw_only=True):
+    """What else an import path asks for; ``over_bytes`` holds it back from files that are not larger."""
+
+    text: str
+    sources: tuple[str, ...]
+    over_bytes: int = -1
 
 
 class FileRules(Leaf, frozen=True, kw_only=True):
     """What a file must be for one import path: formats (our names), size in bytes, a second file beside it.
 
     ``bound`` says whether a file of exactly ``max_bytes`` is still taken; ``limit`` is the size as the page prints it.
-    ``extra_file`` maps a format to the extension of the file it needs beside it (RAW: its ``mf`` bitmap).
+    ``extra_file`` maps a format to the extension of the file it needs beside it (RAW: its ``mf`` bitmap). ``endings``
+    are those that the name of the object must have, where the page asks for one.
     """
 
     formats: tuple[str, ...]
@@ -104,6 +138,8 @@ class FileRules(Leaf, frozen=True, kw_only=True):
     bound: Literal["inclusive", "exclusive"] = "inclusive"
     limit: str = ""
     extra_file: dict[str, str] = {}
+    endings: tuple[str, ...] = ()
+    needs: tuple[Need, ...] = ()
     errors: tuple[str, ...] = ()
     size_errors: tuple[str, ...] = ()
 
@@ -119,7 +155,8 @@ class Operation(Leaf, frozen=True, kw_only=True):
 
     ``carries`` are the kinds of image it takes (``system``, ``data``, ``iso``); ``follows`` names the operation whose
     answer gives the image id. ``configures`` is true where the regular import may repair the guest, ``reads_guest``
-    where the server looks into the file and its own view of the system wins.
+    where the server looks into the file and its own view of the system wins. ``quick_import`` names the operation
+    whose rules on the file hold where ``is_quick_import`` is true.
     """
 
     id: str = ""
@@ -130,16 +167,30 @@ class Operation(Leaf, frozen=True, kw_only=True):
     safe_mode_path: str | None = None
     success_status: int = 200
     asynchronous: bool = False
+    job_type: str | None = None
     carries: tuple[Literal["system", "data", "iso"], ...] = ()
     next_steps: tuple[str, ...] = ()
     follows: str | None = None
     from_object_store: bool = False
     configures: bool = False
     reads_guest: bool = False
+    quick_import: str | None = None
+    content_type: str = "application/json"
     custom_properties: bool = False
     fields: dict[str, FieldSpec] = {}
     file: FileRules | None = None
-    min_disk: MinDisk | None = None
+    min_disk: OperationMinDisk | None = None
+
+    def documented(self, custom: dict[str, FieldSpec]) -> dict[str, FieldSpec]:
+        """Return the fields of the JSON body: its own, and the ``custom`` properties where it takes any."""
+        own = {name: field for name, field in self.fields.items() if field.place == "body" and field.type != "binary"}
+        return {**custom, **own} if self.custom_properties else own
+
+    def file_rules(self, operations: dict[str, "Operation"], body: dict[str, Any]) -> FileRules | None:
+        """Return what the file must be for a request with this body: the quick import has rules of its own."""
+        if self.quick_import is not None and body.get("is_quick_import") is True:
+            return operations[self.quick_import].file
+        return self.file
 
 
 class ResponseField(Leaf, frozen=True, kw_only=True):
@@ -196,7 +247,7 @@ class Profile(Leaf, frozen=True, kw_only=True):
     def min_disk_of(self, operation: str) -> MinDisk:
         """Return the rules on ``min_disk`` for an operation: its own where it has some, else the cloud's."""
         found = self.operations.get(operation)
-        return found.min_disk if found is not None and found.min_disk is not None else self.min_disk
+        return found.min_disk.over(self.min_disk) if found is not None and found.min_disk else self.min_disk
 
 
 ARM = frozenset({"aarch64", "arm"})

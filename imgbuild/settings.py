@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from imgbuild.profiles import MinDiskPolicy
 
 DEFAULT_CLOUD = "huaweicloud"
-DEFAULT_OPERATION = "create-metadata"
 DEFAULT_CHECKSUMS = ("md5", "sha256")
 TIME_LIMIT = 30.0
 
@@ -20,7 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         cloud: Name of the target cloud.
-        operation: Id of the create operation.
+        operation: Id of the create operation; ``None`` for the cloud's default, or of a request that is given for the
+            one that its fields speak for.
         claim: Format that a person believes the image has.
         checksums: Algorithms; ``()`` for md5, sha256 and the cloud's own, ``None`` for none.
         min_disk_policy: ``greater`` or ``not-less``; ``None`` for the cloud's.
@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     cloud: str = DEFAULT_CLOUD
-    operation: str = DEFAULT_OPERATION
+    operation: str | None = None
     claim: str | None = None
     checksums: tuple[str, ...] | None = ()
     min_disk_policy: MinDiskPolicy | None = None

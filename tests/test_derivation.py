@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from imgbuild import rulebook
-from imgbuild.derivation import Choices, derive, image_name
+from imgbuild.choices import Choices, DataImage
+from imgbuild.derivation import derive, image_name
+from imgbuild.errors import UsageError
 from imgbuild.model import Firmware, Inspection, OperatingSystem
 from imgbuild.sizes import GIB
 
@@ -151,3 +153,143 @@ def test_a_choice_is_obeyed_and_typed_as_documented():
 
 def test_every_field_says_why():
     assert all(field.why for field in derived(image(os=UBUNTU)).values())
+
+
+# The other operations
+
+ARM = msgspec.structs.replace(UBUNTU, architecture="aarch64")
+FREEBSD = msgspec.structs.replace(UBUNTU, type="FreeBSD", id="freebsd", version="14.1", release="14.1", name="FreeBSD")
+
+
+def operated(operation, facts, choices=None, disks=()):
+    found = BOOK.profile.operations[operation]
+    policy = BOOK.profile.min_disk_of(operation).policy
+    return derive(facts, choices or Choices(), BOOK, policy, found, disks)
+
+
+@pytest.mark.parametrize(("operation", "names"), [
+    ("create-metadata", ["name", "disk_format", "min_disk", "min_ram", "__os_version", "hw_firmware_type",
+                         "container_format", "visibility", "protected", "tags"]),
+    ("upload-file", ["image_id"]),
+    ("register-file", ["image_url", "image_id"]),
+    ("action", ["name", "image_url", "min_disk", "min_ram", "os_version", "architecture", "hw_firmware_type", "type"]),
+    ("quickimport-system", ["name", "image_url", "min_disk", "os_version", "architecture", "hw_firmware_type", "type"]),
+    ("quickimport-data", ["name", "image_url", "min_disk", "os_type", "type"]),
+    ("dataimage", ["name", "image_url", "min_disk", "os_type"]),
+])
+def test_each_operation_has_its_fields(operation, names):
+    choices = Choices(address="images:web.qcow2") if "image_url" in names else None
+    assert list(operated(operation, image(os=UBUNTU, firmware=Firmware(bios=True)), choices)) == names
+
+
+@pytest.mark.parametrize(("value", "why", "address"), [
+    ("images:other.raw", ("chosen",), "images:other.raw"),
+    ("images:a/b/web.qcow2", ("the chosen folder, and the name of the file",), "images:a/b/"),
+    ("images:web.qcow2", ("the chosen folder, and the name of the file",), "images:"),
+    (None, ("only you know where in the object store the file will lie: give --object BUCKET:KEY",), None),
+])
+def test_where_the_file_lies_is_said_by_a_person(value, why, address):
+    found = operated("action", image(path="folder/web.qcow2"), Choices(address=address))["image_url"]
+    assert (found.value, found.why) == (value, why)
+
+
+def test_the_id_is_that_of_an_answer():
+    assert operated("upload-file", image())["image_id"].value is None
+    choices = Choices(extra={"image_id": "4ca46bf1-5c61-48ff-b4f3-0ad4e5e3ba86"})
+    assert operated("upload-file", image(), choices)["image_id"].value == "4ca46bf1-5c61-48ff-b4f3-0ad4e5e3ba86"
+
+
+@pytest.mark.parametrize(("operation", "option", "choices"), [
+    ("create-metadata", "--object is not for create-metadata, which has no image_url", Choices(address="b:k")),
+    ("upload-file", "--object is not for upload-file, which has no image_url", Choices(address="b:k")),
+    ("dataimage", "--data-image is not for dataimage, which has no data_images",
+     Choices(data_images=(DataImage(path="a", address="b:k"),))),
+])
+def test_a_place_is_refused_where_no_field_takes_it(operation, option, choices):
+    with pytest.raises(UsageError) as caught:
+        operated(operation, image(), choices, [image()])
+    assert str(caught.value) == f"{option} (name another --operation, or leave it out)"
+
+
+@pytest.mark.parametrize(("value", "operation", "facts", "choices"), [
+    ("Ubuntu 22.04 server 64bit", "action", {"os": UBUNTU}, None),
+    ("Ubuntu 22.04 server 64bit", "quickimport-system", {"os": UBUNTU}, None),
+    ("Ubuntu 22.04 server 64bit", "action", {"os": UBUNTU, "format": "iso"}, None),
+    # An unlisted Linux may be left out where the server looks itself; where it must be told, it is the default.
+    ("left out", "action", {"os": msgspec.structs.replace(UBUNTU, id="guix", version="1.4")}, None),
+    ("Other Linux(64 bit)", "quickimport-system", {"os": msgspec.structs.replace(UBUNTU, id="guix")}, None),
+    ("Other Linux(64 bit)", "action", {"os": msgspec.structs.replace(UBUNTU, id="guix", version="1.4")},
+     Choices(extra={"is_quick_import": "true"})),
+    ("Other Linux(64 bit)", "action", {"os": msgspec.structs.replace(UBUNTU, id="guix"), "format": "iso"}, None),
+    # A system that was not seen is never guessed.
+    ("left out", "action", {"os": None}, None),
+    (None, "quickimport-system", {"os": None}, None),
+    (None, "action", {"os": None, "format": "iso"}, None),
+    (None, "action", {"os": None}, Choices(extra={"type": "IsoImage"})),
+    ("Debian", "action", {"os": None, "format": "iso"}, Choices(os_version="Debian")),
+])
+def test_the_system_is_named_where_the_operation_must_be_told(value, operation, facts, choices):
+    found = operated(operation, image(**facts), choices)
+    assert (found["os_version"].value if "os_version" in found else "left out") == value
+
+
+@pytest.mark.parametrize(("value", "operation", "system"), [
+    ("x86", "action", UBUNTU), ("arm", "action", ARM), ("x86", "quickimport-system", UBUNTU),
+    ("left out", "action", None), ("left out", "dataimage", UBUNTU),
+    ("left out", "action", msgspec.structs.replace(UBUNTU, architecture="riscv64")),
+])
+def test_the_architecture_is_that_of_the_guest(value, operation, system):
+    found = operated(operation, image(os=system))
+    assert (found["architecture"].value if "architecture" in found else "left out") == value
+    assert "__support_arm" not in found
+
+
+@pytest.mark.parametrize(("value", "operation", "facts"), [
+    ("ECS", "action", {"os": UBUNTU}), ("ECS", "quickimport-system", {}), ("IsoImage", "action", {"format": "iso"}),
+    ("DataImage", "quickimport-data", {}), ("ECS", "quickimport-system", {"format": "iso"}),
+])
+def test_the_type_is_the_kind_of_image(value, operation, facts):
+    assert operated(operation, image(**facts))["type"].value == value
+
+
+def test_bare_metal_is_a_choice():
+    assert operated("action", image(os=UBUNTU), Choices(extra={"type": "BMS"}))["type"].why == ("chosen",)
+
+
+@pytest.mark.parametrize(("value", "operation", "size", "system"), [
+    (40, "dataimage", 2 * GIB, None), (40, "dataimage", 40 * GIB, None), (41, "dataimage", 40 * GIB + 1, None),
+    (2049, "dataimage", 2048 * GIB + 1, None), (10, "quickimport-data", 2 * GIB, None),
+    (41, "quickimport-data", 40 * GIB, None), (41, "action", 40 * GIB, UBUNTU), (20, "action", 2 * GIB, WINDOWS),
+    (20, "quickimport-system", 2 * GIB, WINDOWS),
+])
+def test_min_disk_by_the_page_of_the_operation(value, operation, size, system):
+    assert operated(operation, image(virtual_size=size, os=system))["min_disk"].value == value
+
+
+def test_the_floor_of_a_data_disk_is_called_one():
+    assert operated("dataimage", image())["min_disk"].why[0] == "least for a data disk on Huawei Cloud IMS: 40 GiB"
+
+
+def test_an_os_type_that_the_call_has_no_word_for_is_left_out():
+    assert operated("dataimage", image(os=UBUNTU))["os_type"].value == "Linux"
+    assert "os_type" not in operated("dataimage", image(os=FREEBSD))
+    assert "os_type" not in operated("dataimage", image())
+
+
+def test_data_disks_come_with_their_place_and_least_size():
+    choices = Choices(address="images:", data_images=(DataImage(path="a.raw", address="images:data/"),
+                                                      DataImage(path="b.iso", address="images:b.raw")))
+    disks = [image(path="a.raw", virtual_size=3 * GIB + 1), image(path="b.iso", format="iso")]
+    found = operated("action", image(os=UBUNTU), choices, disks)["data_images"]
+    assert found.value == [{"image_url": "images:data/a.raw", "min_disk": 4}, {"image_url": "images:b.raw"}]
+    assert found.why == ("a.raw: the disk is 3.00 GiB (3221225473 bytes); a whole GiB not less than that is 4",)
+
+
+def test_tags_in_the_form_of_the_call_say_so():
+    found = operated("action", image(), Choices(tags=("team=web",)))["tags"]
+    assert (found.value, found.why) == (["team.web"], ("chosen", "key.value is the form of this call"))
+    assert operated("action", image(), Choices(tags=("team.web",)))["tags"].why == ("chosen",)
+
+
+def test_tags_are_left_out_beside_their_other_form():
+    assert "tags" not in operated("action", image(), Choices(extra={"image_tags": '[{"key": "a", "value": "b"}]'}))

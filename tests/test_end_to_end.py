@@ -275,13 +275,49 @@ def test_a_request_of_ones_own_is_not_built(words, said, tmp_path):
     assert said in result.err
 
 
-@pytest.mark.parametrize("operation", ["register-file", "action"])
 @pytest.mark.parametrize("command", ["build", "check"])
-def test_a_request_that_no_image_tells_is_not_built(command, operation, tmp_path):
-    result = run(command, SAMPLE, "--operation", operation, folder=tmp_path)
+def test_what_only_a_person_knows_is_said_and_not_made_up(command, tmp_path):
+    result = run(command, SAMPLE, "--operation", "action", "--format", "json", folder=tmp_path)
+    assert result.status == 1
+    if command == "build":
+        assert "error: image_url is missing: action cannot do without it (ims-field-missing)" in result.err
+        assert result.document["derived"]["image_url"]["value"] is None
+        assert "image_url" not in result.document["request"]["body"]
+    else:
+        errors = [finding for finding in result.document["findings"] if finding["severity"] == "error"]
+        assert [(finding["rule"], finding["subject"]["pointer"]) for finding in errors] == [
+            ("ims-field-missing", "/image_url")]
+        assert errors[0]["hint"] == "Add it; imgbuild build takes it as --object BUCKET:KEY."
 
-    assert (result.status, result.out) == (2, "")
-    assert f"a request for '{operation}' cannot be built from an image alone" in result.err
+
+PLACE = ("--object", "images:debian/")
+
+
+@pytest.mark.parametrize(("operation", "options"), [
+    ("create-metadata", ()), ("upload-file", ()), ("register-file", PLACE), ("action", PLACE),
+    ("action", (*PLACE, "--set", "type=BMS")),
+    ("action", (*PLACE, "--data-image", f"{SAMPLES / 'data-disk.vhd'}=images:data/disk.vhd"))])
+def test_each_operation_is_built_and_found_good(operation, options, tmp_path):
+    findings, manifest = check(SAMPLE, tmp_path, "--operation", operation, *options)
+    assert (findings["operation"], manifest["request"]["operation"]) == (operation, operation)
+    assert_builder_obeys_linter(findings)
+    assert_no_error(findings)
+    body = tmp_path / "body.json"
+    body.write_text(json.dumps(manifest["request"]["body"]))
+    linted = run("lint", body, "--operation", operation, "--image", SAMPLE, "--format", "json", folder=tmp_path)
+    assert_no_error(linted.document)
+    if "--data-image" in options:
+        assert manifest["request"]["body"]["data_images"] == [
+            {"image_url": "images:data/disk.vhd", "min_disk": 1}]
+
+
+@pytest.mark.parametrize(("operation", "image"), [
+    ("dataimage", "data-disk.vhd"), ("action", "debian-12.11-netinst-tiny.iso")])
+def test_other_kinds_of_images_are_built_and_found_good(operation, image, tmp_path):
+    findings, manifest = check(SAMPLES / image, tmp_path, "--operation", operation, "--object", f"images:{image}",
+                               "--name", "web", "--ignore", "ims-image-url-iso-name")
+    assert manifest["route"]["operation"] == operation
+    assert_builder_obeys_linter(findings)
 
 
 @needs("bash")

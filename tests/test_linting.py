@@ -10,7 +10,8 @@ import pytest
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
-from imgbuild.derivation import Choices, derive
+from imgbuild.choices import Choices
+from imgbuild.derivation import derive
 from imgbuild.errors import UsageError
 from imgbuild.jsontext import JsonDocument, JsonProblem
 from imgbuild.model import ErrorCode, Evidence, Inspection, Problem, Subject
@@ -292,6 +293,31 @@ def test_what_is_built_is_clean(system, image_format, virtual_size, firmware, po
     assert loud <= UNKNOWN_TO_THE_CLOUD
     assert not [finding for finding in found if finding.severity == "error"]
     assert len([finding for finding in found if finding.severity == "warning"]) <= 2
+
+
+# Where no system was seen, an operation that must be told lacks what only a person knows.
+UNKNOWN_TO_THE_BUILDER = UNKNOWN_TO_THE_CLOUD | {"ims-field-missing", "ims-iso-without-os-version"}
+
+
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system["name"] if system else "nothing found")
+@pytest.mark.parametrize(("image_format", "virtual_size"), [
+    ("qcow2", 2 * GIB), ("raw", 40 * GIB), ("zvhd2", 10 * GIB - 1), ("iso", 700 << 20)])
+@pytest.mark.parametrize("firmware", [{"bios": True, "uefi": True}, {"bios": False, "uefi": True}, {"bios": True}, {}])
+@pytest.mark.parametrize("operation", [name for name in BOOK.profile.operations if name != "create-metadata"])
+def test_what_is_built_for_any_operation_is_clean(operation, system, image_format, virtual_size, firmware):
+    facts = image(path="disk.img", format=image_format, virtual_size=virtual_size, os=system, firmware=firmware,
+                  disk_format=BOOK.profile.disk_formats.get(image_format))
+    found, policy = BOOK.profile.operations[operation], BOOK.profile.min_disk_of(operation).policy
+    choices = Choices(address=f"images:disk.{image_format}" if found.from_object_store else None, tags=("team=web",))
+    if operation in {"upload-file", "register-file"}:
+        choices = msgspec.structs.replace(choices, tags=())
+    built = build_request(derive(facts, choices, BOOK, policy, found), found)
+    context = Context(operation=operation, body=built.body, path=built.path, image=facts, min_disk_policy=policy)
+    loud = {(finding.rule, finding.subject.pointer) for finding in linting.lint(BOOK, context)[0]
+            if finding.severity != "note" and finding.group == "request"}
+    assert {rule for rule, _ in loud} <= UNKNOWN_TO_THE_BUILDER
+    assert {pointer for rule, pointer in loud if rule not in UNKNOWN_TO_THE_CLOUD} <= {"/os_version"}
+    assert system is None or not {rule for rule, _ in loud} & (UNKNOWN_TO_THE_BUILDER - UNKNOWN_TO_THE_CLOUD)
 
 
 @pytest.mark.parametrize(("keys", "listed"), [(200, 200), (201, 201), (5000, 201)])

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from imgbuild import rulebook
-from imgbuild.derivation import Choices, derive
+from imgbuild.choices import Choices
+from imgbuild.derivation import derive
+from imgbuild.errors import UsageError
 from imgbuild.model import Firmware, Inspection, OperatingSystem, Partition, Problem, Request
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.sizes import GIB
@@ -60,6 +62,116 @@ def test_the_other_paths_say_whether_they_could():
     others = {other.operation: other.why_not for other in choose_route(image(), CREATE, BOOK.profile).others}
     assert others["register-file"] is None
     assert others["quickimport-system"] == "it does not take qcow2"
+
+
+@pytest.mark.parametrize(("operation", "route", "why"), [
+    ("action", "action", ("the file has 4 KiB, it takes at most 128 GB",)),
+    ("register-file", "register-file", ("the file has 4 KiB, it takes at most 128 GB",)),
+    ("quickimport-system", None, ("quickimport-system: it does not take qcow2",)),
+    ("dataimage", None, ("dataimage: it makes images of data disks, and this is a system disk",)),
+])
+def test_an_operation_that_takes_a_file_is_its_own_way(operation, route, why):
+    found = choose_route(image(os=SYSTEM), BOOK.profile.operations[operation], BOOK.profile)
+    assert (found.operation, found.why) == (route, why)
+    others = {other.operation for other in found.others}
+    assert others | {found.operation} >= {"upload-file", "register-file", "action", "quickimport-system",
+                                          "quickimport-data", "dataimage"}
+
+
+DATA = {"partitions": (Partition(index=0, start=0, size=1, filesystem="ext4"),)}
+ISO = {"format": "iso", "disk_format": "iso"}
+
+
+@pytest.mark.parametrize(("operation", "refusal", "facts"), [
+    ("action", "it makes images of system disks and ISO files, and this is a data disk", DATA),
+    ("quickimport-system", "it makes images of system disks, and this is a data disk", {**DATA, "format": "raw"}),
+    ("dataimage", None, DATA),
+    ("upload-file", None, DATA),
+    ("upload-file", "it does not take iso", ISO),
+    ("register-file", None, ISO),
+    ("action", None, ISO),
+    ("action", "the file has 200 GiB, it takes at most 128 GB", {"size": 200 * GIB}),
+    ("quickimport-system", None, {"size": 1024 * GIB, "format": "raw"}),
+    ("quickimport-data", "the file has 1.00 TiB, it takes at most 1 TB", {"size": 1024 * GIB + 1, "format": "raw"}),
+])
+def test_each_way_says_why_it_does_not_carry_a_file(operation, refusal, facts):
+    found = choose_route(image(**facts), CREATE, BOOK.profile)
+    ways = {other.operation: other.why_not for other in found.others} | {found.operation: None}
+    assert ways[operation] == refusal
+
+
+@pytest.mark.parametrize(("needs", "body", "facts"), [
+    (("web.mf in the same bucket",), {}, {"path": "folder/web.raw"}),
+    (("a/web.mf in the same bucket",), {"image_url": "images:a/web.raw"}, {"path": "folder/x.raw"}),
+    (("web.12.mf in the same bucket",), {"image_url": "images:web.12.raw"}, {}),
+    ((), {"image_url": "images:web.zvhd2"}, {"format": "zvhd2"}),
+])
+def test_the_quick_import_of_a_raw_file_needs_its_bitmap(needs, body, facts):
+    quick = BOOK.profile.operations["quickimport-system"]
+    assert choose_route(image(**{"format": "raw", **facts}), quick, BOOK.profile, body).needs == needs
+
+
+@pytest.mark.parametrize(("size", "needs"), [
+    (12 << 20, ()), ((12 << 20) + 1, ("a token: a request that is signed with AK/SK carries at most 12 MB",))])
+def test_a_large_upload_needs_a_token(size, needs):
+    assert choose_route(image(size=size), CREATE, BOOK.profile).needs == needs
+
+
+@pytest.mark.parametrize(("quick", "route"), [(False, None), (True, "action"), ("true", None)])
+def test_the_quick_import_by_the_other_door_has_its_own_limits(quick, route):
+    facts = image(format="raw", size=200 * GIB)
+    found = choose_route(facts, BOOK.profile.operations["action"], BOOK.profile, {"is_quick_import": quick})
+    assert found.operation == route
+
+
+ID = "4ca46bf1-5c61-48ff-b4f3-0ad4e5e3ba86"
+
+
+@pytest.mark.parametrize(("operation", "path"), [
+    ("upload-file", "/v2/images/{image_id}/file"), ("register-file", "/v1/cloudimages/{image_id}/upload")])
+def test_an_id_stands_in_the_path(operation, path):
+    found = BOOK.profile.operations[operation]
+    for extra, expected_path in (({}, path), ({"image_id": ID}, path.replace("{image_id}", ID))):
+        request = build_request(derive(image(), Choices(extra=extra), BOOK, "greater", found), found)
+        assert (request.path, request.body) == (expected_path, {})
+
+
+@pytest.mark.parametrize("text", ["a/b", "..%2F", "a b", ""])
+def test_an_id_that_breaks_out_of_its_part_of_the_path_is_refused(text):
+    found = BOOK.profile.operations["upload-file"]
+    with pytest.raises(UsageError) as caught:
+        build_request(derive(image(), Choices(extra={"image_id": text}), BOOK, "greater", found), found)
+    assert str(caught.value) == f"image_id {text!r} cannot stand in a path (give the id of the answer)"
+
+
+def test_an_upload_is_no_json():
+    found = BOOK.profile.operations["upload-file"]
+    assert build_request(derive(image(), Choices(), BOOK, "greater", found), found).content_type == (
+        "application/octet-stream")
+
+
+@pytest.mark.parametrize(("operation", "kind", "extra"), [
+    ("action", "FusionCompute", {}), ("action", "Ironic", {"type": "BMS"}), ("action", "Ironic", {"type": "Ironic"}),
+    ("quickimport-system", "FusionCompute", {}), ("quickimport-data", "DataImage", {}),
+    ("dataimage", "DataImage", {})])
+def test_an_import_answers_with_a_job(operation, kind, extra):
+    found = BOOK.profile.operations[operation]
+    choices = Choices(address="images:", extra=extra)
+    facts = image(os=SYSTEM) if operation in {"action", "quickimport-system"} else image(**DATA)
+    request = build_request(derive(facts, choices, BOOK, "greater", found), found)
+    answer = expect(request, facts, BOOK)
+    assert list(answer.created) == ["job_id"]
+    assert (answer.active["status"], answer.active["virtual_env_type"], answer.active["name"]) == (
+        "active", kind, "web")
+    assert "checksum" not in answer.active
+    assert ("__os_version" in answer.active) == (operation == "quickimport-system")
+
+
+@pytest.mark.parametrize(("operation", "created"), [("upload-file", []), ("register-file", ["job_id"])])
+def test_a_file_for_metadata_that_exist_is_expected_as_it_is(operation, created):
+    found = BOOK.profile.operations[operation]
+    answer = expect(build_request(derive(image(), Choices(), BOOK, "greater", found), found), image(), BOOK)
+    assert (list(answer.created), answer.active["size"]) == (created, 4096)
 
 
 def test_a_data_disk_call_does_not_carry_a_system():

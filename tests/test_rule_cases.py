@@ -2,9 +2,10 @@
 
 A case file has ``[[pass]]`` and ``[[fail]]`` tables. Each says in ``says`` what the case is and gives a request, as a
 table (``request``), as text (``json``, filled up with spaces to ``bytes``) or as bytes (``hex``), facts of an image
-(``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation``, ``policy``
-(of min_disk) and ``region`` (with an exact OS list). A failing case gives the ``message`` in full, and the ``pointer``
-or ``guest_path`` where there is one.
+(``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation`` (or
+``recognise``, which finds it from the request), ``policy`` (of min_disk), ``path`` (of a call that was built) and
+``region`` (with an exact OS list). A failing case gives the ``message`` in full, and the ``pointer`` or ``guest_path``
+where there is one.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.checks.problems import ProblemOfImage
 from imgbuild.model import Inspection
+from imgbuild.recognition import recognise
 
 CASES = Path(__file__).parent / "rules"
 REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
     {"platform": "Ubuntu", "os_version_key": "Ubuntu 22.04 server 64bit", "os_version": "Ubuntu 22.04 server 64bit",
      "os_bit": 64, "os_type": "Linux"}]}])
 KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
-        "pointer", "guest_path", "hint"}
+        "pointer", "guest_path", "hint", "path", "recognise"}
 
 
 @cache
@@ -63,7 +65,9 @@ def context_of(case: dict[str, Any]) -> Context:
     data = text_of(case)
     document = None if data is None else jsontext.parse(data)
     body = document.value if document is not None and isinstance(document.value, dict) else None
-    return Context(operation=case.get("operation", "create-metadata"), document=document, body=body,
+    found = recognise(body, book().profile, image_of(case)) if "recognise" in case and body is not None else None
+    operation = found.operation if found is not None else case.get("operation", "create-metadata")
+    return Context(operation=operation, recognised=found, document=document, body=body, path=case.get("path"),
                    image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json")
 
 

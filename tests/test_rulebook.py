@@ -132,7 +132,7 @@ def test_profile_of_huaweicloud():
     assert profile.disk_formats == {"raw": "raw", "qcow2": "qcow2", "vhd": "vhd", "zvhd2": "zvhd2", "iso": "iso"}
     assert len(profile.response) == 30
     assert list(profile.operations) == ["create-metadata", "upload-file", "register-file", "action",
-                                        "quickimport-system", "quickimport-data", "dataimage"]
+                                        "dataimage", "quickimport-system", "quickimport-data"]
 
 
 @pytest.mark.parametrize(("operation", "size", "carried"), [

@@ -6,7 +6,7 @@ one line here; ``rules/README.md`` lists them all.
 
 from __future__ import annotations
 
-from imgbuild.checks import boot, disk, files, guest, objects, problems, shape, system, values
+from imgbuild.checks import boot, call, disk, fieldvalues, files, guest, objects, problems, shape, system, values
 from imgbuild.checks.base import Case, Check, Context, Hit
 from imgbuild.checks.problems import hit_of_problem
 
@@ -17,7 +17,9 @@ AnyCheck = (
     | values.Length | values.Range | values.OneOf | values.NoneOf | values.Characters | values.Matches
     | values.JsonText | values.Trimmed | values.Given | values.Count | values.Unique
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
-    | shape.OtherKey | shape.FieldValue | shape.Exclusive
+    | shape.OtherKey
+    | fieldvalues.FieldValue | fieldvalues.Exclusive
+    | call.OperationClear | call.PathValue
     | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat
     | files.FileFormat | files.FileNamed | files.FileSize | files.ExtraFile | files.DiskSize | files.OverWholeGib
     | files.FileSystems | files.RootVolume

@@ -25,26 +25,39 @@ QUOTED_LENGTH = 80
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """Which operation a request was taken to be for, why, and which ``others`` it could be for just as well."""
+
+    operation: str
+    why: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """What is linted: a request, the facts of an image, or both.
 
     Attributes:
         operation: Id of the operation that the request is for.
+        recognised: How the operation was found; ``None`` where it was named.
         document: The request as it was read, with positions; ``None`` for a request that was built.
         body: The request body; ``None`` where there is no request or where it is no object.
         image: The facts of the image.
         min_disk_policy: The reading of *min_disk against the disk*; ``None`` takes the profile's.
         request_path: Where the request came from; findings have lines only where it is given.
         nearest: The catalogue's closest spelling for the guest where no entry fits, for messages only.
+        path: The path of a call that was built, with what is not known in braces; ``None`` for a request that was read.
     """
 
     operation: str = "create-metadata"
+    recognised: Recognised | None = None
     document: JsonDocument | None = None
     body: dict[str, Any] | None = None
     image: Inspection | None = None
     min_disk_policy: MinDiskPolicy | None = None
     request_path: str | None = None
     nearest: str | None = None
+    path: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

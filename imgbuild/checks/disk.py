@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import BOTH, Case, Check, Hit, Hits, listed, quoted
+from imgbuild.checks.objects import is_iso_address
 from imgbuild.sizes import GIB, ceil_div, human_size
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def requested_type(case: Case) -> str | None:
 
 def is_iso(case: Case) -> bool:
     """Say whether the image is an ISO, by its content or, without an image, by the request."""
-    return case.image.format == "iso" if case.image else case.text("disk_format") == "iso"
+    if case.image is not None:
+        return case.image.format == "iso"
+    named = case.text("disk_format") == "iso" or case.text("type") == "IsoImage"
+    return named or is_iso_address(case.text("image_url"))
 
 
 class MinDiskRange(Check, frozen=True, kw_only=True, tag="min-disk-range"):

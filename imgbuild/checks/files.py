@@ -18,8 +18,10 @@ def _paths(case: Case) -> list[tuple[Operation, FileRules]]:
     operation = case.operation
     if operation is None:
         return []
-    ways = [operation] if operation.file else [case.profile.operations[step] for step in operation.next_steps]
-    return [(way, way.file) for way in ways if way.file is not None]
+    known = case.profile.operations
+    ways = [operation] if operation.file else [known[step] for step in operation.next_steps]
+    found = [(way, way.file_rules(known, case.body)) for way in ways]
+    return [(way, rules) for way, rules in found if rules is not None]
 
 
 class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
@@ -37,8 +39,17 @@ class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
             return
         taken = tuple(dict.fromkeys(name for _, rules in paths for name in rules.formats))
         ways = " and ".join(way.id for way, _ in paths)
+        sources = dict.fromkeys(source for _, rules in paths for source in rules.sources)
         yield Hit(message=f"the file is {found}: {ways} {'takes' if len(paths) == 1 else 'take'} {', '.join(taken)}",
-                  on="image", value=found)
+                  on="image", value=found, hint=_conversion(taken), sources=tuple((source, "") for source in sources),
+                  errors=tuple(dict.fromkeys(code for _, rules in paths for code in rules.errors)))
+
+
+def _conversion(taken: tuple[str, ...]) -> str | None:
+    """Return how to make a file of a format that is taken; the rule's own words where that is qcow2."""
+    if "qcow2" in taken or "raw" not in taken:
+        return None
+    return "Convert the file: qemu-img convert -O raw FILE NEW.raw."
 
 
 class FileNamed(Check, frozen=True, kw_only=True, tag="file-named"):

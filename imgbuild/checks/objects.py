@@ -10,11 +10,26 @@ from imgbuild.checks.base import Case, Check, Hit, Hits, label, quoted, texts_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# The ending of a file name, which the name of the file beside it has in its place.
+_ENDING = re.compile(r"\.[A-Za-z0-9]+$")
+
 Fault = Literal["form", "bucket-empty", "bucket-name", "key-length", "key-space", "file-name", "iso-name"]
 KEY_BYTES = 1024
 _BUCKET = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)(?!.*\.-)(?!.*-\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _FILE = re.compile(r"[A-Za-z0-9._ -]{1,128}")
 _ISO = re.compile(r"[A-Za-z0-9_-]+\.iso", re.IGNORECASE)
+
+
+def companion(address: object, path: str, ending: str) -> str:
+    """Return how the file beside an image is called: as the object that was named, or else as the local file."""
+    named = isinstance(address, str) and ":" in address
+    name = str(address).partition(":")[2] if named else re.split(r"[/\\]", path)[-1]
+    return f"{_ENDING.sub('', name)}.{ending}"
+
+
+def is_iso_address(address: str | None) -> bool:
+    """Say whether an address names an ISO file."""
+    return address is not None and address.lower().endswith(".iso")
 
 
 class ObjectAddress(Check, frozen=True, kw_only=True, tag="object-address"):

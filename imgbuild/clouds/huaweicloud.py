@@ -1,34 +1,63 @@
-"""Huawei Cloud Image Management Service: the fields that name the system, ``__os_version`` and ``hw_firmware_type``."""
+"""Huawei Cloud Image Management Service: the fields that name the system.
+
+The create call of OpenStack has ``__os_version`` and takes attributes; the calls of the service's own have
+``os_version``, ``os_type`` and ``architecture``. Both take ``hw_firmware_type``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from imgbuild.clouds.systems import Match, closest_entry, match_system
+from imgbuild.clouds.systems import ARCHITECTURES, Match, closest_entry, match_system
 from imgbuild.model import Derived
 from imgbuild.profiles import ARM
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
+    from imgbuild.profiles import Operation
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
 
 
-def system_fields(image: Inspection, book: RuleBook) -> dict[str, Derived]:
-    """Return ``__os_version``, ``hw_firmware_type`` and ``__support_arm``, each only where it is better given."""
-    found = {"__os_version": _os_version(image.os, book), "hw_firmware_type": _firmware_type(image, book),
-             "__support_arm": _support_arm(image.os, book)}
+def system_fields(image: Inspection, book: RuleBook, operation: Operation,
+                  body: dict[str, Any]) -> dict[str, Derived]:
+    """Return the fields of the operation that name the system, each only where it is better given.
+
+    ``body`` decides whether the OS version may be left out.
+    """
+    fields, system = operation.fields, image.os
+    version = _os_version(system, book, needed="os_version" in fields and fields["os_version"].is_mandatory(body))
+    found = {"os_version" if "os_version" in fields else "__os_version": version,
+             "os_type": _os_type(system, operation), "architecture": _architecture(system, operation),
+             "hw_firmware_type": _firmware_type(image, book),
+             "__support_arm": _support_arm(system, book) if operation.custom_properties else None}
     return {name: derived for name, derived in found.items() if derived is not None}
 
 
-def _os_version(system: OperatingSystem | None, book: RuleBook) -> Derived | None:
+def _os_version(system: OperatingSystem | None, book: RuleBook, *, needed: bool) -> Derived | None:
     if system is None:
         return None
     match = match_system(system, book.catalogue, book.profile)
     if match.entry is not None:
         return _of_entry(system, match, book)
-    return None if _default_fits(system) else _default(system, book)
+    return None if _default_fits(system) and not needed else _default(system, book)
+
+
+def _os_type(system: OperatingSystem | None, operation: Operation) -> Derived | None:
+    """Return the type in the words of the operation; where there is an OS version, that one says it."""
+    field = operation.fields.get("os_type")
+    if system is None or field is None or "os_version" in operation.fields:
+        return None
+    word = system.type if system.type in field.allowed else "Other"
+    return Derived(value=word, why=(f"the guest is {describe(system)}",)) if word in field.allowed else None
+
+
+def _architecture(system: OperatingSystem | None, operation: Operation) -> Derived | None:
+    word = ARCHITECTURES.get(system.architecture or "") if system is not None else None
+    if system is None or word is None or "architecture" not in operation.fields:
+        return None
+    return Derived(value=word, why=(f"the guest is {describe(system)}",))
 
 
 def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:

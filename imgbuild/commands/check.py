@@ -9,7 +9,8 @@ import click
 from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, options, settings_of
 from imgbuild.errors import UsageError
 
-_WORDS = {"tag": "tags", "set": "extra"}  # where click's name of an option is not the option's
+# Where click's name of an option is not the option's.
+_WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "data_images"}
 
 
 @click.command("check", short_help="Inspect, build and lint in one pass.",

@@ -11,7 +11,7 @@ from imgbuild.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imgbuild.derivation import Choices
+    from imgbuild.choices import Choices, DataImage
     from imgbuild.settings import Settings
 
     Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -40,8 +40,8 @@ OPTIONS: dict[str, Decorator] = {
     "claim": click.option("--claim", metavar="FORMAT", help="The image format that you believe it "
                           "has; another one is a finding."),
     "cloud": click.option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud."),
-    "operation": click.option("--operation", metavar="ID", default="create-metadata", show_default=True,
-                              help="The create operation."),
+    "operation": click.option("--operation", metavar="ID", help="The create operation: create-metadata unless said "
+                              "otherwise; for a request that is given, the one that its fields speak for."),
     "checksum": click.option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
                              "sha256 and the cloud's own. May be repeated.", multiple=True),
     "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
@@ -65,12 +65,17 @@ OPTIONS: dict[str, Decorator] = {
     "tag": click.option("--tag", "tags", help="A tag. May be repeated.", multiple=True),
     "protected": click.option("--protected/--no-protected", default=None, help="Whether it is kept from deletion."),
     "visibility": click.option("--visibility", metavar="TEXT", help="Who sees the image."),
+    "object": click.option("--object", "address", metavar="BUCKET:KEY", help="Where in the object store the file lies; "
+                           "BUCKET:FOLDER/ for one that keeps its name there."),
+    "data-image": click.option("--data-image", "data_images", metavar="FILE=BUCKET:KEY", help="A data disk that goes "
+                               "along, and where it lies. May be repeated.", multiple=True),
     "set": click.option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
 }
-_FIELDS = {"os_version": "__os_version"}
+_FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
 REPORT = ("format", "output", "verbose", "quiet")
 IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "initramfs", "time-limit", "run-facts")
-CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "set")
+CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "object", "data-image",
+           "set")
 
 
 def options(*names: str) -> Decorator:
@@ -99,7 +104,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
 
 def choices_of(words: dict[str, Any]) -> Choices:
     """Return the choices of a person; raises UsageError for a ``--set`` that is not KEY=VALUE."""
-    from imgbuild.derivation import Choices  # noqa: PLC0415 - as above
+    from imgbuild.choices import Choices  # noqa: PLC0415 - as above
 
     extra: dict[str, str] = {}
     for pair in words["extra"]:
@@ -109,12 +114,24 @@ def choices_of(words: dict[str, Any]) -> Choices:
         if key in extra:
             raise UsageError(f"--set names {key!r} twice", cure="give one of them")
         extra[key] = value
-    names = ("name", "os_version", "min_disk", "min_ram", "tags", "protected", "visibility")
+    names = ("name", "os_version", "min_disk", "min_ram", "tags", "protected", "visibility", "address")
     chosen = {name: words[name] for name in names}
-    twice = [name for name, value in chosen.items() if value not in {None, ()} and _FIELDS.get(name, name) in extra]
-    if twice:
-        raise UsageError(f"--set names {twice[0]!r}, which has an option that is given, too", cure="give one of them")
+    chosen["data_images"] = tuple(_data_image(text) for text in words["data_images"])
+    for name, value in chosen.items():
+        twice = [key for key in _FIELDS.get(name, (name,)) if value not in {None, ()} and key in extra]
+        if twice:
+            raise UsageError(f"--set names {twice[0]!r}, which has an option that is given, too",
+                             cure="give one of them")
     return Choices(**chosen, extra=extra)
+
+
+def _data_image(text: str) -> DataImage:
+    from imgbuild.choices import DataImage  # noqa: PLC0415 - as above
+
+    path, equals, address = text.rpartition("=")
+    if not path or not equals or ":" not in address:
+        raise UsageError(f"--data-image {text!r} names no file and no place", cure="write --data-image FILE=BUCKET:KEY")
+    return DataImage(path=path, address=address)
 
 
 def is_failure(severity: str, fail_on: str) -> bool:

@@ -37,13 +37,15 @@ def write_request(sheet: Sheet, manifest: Manifest) -> None:
     """Write the call, its fields with their reasons, and the route."""
     request = manifest.request
     sheet.section("Request", f"{request.method} {request.path}")
-    sheet.table([[name, value_words(request.body.get(name)), _reasons(derived, sheet)]
+    sheet.table([[name, value_words(derived.value), _reasons(derived, sheet)]
                  for name, derived in manifest.derived.items()], sentence=2)
     _write_route(sheet, manifest.route)
 
 
 def value_words(value: object) -> str:
-    """Return a value of a request: text as it is, anything else as JSON."""
+    """Return a value of a request: text as it is, anything else as JSON; a question mark for what is not known."""
+    if value is None:
+        return "?"
     return value if isinstance(value, str) else encode(value, line=True).decode().rstrip()
 
 
@@ -59,6 +61,9 @@ def _write_route(sheet: Sheet, route: Route) -> None:
         sheet.section("Route", f"{route.operation}: {flat(route.why, '; ')}")
     for reason in route.why if route.operation is None else ():
         sheet.fact("", reason)
+    for need in route.needs:
+        sheet.fact("needs", need)
     for other in route.others if sheet.page.verbose or route.operation is None else ():
-        sheet.fact("or", f"{other.operation}: {other.why_not or 'could carry it as well'}")
+        words = other.why_not or flat(("could carry it as well", *(f"needs {need}" for need in other.needs)), "; ")
+        sheet.fact("or", f"{other.operation}: {words}")
 

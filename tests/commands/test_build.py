@@ -8,7 +8,7 @@ from pathlib import Path
 from caller import Stand, call
 from documents import BELOW, BODY, CUT, MANIFEST, NEAR, findings
 
-from imgbuild.derivation import Choices
+from imgbuild.choices import Choices
 from imgbuild.pipeline import Built
 
 GOOD = Built(MANIFEST, findings(NEAR))

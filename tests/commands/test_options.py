@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from caller import errors
 
+from imgbuild.choices import Choices, DataImage
 from imgbuild.commands.options import OPTIONS, choices_of, is_failure, settings_of
-from imgbuild.derivation import Choices
 from imgbuild.digest import ALGORITHMS
 from imgbuild.errors import UsageError
 from imgbuild.settings import Settings
 
 NOTHING = {"name": None, "os_version": None, "min_disk": None, "min_ram": None, "tags": (), "protected": None,
-           "visibility": None, "extra": ()}
+           "visibility": None, "address": None, "data_images": (), "extra": ()}
 
 
 @pytest.mark.parametrize(("words", "settings"), [
@@ -49,6 +49,20 @@ def test_choices():
                                         extra={"hw_disk_bus": "scsi", "__description": "a=b", "empty": ""})
 
 
+def test_places_in_the_object_store():
+    words = {**NOTHING, "address": "images:web.raw", "data_images": ("a=b.raw=images:data/", "c.raw=images:c.raw")}
+    assert choices_of(words) == Choices(address="images:web.raw", data_images=(
+        DataImage(path="a=b.raw", address="images:data/"), DataImage(path="c.raw", address="images:c.raw")))
+
+
+@pytest.mark.parametrize("text", ["data.raw", "=images:data.raw", "data.raw=", "data.raw=images"])
+def test_a_data_disk_needs_a_file_and_a_place(text):
+    with pytest.raises(UsageError) as caught:
+        choices_of({**NOTHING, "data_images": (text,)})
+    assert str(caught.value) == (f"--data-image {text!r} names no file and no place"
+                                 " (write --data-image FILE=BUCKET:KEY)")
+
+
 @pytest.mark.parametrize(("extra", "message"), [
     (("key",), "--set 'key' has no value (write --set KEY=VALUE)"),
     (("=value",), "--set '=value' has no value (write --set KEY=VALUE)"),
@@ -83,6 +97,7 @@ def test_each_option_has_a_user():
 
 @pytest.mark.parametrize("words", [
     {"name": "b", "extra": ("name=a",)}, {"os_version": "b", "extra": ("__os_version=a",)},
+    {"os_version": "b", "extra": ("os_version=a",)}, {"address": "b:c", "extra": ("image_url=b:d",)},
     {"tags": ("b",), "extra": ("tags=a",)}, {"protected": False, "extra": ("protected=1",)},
 ])
 def test_an_option_and_a_set_of_one_field_contradict(words):

@@ -1,0 +1,79 @@
+"""Checks of the values of documented fields, as the cloud's profile has them: lists, ranges, forms, what excludes what.
+
+One rule holds for all fields of an operation, those of the objects in its lists included; a hit carries the documents
+and error codes of its field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from imgbuild.checks.base import Case, Check, Hit, Hits, listed, quoted
+from imgbuild.checks.fields import cited, is_of_type, parts_of
+
+if TYPE_CHECKING:
+    from imgbuild.profiles import FieldSpec
+
+
+class FieldValue(Check, frozen=True, kw_only=True, tag="field-value"):
+    """Fields with a documented list, range or pattern hold what it allows; ``of`` says which fields are looked at.
+
+    Fields of a common form (names, descriptions, …) are passed over: each form has rules of its own.
+    """
+
+    of: Literal["properties", "operation"]
+
+    def find(self, case: Case) -> Hits:
+        """Yield values that the documents do not have."""
+        own = case.operation.fields if case.operation else {}
+        for part in parts_of(case):
+            for key, value in part.value.items():
+                field = part.fields.get(key)
+                mine = (bool(part.pointer) or key in own) == (self.of == "operation")
+                accepted = _refusal(value, field) if field is not None and mine else None
+                if field is not None and accepted is not None:
+                    yield Hit(message=f"{part.name(key)} is {quoted(value)}: {accepted} is accepted",
+                              pointer=part.at(key), value=value, sources=cited(field), errors=field.errors or None)
+
+
+def _refusal(value: object, field: FieldSpec) -> str | None:
+    """Return what would be accepted; ``None`` where the value is, or where other rules speak of it."""
+    if field.format is not None or not is_of_type(value, field.type):
+        return None
+    if field.allowed and value not in field.allowed:
+        return listed(field.allowed)
+    if isinstance(value, str) and field.pattern and not re.search(field.pattern, value):
+        return field.note or f"the form {field.pattern}"
+    return None if _is_within(value, field.minimum, field.maximum) else _range_words(field)
+
+
+def _range_words(field: FieldSpec) -> str:
+    if field.minimum is not None and field.maximum is not None:
+        return f"{field.minimum} to {field.maximum}"
+    return f"{field.minimum} or more" if field.maximum is None else f"{field.maximum} or less"
+
+
+def _is_within(value: object, low: int | None, high: int | None) -> bool:
+    """Say whether a number, or a string that is to be one (an additional property), lies within the bounds."""
+    if low is None and high is None:
+        return True
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= len(str(high or 0))):
+            return False
+        value = int(value)
+    return isinstance(value, int) and (low is None or value >= low) and (high is None or value <= high)
+
+
+class Exclusive(Check, frozen=True, kw_only=True, tag="exclusive"):
+    """No two fields are given of which one excludes the other."""
+
+    def find(self, case: Case) -> Hits:
+        """Yield each field that excludes another one of the request."""
+        for part in parts_of(case):
+            for key, value in part.value.items():
+                field = part.fields.get(key)
+                others = tuple(other for other in (field.excludes if field else ()) if other in part.value)
+                if field is not None and others:
+                    yield Hit(message=f"{part.name(key)} excludes {listed(others, 'and')}: give one of them",
+                              pointer=part.at(key), value=value, sources=cited(field))
