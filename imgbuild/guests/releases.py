@@ -1,171 +1,111 @@
-"""The release files of guests from before os-release: their first lines in, the words of os-release out.
+"""The release files of guests from before os-release: a tree in, what the first telling one of them says out.
 
-One line such as ``CentOS release 6.10 (Final)`` names distribution and version. What comes out are the words that
-the same distribution put into os-release later: CentOS and Debian write the major version only, Red Hat the point
-release too, SUSE the service pack as a second number.
+Where several files disagree:
 
-Refs:
-    lsb_release(1), Linux Standard Base, "Command Behavior", https://refspecs.linuxfoundation.org/lsb.shtml
-    os-release(5), https://www.freedesktop.org/software/systemd/man/latest/os-release.html
+- The file that a distribution has under its own name counts before those that derivatives carry along from their
+  parent: Oracle Linux 5 has a ``redhat-release`` that says Red Hat, Ubuntu a ``debian_version``, CloudLinux a
+  ``centos-release``.
+- ``lsb-release`` is the derivative's own in the family of Debian, and counts before ``debian_version``.
+- A file whose line names no distribution that is known is passed over; where no other file helps, its line is the
+  name of the system, and its id is the word in the file's own name if the line begins with the same one.
+- What people are greeted with (``/etc/issue``) is asked last, and only for a name that is known.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from imgbuild.guests.names import identify
-from imgbuild.guests.osrelease import LIMIT, clean, parse
+from imgbuild.guests import releaselines
+from imgbuild.guests.osrelease import LIMIT, clean
+from imgbuild.guests.releaselines import Words, extension_of, line, pack_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.guests.careful import Careful
 
+__all__ = ["PATHS", "Words", "derive", "derive_kylin", "extension_of", "pack_of"]
 
-class Words(NamedTuple):
-    """What a release file says, in the words of os-release.
-
-    ``release`` is the most exact version it knows, ``source`` the path of the file.
-    """
-
-    id: str | None
-    version: str | None
-    release: str | None
-    name: str | None
-    source: str = ""
-
-
-_MAJOR_ONLY = frozenset({"centos", "debian", "raspbian", "fedora"})
-_VERSION = re.compile(r"(?<![\w.])(V?\d+(?:\.\d+)*)", re.IGNORECASE)
-_UPDATE = re.compile(r"\bUpdate (\d+)\)")
-_PACK = re.compile(r"(?<![A-Za-z])((?:LTS-)?SP ?\d+|Update\d+)")
-_SUSE = re.compile(r"^(VERSION|PATCHLEVEL)\s*=\s*(\d[\d.]*)", re.MULTILINE)
-_CODE_NAME = re.compile(r"[\w./-]{1,40}", re.ASCII)
-_UOS = re.compile(r"^(SystemName|MajorVersion|MinorVersion|EditionName)=(.*)$", re.MULTILINE)
-
-
-def pack_of(version: str, text: str) -> str | None:
-    """Return the version with the service pack that ``text`` names, such as ``15-SP5``, or ``None``."""
-    pack = _PACK.search(text)
-    return f"{version}-{pack[1].replace(' ', '')}" if pack else None
-
-
-def extension_of(version: str, text: str) -> str | None:
-    """Return the first word of ``text`` that continues ``version``: ``7.9.2009`` for ``7``; ``None`` without one."""
-    longer = re.search(rf"(?<![\w.]){re.escape(version)}(?:\.\d+)+(?!\w)", text)
-    return longer[0] if longer else None
-
-
-def _line(text: str) -> Words | None:
-    """``NAME release VERSION (WORDS)``, the form of Red Hat and of everybody after it."""
-    name = clean(text.strip().split("\n")[0])
-    word, number = identify(name), _VERSION.search(name)
-    if word is None or number is None:
-        return None
-    update = _UPDATE.search(name)
-    version = f"{number[1]}.{update[1]}" if update else number[1]
-    return Words(word, _version_id(word, version), pack_of(version, name) or _point(version), name)
-
-
-def _productinfo(text: str) -> Words | None:
-    """Two lines that together are one: ``Kylin Linux Advanced Server``, ``release V10 (SP1) /(Tercel)-x86_64-…``."""
-    return _line(" ".join(text.split("\n")[:2]))
-
-
-def _lsb(text: str) -> Words | None:
-    """``DISTRIB_ID=``, ``DISTRIB_RELEASE=`` and ``DISTRIB_DESCRIPTION=``, the form of Ubuntu."""
-    values = parse(text)
-    name = values.get("DISTRIB_ID")
-    if not name:
-        return None
-    version = values.get("DISTRIB_RELEASE", "")
-    description = values.get("DISTRIB_DESCRIPTION") or f"{name} {version}".strip()
-    if not _VERSION.match(version):
-        return Words(_lsb_id(name), None, None, description)
-    return Words(_lsb_id(name), version, extension_of(version, description) or _point(version), description)
-
-
-def _lsb_id(name: str) -> str:
-    return identify(name) or name.casefold().replace(" ", "")
-
-
-def _suse(text: str) -> Words | None:
-    """A line with the name, then ``VERSION = 11`` and ``PATCHLEVEL = 4``."""
-    values = dict(_SUSE.findall(text))
-    name = clean(text.strip().split("\n")[0])
-    word, version, pack = identify(name), values.get("VERSION"), values.get("PATCHLEVEL", "0")
-    if word is None or version is None:
-        return None
-    if word not in {"sles", "sled"} or pack == "0":
-        return Words(word, version, _point(version), name)
-    return Words(word, f"{version}.{pack}", f"{version}-SP{pack}", name)
-
-
-def _debian(text: str) -> Words | None:
-    """A number, or the code name of what is to come (``trixie/sid``)."""
-    version = clean(text)
-    name = f"Debian GNU/Linux {version}" if _CODE_NAME.fullmatch(version) else "Debian GNU/Linux"
-    if not _VERSION.fullmatch(version):
-        return Words("debian", None, None, name)
-    return Words("debian", _version_id("debian", version), _point(version), name)
-
-
-def _alpine(text: str) -> Words | None:
-    version = clean(text)
-    return Words("alpine", version, _point(version), f"Alpine Linux {version}") if _VERSION.match(version) else None
-
-
-def _arch(_text: str) -> Words | None:
-    return Words("arch", None, None, "Arch Linux")  # the file is empty: being there is all it says
-
-
-def _uos(text: str) -> Words | None:
-    """The INI file ``os-version`` of UnionTech and Deepin."""
-    values = {key: clean(value) for key, value in _UOS.findall(text)}
-    system, version = values.get("SystemName", ""), values.get("MajorVersion")
-    word = identify(system)
-    if word is None or not version:
-        return None
-    minor = values.get("MinorVersion", "")
-    return Words(word, version, f"{version}-{minor}" if minor.isalnum() else None, f"{system} {version}")
-
-
-def _version_id(word: str, version: str) -> str:
-    return version.split(".", 1)[0] if word in _MAJOR_ONLY else version
-
-
-def _point(version: str) -> str | None:
-    return version if "." in version else None
-
-
-# Specific files come before the ones that derivatives carry along: Oracle Linux 5 has a redhat-release that says
-# Red Hat, Ubuntu has a debian_version.
 _FILES: tuple[tuple[str, Callable[[str], Words | None]], ...] = (
-    ("/etc/.productinfo", _productinfo),
-    ("/etc/os-version", _uos),
-    ("/etc/lsb-release", _lsb),
-    *((f"/etc/{name}-release", _line) for name in (
-        "oracle", "enterprise", "centos", "rocky", "almalinux", "fedora", "euleros", "openEuler", "hce", "kylin",
-        "neokylin", "UnionTech", "uos", "anolis", "alinux", "tencentos", "tlinux", "opencloudos", "bclinux", "mandriva",
-        "mandrake", "mageia", "altlinux", "redhat", "system")),
-    ("/etc/SuSE-release", _suse),
-    ("/etc/slackware-version", _line),
-    ("/etc/gentoo-release", _line),
-    ("/etc/alpine-release", _alpine),
-    ("/etc/arch-release", _arch),
-    ("/etc/debian_version", _debian),
+    ("/etc/.productinfo", releaselines.productinfo),
+    ("/etc/os-version", releaselines.uos),
+    ("/etc/lsb-release", releaselines.lsb),
+    ("/etc/openwrt_release", releaselines.lsb),
+    ("/etc/cirros/version", releaselines.cirros),
+    *((f"/etc/{name}-release", line) for name in (
+        "oracle", "enterprise", "ovs", "cloudlinux", "virtuozzo", "vzlinux", "eurolinux", "clearos", "centos", "rocky",
+        "almalinux", "miraclelinux", "redflag", "asianux", "fedora", "euleros", "openEuler", "hce", "kylin", "neokylin",
+        "UnionTech", "uos", "anolis", "alinux", "tencentos", "tlinux", "opencloudos", "bclinux", "openmandriva", "rosa",
+        "mandriva", "mandrake", "mageia", "altlinux", "redhat", "system", "photon", "sourcemage")),
+    ("/etc/pld-release", releaselines.pld),
+    ("/etc/SuSE-release", releaselines.suse),
+    ("/etc/slackware-version", line),
+    ("/etc/sabayon-release", line),
+    ("/etc/gentoo-release", line),
+    ("/etc/alpine-release", releaselines.alpine),
+    ("/etc/arch-release", releaselines.arch),
+    ("/etc/debian_version", releaselines.debian),
+    ("/etc/release", releaselines.other),
 )
+_READERS = dict(_FILES)
+_SHARED = frozenset({"os", "lsb", "system", "redhat", "distro", "upstream", "board", "image"})
+_MOST_FILES = 16
+_OWN = re.compile(r"([A-Za-z][\w.+]*?)[-_](?:release|version)$")
+_TITLE = re.compile(r"(?!release )[^\W_][^ ]* \S")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
+_ISSUE = re.compile(r"^(?:Welcome to )?(.*?)(?:\s*\\[a-z].*| - Kernel.*)?$", re.IGNORECASE)
 
 PATHS = tuple(path for path, _ in _FILES)
 """The release files from before os-release, in the order in which they are asked."""
 
 
-def derive(tree: Careful) -> Words | None:
-    """Return what the first telling release file says; ``None`` without one."""
-    for path, read in _FILES:
-        text = tree.read_text(path, LIMIT)
-        words = None if text is None else read(text)
+def derive(tree: Careful, *, guess: bool = True) -> Words | None:
+    """Return what the first telling release file says; ``None`` without one.
+
+    Without ``guess`` only the files are asked that a known distribution has.
+    """
+    there = set(tree.listdir("/etc"))
+    for path in PATHS:
+        words = _read(tree, path) if path.split("/")[2] in there else None
         if words is not None:
-            return words._replace(source=path)
-    return None
+            return words
+    return (_unknown(tree, sorted(there)) or _issue(tree)) if guess else None
+
+
+def derive_kylin(tree: Careful) -> Words | None:
+    """Return what Kylin's own record of its build says."""
+    words = releaselines.kyinfo(tree.read_text("/etc/.kyinfo", LIMIT) or "")
+    return words._replace(source="/etc/.kyinfo") if words is not None else None
+
+
+def _read(tree: Careful, path: str) -> Words | None:
+    text = tree.read_text(path, LIMIT)
+    words = _READERS[path](text) if text is not None else None
+    return words._replace(source=path) if words is not None else None
+
+
+def _unknown(tree: Careful, names: list[str]) -> Words | None:
+    """Take the line of a release file that is in no table."""
+    found = []
+    for own in [match for name in names if (match := _OWN.match(name))][:_MOST_FILES]:
+        path = f"/etc/{own[0]}"
+        title = clean((tree.read_text(path, LIMIT) or "").strip().split("\n")[0])
+        if _TITLE.match(title) and "=" not in title:
+            found.append(_own_words(own[1], title, path))
+    return next((words for words in found if words.id), next(iter(found), None))
+
+
+def _own_words(word: str, title: str, path: str) -> Words:
+    first, number = title.split(" ", maxsplit=1)[0], _NUMBER.search(title)
+    if word in _SHARED or first.casefold() != word.casefold() or number is None:
+        return Words(None, None, None, title, path)
+    return Words(word.casefold(), number[0], number[0] if "." in number[0] else None, title, path)
+
+
+def _issue(tree: Careful) -> Words | None:
+    text = tree.read_text("/etc/issue", LIMIT) or ""
+    shown = next((row.strip() for row in text.split("\n") if row.strip()), "")
+    match = _ISSUE.match(shown)
+    words = line(match[1]) if match else None
+    return words._replace(source="/etc/issue") if words is not None else None

@@ -11,6 +11,7 @@ SYSTEMS = Path(__file__).parent / "systems"
 class Case(NamedTuple):
     """A guest's release files, and what they say."""
 
+    type: str
     what: str
     id: str | None
     version: str | None
@@ -21,11 +22,11 @@ class Case(NamedTuple):
 
 def load() -> list[Case]:
     """Return all cases."""
-    return [_case(part) for path in sorted(SYSTEMS.glob("*.txt"))
+    return [_case(part, "Other" if path.stem == "other-kernels" else "Linux") for path in sorted(SYSTEMS.glob("*.txt"))
             for part in path.read_text(encoding="utf-8").split("\n== ")[1:]]
 
 
-def _case(part: str) -> Case:
+def _case(part: str, kind: str) -> Case:
     title, _, body = part.partition("\n")
     what, *words = title.split(" | ")
     files: dict[str, str] = {}
@@ -37,4 +38,4 @@ def _case(part: str) -> Case:
         elif path:
             files[path] += line + "\n"
     word, version, release, name = (None if value == "-" else value for value in words)
-    return Case(what, word, version, release, name, files)
+    return Case(kind, what, word, version, release, name, files)

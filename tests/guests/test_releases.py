@@ -8,6 +8,7 @@ from phony import PhonyFileSystem
 from imgbuild.filesystems.tree import GuestTree
 from imgbuild.guests.careful import Careful
 from imgbuild.guests.names import identify
+from imgbuild.guests.releaselines import kyinfo
 from imgbuild.guests.releases import PATHS, derive, extension_of, pack_of
 
 
@@ -50,9 +51,47 @@ def test_names(text, word):
 
 
 @pytest.mark.parametrize("text", [
-    "", "\n\n", "release 7", "Unheard Of Linux release 7.1", "CentOS release Final", "\x00" * 50])
+    "", "\n\n", "release 7", "Unheard", "NAME=Unheard Of Linux", "# Unheard Of Linux", "\x00" * 50])
 def test_lines_that_say_nothing(text):
     assert words(redhat__release=text) is None
+
+
+@pytest.mark.parametrize(("file", "text", "word"), [
+    ("redhat__release", "Unheard Of Linux release 7.1", None), ("unheard__release", "Unheard Of Linux 7.1", "unheard"),
+    ("Unheard__release", "UNHEARD Linux 7.1 (Of)", "unheard"), ("unheard__release", "Of Linux 7.1", None),
+    ("unheard_version", "Unheard Linux", None), ("unheard_version", "Unheard 7", "unheard")])
+def test_a_file_in_no_table_names_the_system(file, text, word):
+    found = words(**{file: text})
+    assert (found.id, found.name) == (word, text)
+
+
+def test_a_file_in_no_table_is_no_help_beside_a_known_one():
+    assert words(unheard__release="Unheard Linux 1", debian_version="6.0.1").id == "debian"
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ("Debian GNU/Linux 6.0 \\n \\l\n", "Debian GNU/Linux 6.0"), ("\n\nWelcome to openSUSE 11.4 - Kernel \\r (\\l).\n",
+     "openSUSE 11.4"), ("Authorized users only\n", None), ("Unheard Of Linux 7\n", None), ("", None)])
+def test_what_people_are_greeted_with(text, name):
+    found = words(issue=text)
+    assert (found.name if found else None) == name
+
+
+def test_a_damaged_etc_is_noted():
+    tree = Careful(GuestTree(PhonyFileSystem({"/etc/redhat-release": "CentOS release 6"}, damaged=("/etc",))))
+    assert derive(tree) is None
+    assert [problem.code for problem in tree.problems] == ["filesystem-damaged"]
+
+
+@pytest.mark.parametrize(("text", "release"), [
+    ("dist_id=Kylin-Server-10-SP1-Release-Build04-20200711-arm64-2020", "V10-SP1"),
+    ("dist_id=Kylin-Desktop-V10-SP1-Release-2107-loongarch64-2021-09-22 12:03:40", "V10-SP1"),
+    ("dist_id=Kylin-Desktop-V10-SP1-2403-update1-EDU-Release-20240914-LoongArch64", "V10-SP1-2403"),
+    ("dist_id=Kylin-Desktop-V11-2603-Release-20260228-X86_64", None),
+    ("dist_id=Kylin-4.0.2-server-sp2-2000-19080415.Z1-arm64", None), ("", None)])
+def test_kyinfo(text, release):
+    found = kyinfo("[dist]\n" + text + "\n")
+    assert (found.release if found else None) == release
 
 
 @pytest.mark.parametrize("text", ["", "LSB_VERSION=base-4.0-amd64:core-4.0-amd64\n", "DISTRIB_RELEASE=7\n"])
