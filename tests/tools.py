@@ -13,14 +13,14 @@ from functools import cache
 import pytest
 
 PACKAGES = {
-    "bash": "bash", "cat": "coreutils", "md5sum": "coreutils",
-    "sha256sum": "coreutils", "blkid": "util-linux", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs",
-    "genisoimage": "genisoimage", "isoinfo": "genisoimage", "lz4": "lz4", "mcopy": "mtools", "mke2fs": "e2fsprogs",
-    "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs", "mkntfs": "ntfs-3g",
-    "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools", "qemu-img": "qemu-utils",
-    "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp", "sfdisk": "fdisk",
-    "sgdisk": "gdisk", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs", "xfs_logprint": "xfsprogs",
-    "xorriso": "xorriso", "xmllint": "libxml2-utils", "xz": "xz-utils", "zstd": "zstd",
+    "bash": "bash", "blkid": "util-linux", "bzip2": "bzip2", "cat": "coreutils", "cpio": "cpio",
+    "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage", "gzip": "gzip",
+    "isoinfo": "genisoimage", "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
+    "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",
+    "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools",
+    "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp",
+    "sfdisk": "fdisk", "sgdisk": "gdisk", "sha256sum": "coreutils", "tune2fs": "e2fsprogs", "xfs_db": "xfsprogs",
+    "xfs_logprint": "xfsprogs", "xmllint": "libxml2-utils", "xorriso": "xorriso", "xz": "xz-utils", "zstd": "zstd",
 }
 
 
