@@ -38,7 +38,7 @@ _NESTED = re.compile(r"(?:.*/)?(?:squash(?:fs)?-root\.img|erofs-root\.img)")
 _NET_RULE = re.compile(r".*/rules\.d/(?=[^/]*persistent)(?=[^/]*net)[^/]*")
 _MOST_KEPT = 16
 
-_BOMB_FROM = 64 << 20
+_BOMB_FROM = 32 << 20
 _BOMB_RATIO = 64
 """What real archives shrink by is under 10; gzip can make 1,000 of it, bzip2 a million."""
 
