@@ -1,8 +1,8 @@
 """File systems: a reader over a partition or a volume in, its identity and the files in it out.
 
-Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``btrfs``, ``fat``, ``iso9660``,
-``udf`` (readers of one kind each, loaded when they are used), ``tree`` (the guest's joined tree with the one resolver
-of links).
+Modules: ``superblocks`` (what it is, without a library), ``ext``, ``xfs``, ``btrfs``, ``ntfs``, ``fat``,
+``iso9660``, ``udf`` (readers of one kind each, loaded when they are used), ``tree`` (the guest's joined tree with the
+one resolver of links).
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ def _btrfs(reader: Reader, _kind: str) -> FileSystem:
     return open_btrfs(reader)
 
 
+def _ntfs(reader: Reader, _kind: str) -> FileSystem:
+    from imgbuild.filesystems.ntfs import open_ntfs  # noqa: PLC0415 - as above
+    return open_ntfs(reader)
+
+
 def _fat(reader: Reader, kind: str) -> FileSystem:
     from imgbuild.filesystems.fat import open_fat  # noqa: PLC0415 - as above
     return open_fat(reader, kind)
@@ -61,6 +66,6 @@ def _iso9660(reader: Reader, _kind: str) -> FileSystem:
 
 
 _READERS: dict[str, Callable[[Reader, str], FileSystem]] = {
-    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "btrfs": _btrfs, "fat12": _fat, "fat16": _fat, "fat32": _fat,
-    "iso9660": _iso9660, "udf": _iso9660,
+    "ext2": _ext, "ext3": _ext, "ext4": _ext, "xfs": _xfs, "btrfs": _btrfs, "ntfs": _ntfs,
+    "fat12": _fat, "fat16": _fat, "fat32": _fat, "iso9660": _iso9660, "udf": _iso9660,
 }

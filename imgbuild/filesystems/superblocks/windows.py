@@ -49,17 +49,17 @@ def ntfs(start: Start) -> Identity | None:
     cluster = 1 << (256 - cluster) if cluster > 0xF0 else cluster  # noqa: PLR2004 - a negative exponent
     if start.at(3, 8) != b"NTFS    " or not is_power_of_two(sector, 256, 4096) or not is_power_of_two(cluster, 1, 4096):
         return None
-    record = _record_size(start.number(64, 1), sector * cluster)
+    record = record_size(start.number(64, 1), sector * cluster)
     place = start.number(48, 8) * sector * cluster + _VOLUME_RECORD * record
     attributes = dict(_attributes(_fixed_up(start.at(place, record)))) if record and place < start.size else {}
     flags = attributes.get(_VOLUME_INFORMATION, b"")[10:12]
     serial_number = start.number(72, 8)
     return Identity("ntfs", f"{serial_number:016X}" if serial_number else None,
                     text(attributes.get(_VOLUME_NAME, b""), "utf-16-le"), start.number(40, 8) * sector,
-                    None if not flags else not flags[0] & 1)
+                    None if not flags else not flags[0] & 1, readable=True)
 
 
-def _record_size(coded: int, cluster: int) -> int:
+def record_size(coded: int, cluster: int) -> int:
     """Return the bytes of a file record, 0 where the field makes no sense."""
     size = 1 << (256 - coded) if coded > 0x80 else coded * cluster  # noqa: PLR2004 - a negative exponent
     return size if is_power_of_two(size, *_RECORD_SIZES) else 0
