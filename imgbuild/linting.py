@@ -22,6 +22,7 @@ from imgbuild.model import Finding, Group, Severity, Source, Subject, Tally
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
+    from imgbuild.jsontext import JsonDocument
     from imgbuild.rulebook import RuleBook
     from imgbuild.rulebook.rules import Rule
 
@@ -97,6 +98,9 @@ def _sources(book: RuleBook, rule: Rule, hit: Hit) -> tuple[Source, ...]:
 
 
 def _subject(context: Context, hit: Hit) -> Subject:
+    if hit.on == "response":
+        line, column = _place_in(context.answer, hit) or (None, None)
+        return Subject(kind="response", path=context.answer_path, pointer=hit.pointer, line=line, column=column)
     if hit.on != "request":
         path = context.image.path if context.image else None
         return Subject(kind=hit.on, path=path, guest_path=hit.guest_path, line=hit.guest_line)
@@ -105,12 +109,14 @@ def _subject(context: Context, hit: Hit) -> Subject:
 
 
 def _position(context: Context, hit: Hit) -> tuple[int, int] | None:
-    if context.request_path is None or context.document is None:
-        return None
-    if hit.position is not None or hit.pointer is None:
-        return hit.position
-    find = context.document.key_position_of if hit.on_key else context.document.position_of
-    return find(hit.pointer) or context.document.position_of("")
+    return None if context.request_path is None else _place_in(context.document, hit)
+
+
+def _place_in(document: JsonDocument | None, hit: Hit) -> tuple[int, int] | None:
+    if document is None or hit.position is not None or hit.pointer is None:
+        return None if document is None else hit.position
+    find = document.key_position_of if hit.on_key else document.position_of
+    return find(hit.pointer) or document.position_of("")
 
 
 def _shown(value: Any) -> Any:  # noqa: ANN401 - any JSON value of the request

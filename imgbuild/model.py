@@ -17,6 +17,7 @@ Severity = Literal["error", "warning", "note"]
 Group = Literal["safety", "integrity", "file", "guest", "request"]
 SubjectKind = Literal["image", "guest", "request", "response"]
 GuestStatus = Literal["pass", "fail", "unknown", "not-applicable"]
+Stage = Literal["created", "active"]
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -340,6 +341,27 @@ class Findings(Value, frozen=True, kw_only=True):
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
+
+
+class Verification(Value, frozen=True, kw_only=True):
+    """The document of ``imgbuild verify``: whether all is still as the manifest says.
+
+    ``image`` and ``response`` are the paths of what was compared, ``None`` where that was not asked for; ``stage`` is
+    how far the image is by the answer, ``next`` what is to be done next, in words.
+    """
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["verification"] = "verification"
+    manifest: str
+    image: str | None = None
+    response: str | None = None
+    stage: Stage | None = None
+    verified: bool
+    summary: Summary
+    rules: Tally = Tally()
+    findings: tuple[Finding, ...]
+    next: tuple[str, ...] = ()
 
 
 class RuleEntry(Value, frozen=True, kw_only=True):

@@ -19,11 +19,12 @@ from imgbuild.clouds.systems import closest_entry
 from imgbuild.derivation import derive
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect, inspect_for
-from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally
+from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.settings import DEFAULTS, Settings
 from imgbuild.source import shown
+from imgbuild.verification import expected_at, find_image, next_steps, read_manifest, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
-__all__ = ["Built", "Checked", "Settings", "build", "check", "inspect", "lint"]
+__all__ = ["Built", "Checked", "Settings", "build", "check", "inspect", "lint", "verify"]
 
 NO_CHOICES = Choices()
 
@@ -102,6 +103,44 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     findings = linting.distinct(finding for found, _ in results for finding in found)
     document = _document(findings, _sum(tally for _, tally in results), contexts[0].operation if contexts else None)
     return Checked(document, tuple(images), tuple(manifests))
+
+
+def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str | None = None,
+           answer: tuple[str, bytes] | None = None, progress: Progress | None = None) -> Verification:
+    """Say whether all is still as the manifest ``data`` says; ``path`` is where it is.
+
+    The image is looked for beside the manifest, then as it was typed, unless ``image`` names it; it is always read
+    whole. With ``answer`` (its name and its JSON) it is read only where it is named. The request is compared with
+    the rules of today. Raises ImgbuildError for what is no manifest, SourceError where there is no image.
+    """
+    manifest = read_manifest(data, path)
+    settings = msgspec.structs.replace(settings, cloud=manifest.cloud, operation=manifest.request.operation,
+                                       min_disk_policy=manifest.policy.min_disk)
+    named = image if image is not None or answer is not None else find_image(manifest, path)
+    facts = None if named is None else _examine(named, _hashing(settings, manifest), progress)
+    book = _load(settings)
+    context = replace(_context(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
+                      request_path=path, **_answered(manifest, answer))
+    findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
+    found = _document(findings, tally)
+    value = context.answer.value if context.answer is not None else None
+    return Verification(
+        manifest=path, image=named, response=context.answer_path, verified=not found.summary.error, rules=tally,
+        stage=None if context.answer is None else stage_of(value), summary=found.summary, findings=found.findings,
+        next=next_steps(manifest, value, book.profile.operations))
+
+
+def _hashing(settings: Settings, manifest: Manifest) -> Settings:
+    """Return the settings with the checksums that the manifest has, or those of its cloud."""
+    return msgspec.structs.replace(settings, checksums=tuple(manifest.image.checksums or ()))
+
+
+def _answered(manifest: Manifest, answer: tuple[str, bytes] | None) -> dict[str, Any]:
+    if answer is None:
+        return {}
+    document = jsontext.parse(answer[1])
+    return {"answer": document, "answer_path": shown(answer[0]),
+            "expected": expected_at(manifest, stage_of(document.value))}
 
 
 def _context_for(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,

@@ -4,8 +4,9 @@ A case file has ``[[pass]]`` and ``[[fail]]`` tables. Each says in ``says`` what
 table (``request``), as text (``json``, filled up with spaces to ``bytes``) or as bytes (``hex``), facts of an image
 (``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation`` (or
 ``recognise``, which finds it from the request), ``policy`` (of min_disk), ``path`` (of a call that was built) and
-``region`` (with an exact OS list). A failing case gives the ``message`` in full, and the ``pointer`` or ``guest_path``
-where there is one.
+``region`` (with an exact OS list). ``manifest`` holds the facts of the image that a manifest was built of, ``answer``
+what the server said and ``expected`` what was foretold of it. A failing case gives the ``message`` in full, and the
+``pointer`` or ``guest_path`` where there is one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pytest
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.checks.problems import ProblemOfImage
-from imgbuild.model import Inspection
+from imgbuild.model import Inspection, Manifest
 from imgbuild.recognition import recognise
 
 CASES = Path(__file__).parent / "rules"
@@ -30,7 +31,7 @@ REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
     {"platform": "Ubuntu", "os_version_key": "Ubuntu 22.04 server 64bit", "os_version": "Ubuntu 22.04 server 64bit",
      "os_bit": 64, "os_type": "Linux"}]}])
 KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
-        "pointer", "guest_path", "hint", "path", "recognise"}
+        "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity"}
 
 
 @cache
@@ -68,7 +69,22 @@ def context_of(case: dict[str, Any]) -> Context:
     found = recognise(body, book().profile, image_of(case)) if "recognise" in case and body is not None else None
     operation = found.operation if found is not None else case.get("operation", "create-metadata")
     return Context(operation=operation, recognised=found, document=document, body=body, path=case.get("path"),
-                   image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json")
+                   image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json",
+                   manifest=manifest_of(case), answer=answer_of(case), expected=case.get("expected", {}))
+
+
+def manifest_of(case: dict[str, Any]) -> Manifest | None:
+    if "manifest" not in case:
+        return None
+    image = msgspec.to_builtins(image_of({"image": case["manifest"]}))
+    made = {"cloud": "huaweicloud", "policy": {"min_disk": "greater"}, "image": image, "derived": {},
+            "request": {"operation": "create-metadata", "method": "POST", "path": "/v2/images", "body": {}},
+            "route": {"operation": None, "why": []}, "expected": {"created": {}, "active": {}}}
+    return msgspec.convert(made, Manifest)
+
+
+def answer_of(case: dict[str, Any]) -> jsontext.JsonDocument | None:
+    return None if "answer" not in case else jsontext.parse(json.dumps(case["answer"]).encode())
 
 
 def book_for(case: dict[str, Any], folder: Path) -> rulebook.RuleBook:
@@ -90,6 +106,8 @@ def test_case(rule, kind, case, tmp_path):
     assert findings[0].message == case["message"]
     assert findings[0].subject.pointer == case.get("pointer")
     assert findings[0].subject.guest_path == case.get("guest_path")
+    if "severity" in case:
+        assert findings[0].severity == case["severity"]
     if "hint" in case:
         assert findings[0].hint == case["hint"]
 

@@ -37,6 +37,11 @@ def test_the_findings_on_an_image(name, golden):
     golden(SAMPLES / f"{name}.findings.json", steady(result.out))
 
 
+def test_the_manifest_of_an_image(golden):
+    result = run("build", "debian-12-tiny.qcow2", "--format", "json", folder=SAMPLES)
+    golden(SAMPLES / "debian-12-tiny.manifest.json", steady(result.out))
+
+
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_findings_on_a_request(name, golden):
     result = run("lint", f"{name}.json", "--format", "json", folder=SAMPLES / "requests")

@@ -6,7 +6,20 @@ one line here; ``rules/README.md`` lists them all.
 
 from __future__ import annotations
 
-from imgbuild.checks import boot, call, disk, fieldvalues, files, guest, objects, problems, shape, system, values
+from imgbuild.checks import (
+    boot,
+    call,
+    disk,
+    fieldvalues,
+    files,
+    guest,
+    objects,
+    problems,
+    shape,
+    system,
+    values,
+    verification,
+)
 from imgbuild.checks.base import Case, Check, Context, Hit
 from imgbuild.checks.problems import hit_of_problem
 
@@ -27,6 +40,7 @@ AnyCheck = (
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
     | guest.GuestFact
+    | verification.ManifestImage | verification.Answer
 )
 
 KINDS: dict[str, type[Check]] = {str(kind.__struct_config__.tag): kind for kind in AnyCheck.__args__}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.jsontext import JsonDocument
-    from imgbuild.model import Evidence, Inspection, Severity, SubjectKind
+    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
 
 QUOTED_LENGTH = 80
@@ -45,6 +45,9 @@ class Context:
         image: The facts of the image.
         min_disk_policy: The reading of *min_disk against the disk*; ``None`` takes the profile's.
         request_path: Where the request came from; findings have lines only where it is given.
+        manifest: The manifest that image and answer are compared with.
+        answer: The server's answer as it was read, with positions; ``answer_path`` is where it came from.
+        expected: What the answer must show at its stage, field by field.
         nearest: The catalogue's closest spelling for the guest where no entry fits, for messages only.
         path: The path of a call that was built, with what is not known in braces; ``None`` for a request that was read.
     """
@@ -58,6 +61,10 @@ class Context:
     request_path: str | None = None
     nearest: str | None = None
     path: str | None = None
+    manifest: Manifest | None = None
+    answer: JsonDocument | None = None
+    answer_path: str | None = None
+    expected: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +149,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def applies(self, case: Case) -> bool:
         """Say whether the rule can be asked at all."""
         there = {"request": case.context.body is not None, "image": case.image is not None,
-                 "document": case.context.document is not None}
+                 "document": case.context.document is not None, "manifest": case.context.manifest is not None,
+                 "answer": case.context.answer is not None}
         return all(there[need] for need in self.needs)
 
     def find(self, case: Case) -> Hits:

@@ -13,27 +13,27 @@ REQUEST_BYTES = (1 << 20) + 1
 STANDARD_INPUT = "-"
 
 
-def read_request(path: str) -> bytes:
-    """Return the bytes of a request, up to REQUEST_BYTES; ``-`` is standard input.
+def read_request(path: str, limit: int = REQUEST_BYTES) -> bytes:
+    """Return the bytes of a request, or of another document, up to ``limit``; ``-`` is standard input.
 
     Raises:
         SourceError: There is no such file, or it cannot be read.
     """
     try:
         if path == STANDARD_INPUT:
-            return _standard_input()
+            return _standard_input(limit)
         with open(path, "rb") as file:
-            return file.read(REQUEST_BYTES)
+            return file.read(limit)
     except FileNotFoundError as error:
         raise SourceError(f"no such file: {path!r}", cure="check the path") from error
     except (OSError, ValueError) as error:
         raise SourceError(f"cannot read {path!r}: {_reason(error)}") from error
 
 
-def _standard_input() -> bytes:
+def _standard_input(limit: int) -> bytes:
     if sys.stdin is None:
         raise SourceError("cannot read standard input: it is closed")
-    return sys.stdin.buffer.read(REQUEST_BYTES)
+    return sys.stdin.buffer.read(limit)
 
 
 def check_target(path: str) -> None:

@@ -20,7 +20,9 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
         return encode(view.image, line=view.several)
     if isinstance(view, ManifestView):
         return encode(view.manifest.request.body if view.request_only else view.manifest, line=view.several)
-    return encode(view.findings if isinstance(view, FindingsView) else view.rules)
+    if isinstance(view, FindingsView):
+        return encode(view.verification or view.findings)
+    return encode(view.rules)
 
 
 def encode(document: object, *, line: bool = False) -> bytes:

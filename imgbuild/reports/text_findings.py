@@ -47,6 +47,10 @@ def write(sheet: Sheet, view: FindingsView) -> None:
 
 
 def _write_end(sheet: Sheet, view: FindingsView) -> None:
+    if view.verification is not None:
+        sheet.section("Next", *view.verification.next[:1])
+        for more in view.verification.next[1:]:
+            sheet.fact("", more)
     tally = view.findings.rules
     asked = f"{counted(tally.passed, 'rule')} passed, {tally.failed} failed, {tally.not_applicable} not applicable"
     sheet.ends([asked], f"exit {view.status}")
@@ -75,7 +79,8 @@ def _write_verdict(sheet: Sheet, name: str, found: Sequence[Finding], view: Find
     counts = flat(counted(sum(finding.severity == severity for finding in found), severity) for severity in _SEVERITIES)
     good = not any(finding.severity == "error" for finding in found) and (view.status == 0 or not found)
     title = Word(f"{name} -> {view.cloud}", "title")
-    verdict = Word("READY", "good") if good else Word("NOT READY", "error")
+    word = "READY" if view.verification is None else "VERIFIED"
+    verdict = Word(word, "good") if good else Word(f"NOT {word}", "error")
     if sheet.page.quiet:
         sheet.line(title, counts, verdict)
     else:

@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import Findings, Inspection, Manifest, RuleEntry, Rules
+    from imgbuild.model import Findings, Inspection, Manifest, RuleEntry, Rules, Verification
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class ManifestView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found: ``imgbuild lint`` and ``imgbuild check``.
+    """What was found: ``imgbuild lint``, ``imgbuild check`` and ``imgbuild verify``.
 
     Attributes:
         findings: The document.
@@ -42,6 +42,7 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
         manifests: For each image its manifest, ``None`` for what is no image.
         rules: The rules that found something, by their ids.
         fail_on: The least severity that makes the exit status 1, or ``never``.
+        verification: The document of ``imgbuild verify``, which then stands for the findings.
     """
 
     findings: Findings
@@ -53,6 +54,7 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
     manifests: Sequence[Manifest | None] = ()
     rules: Mapping[str, RuleEntry] = {}
     fail_on: str = "error"
+    verification: Verification | None = None
 
 
 class RulesView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,102 @@
+"""verify: a manifest in, and what it describes: the image it was made from, the answer that the server gave.
+
+The manifest is read strictly: what cannot be read as one is work that cannot be done. What differs is for the rules to
+say; here stands how the files are found and read, at which stage an answer is, and what is to be done next.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from imgbuild.errors import ImgbuildError, SourceError
+from imgbuild.model import SCHEMA, Manifest
+
+if TYPE_CHECKING:
+    from imgbuild.model import Stage
+    from imgbuild.profiles import Operation
+
+MANIFEST_BYTES = 16 << 20
+"""Bytes read of a manifest; one of a disk with 128 partitions has under 200 KB."""
+
+
+class ManifestError(ImgbuildError):
+    """A file is no manifest, or one of another schema."""
+
+
+def read_manifest(data: bytes, name: str) -> Manifest:
+    """Return the manifest in ``data``; raises ManifestError where it is none that this version reads."""
+    if len(data) > MANIFEST_BYTES:
+        raise ManifestError(f"{name!r} has over {MANIFEST_BYTES} bytes: no manifest has", cure="name the manifest")
+    head = _head(data, name)
+    if head.get("kind") != "manifest":
+        raise ManifestError(f"{name!r} is no manifest: its kind is {head.get('kind')!r}",
+                            cure="imgbuild build -o manifest.json IMAGE makes one")
+    if head.get("schema") != SCHEMA:
+        raise ManifestError(f"{name!r} is of schema {head.get('schema')!r}, this version reads {SCHEMA}",
+                            cure="build it anew, or use the version of imgbuild that made it")
+    try:
+        return msgspec.json.decode(data, type=Manifest)
+    except msgspec.ValidationError as error:
+        raise ManifestError(f"{name!r} is a broken manifest: {error}", cure="build it anew") from error
+
+
+def _head(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        head = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        several = data.count(b"\n{") > 0
+        cure = "of several images, each line is a manifest: give one of them" if several else "build it anew"
+        raise ManifestError(f"{name!r} is no JSON: {error}", cure=cure) from error
+    if not isinstance(head, dict):
+        raise ManifestError(f"{name!r} is no manifest: it is no JSON object", cure="name the manifest")
+    return head
+
+
+def find_image(manifest: Manifest, path: str) -> str:
+    """Return the path of the image of the manifest at ``path``: beside it, else as it was typed when it was built.
+
+    Raises:
+        SourceError: It is at neither place.
+    """
+    beside = os.path.join(os.path.dirname(path), os.path.basename(manifest.image.path))
+    for candidate in (beside, manifest.image.path):
+        if os.path.exists(candidate):
+            return candidate
+    raise SourceError(f"no such file: {beside!r}, the image of {path!r}", cure="name it behind the manifest")
+
+
+def stage_of(answer: object) -> Stage:
+    """Return how far the image is by the status in an answer: ``active`` after the upload, else ``created``."""
+    status = answer.get("status") if isinstance(answer, dict) else None
+    return "active" if status == "active" else "created"
+
+
+def expected_at(manifest: Manifest, stage: Stage) -> dict[str, Any]:
+    """Return what an answer of this stage must show, field by field; once active, what the upload made of it."""
+    expected = manifest.expected
+    return {**expected.created, **expected.active} if stage == "active" else expected.created
+
+
+def next_steps(manifest: Manifest, answer: object, operations: dict[str, Operation]) -> tuple[str, ...]:
+    """Return what is to be done after an answer, in words; where there is none, what comes after the build."""
+    if not isinstance(answer, dict):
+        return (f"send the request: {manifest.request.method} {manifest.request.path}",)
+    image_id, status = answer.get("id"), answer.get("status")
+    known = image_id if isinstance(image_id, str) and image_id else "{image_id}"
+    if status == "queued":
+        return _upload(manifest, known, operations)
+    if status == "active":
+        return (f"the image {known} is there and can be used",)
+    if status == "saving":
+        return (f"the file is on its way: ask again, GET /v2/images/{known}",)
+    return (f"this image will not become active: delete {known} and send the request again",)
+
+
+def _upload(manifest: Manifest, image_id: str, operations: dict[str, Operation]) -> tuple[str, ...]:
+    step = operations.get(manifest.route.operation or "")
+    if step is None:
+        return ("no import path carries this file", *manifest.route.why)
+    return (f"{step.title[:1].lower()}{step.title[1:]}: {step.method} {step.path.replace('{image_id}', image_id)}",)
