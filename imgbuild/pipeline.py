@@ -120,9 +120,9 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str 
     facts = None if named is None else _examine(named, _hashing(settings, manifest), progress)
     book = _load(settings)
     context = replace(_context(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
-                      request_path=path, **_answered(manifest, answer))
+                      request_path=path, path=manifest.request.path, **_answered(manifest, answer))
     findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
-    found = _document(findings, tally)
+    found = _document(findings, tally, manifest.request.operation)
     value = context.answer.value if context.answer is not None else None
     return Verification(
         manifest=path, image=named, response=context.answer_path, verified=not found.summary.error, rules=tally,
