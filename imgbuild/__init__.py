@@ -17,19 +17,20 @@ if TYPE_CHECKING:
     from imgbuild.choices import Choices
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
-    from imgbuild.model import Finding, Findings, Inspection, Manifest, Verification
-    from imgbuild.pipeline import build, check, lint, verify
+    from imgbuild.model import Difference, Finding, Findings, Inspection, Manifest, Verification
+    from imgbuild.pipeline import build, check, diff, lint, verify
     from imgbuild.settings import Settings
 
 __all__ = [
-    "Choices", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
-    "Verification", "__version__", "build", "check", "inspect", "lint", "verify",
+    "Choices", "Difference", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
+    "Verification", "__version__", "build", "check", "diff", "inspect", "lint", "verify",
 ]
 
 _HOMES = {
     "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
     "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
     "inspect": "examination", "Verification": "model", "verify": "pipeline",
+    "Difference": "model", "diff": "pipeline",
 }
 
 

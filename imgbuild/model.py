@@ -364,6 +364,25 @@ class Verification(Value, frozen=True, kw_only=True):
     next: tuple[str, ...] = ()
 
 
+class Change(Value, frozen=True, kw_only=True):
+    """One thing that changed between two manifests; ``None`` stands for what is not there."""
+
+    pointer: str
+    before: Any
+    after: Any
+
+
+class Difference(Value, frozen=True, kw_only=True):
+    """The document of ``imgbuild diff``: what changed from the manifest ``before`` to the manifest ``after``."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["difference"] = "difference"
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+
+
 class RuleEntry(Value, frozen=True, kw_only=True):
     """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body."""
 

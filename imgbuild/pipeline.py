@@ -16,10 +16,11 @@ from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
 from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.clouds.systems import closest_entry
+from imgbuild.comparison import compare
 from imgbuild.derivation import derive
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect, inspect_for
-from imgbuild.model import Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
+from imgbuild.model import Difference, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.settings import DEFAULTS, Settings
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
-__all__ = ["Built", "Checked", "Settings", "build", "check", "inspect", "lint", "verify"]
+__all__ = ["Built", "Checked", "Settings", "build", "check", "diff", "inspect", "lint", "verify"]
 
 NO_CHOICES = Choices()
 
@@ -128,6 +129,12 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str 
         manifest=path, image=named, response=context.answer_path, verified=not found.summary.error, rules=tally,
         stage=None if context.answer is None else stage_of(value), summary=found.summary, findings=found.findings,
         next=next_steps(manifest, value, book.profile.operations))
+
+
+def diff(before: tuple[str, bytes], after: tuple[str, bytes]) -> Difference:
+    """Return what changed between two manifests, each its name and its JSON; raises ImgbuildError for no manifest."""
+    old, new = (read_manifest(data, name) for name, data in (before, after))
+    return compare(old, new, (before[0], after[0]))
 
 
 def _hashing(settings: Settings, manifest: Manifest) -> Settings:

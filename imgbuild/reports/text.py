@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.views import FindingsView, ImageView, ManifestView
+from imgbuild.reports.views import DifferenceView, FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
@@ -41,6 +41,10 @@ def _write(view: View, sheet: Sheet) -> None:
         from imgbuild.reports import text_findings  # noqa: PLC0415 - see above
 
         text_findings.write(sheet, view)
+    elif isinstance(view, DifferenceView):
+        from imgbuild.reports import text_difference  # noqa: PLC0415 - see above
+
+        text_difference.write(sheet, view.difference)
     else:
         _write_rules(view, sheet)
 

@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import Findings, Inspection, Manifest, RuleEntry, Rules, Verification
+    from imgbuild.model import Difference, Findings, Inspection, Manifest, RuleEntry, Rules, Verification
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,4 +64,10 @@ class RulesView(msgspec.Struct, frozen=True, kw_only=True):
     page: bool = False
 
 
-View = ImageView | ManifestView | FindingsView | RulesView
+class DifferenceView(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed between two manifests: ``imgbuild diff``."""
+
+    difference: Difference
+
+
+View = ImageView | ManifestView | FindingsView | RulesView | DifferenceView

@@ -1,0 +1,32 @@
+"""What changed between two manifests, for a person: a line for each change, by the part of the manifest."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from imgbuild.reports.page import Word, counted
+from imgbuild.reports.text_manifest import value_words
+
+if TYPE_CHECKING:
+    from imgbuild.model import Change, Difference
+    from imgbuild.reports.sheet import Sheet
+
+
+def write(sheet: Sheet, difference: Difference) -> None:
+    """Write the changes."""
+    sheet.head(f"{difference.before} -> {difference.after}", counted(len(difference.changes), "change"))
+    if sheet.page.quiet:
+        return
+    for part, changes in groupby(difference.changes, key=lambda change: change.pointer.split("/")[1]):
+        sheet.section(part[:1].upper() + part[1:])
+        sheet.table([_row(change) for change in changes], sentence=2)
+
+
+def _row(change: Change) -> list[str | Word]:
+    name = change.pointer.split("/", 2)[-1].removeprefix("body/").replace("~1", "/").replace("~0", "~")
+    if change.before is None:
+        return [name, Word("new", "good"), value_words(change.after)]
+    if change.after is None:
+        return [name, Word("gone", "warning"), value_words(change.before)]
+    return [name, Word("now", "note"), f"{value_words(change.after)}, was {value_words(change.before)}"]
