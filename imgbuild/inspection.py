@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from imgbuild.filesystems import Identity
+    from imgbuild.filesystems.base import FileSystem
     from imgbuild.formats.base import Container
     from imgbuild.guests.layout import Guest
     from imgbuild.readers import Reader
@@ -247,6 +248,9 @@ def _learn_blocks(state: _State, blocks: Iterable[Block]) -> None:
 
 
 def _read_guests(state: _State) -> bool:
+    if state.facts.format == "iso":
+        _read_medium(state)
+        return True
     joined = layout.assemble(state.blocks)
     state.object(*joined.problems)
     state.blocks = list(joined.blocks)
@@ -259,6 +263,22 @@ def _read_guests(state: _State) -> bool:
         state.guest = found[0][0]
         state.learn(os=found[0][1], other_os=tuple(system for _, system in found[1:]))
     return True
+
+
+def _read_medium(state: _State) -> None:
+    """Learn which system the disc installs: what is on it is no guest, so nobody asks whether it will come up."""
+    from imgbuild.guests import media  # noqa: PLC0415 - the tables are for discs alone
+
+    block = next((block for block in state.blocks if block.identity is not None), None)
+    medium = media.examine(state.facts.container, lambda: _open_tree(block))
+    facts = {"medium": medium.kind} | ({"images": list(medium.images)} if medium.images else {})
+    state.learn(os=medium.system, container={**state.facts.container, **facts})
+
+
+def _open_tree(block: Block | None) -> FileSystem | None:
+    if block is None or block.identity is None or not block.identity.readable:
+        return None
+    return filesystems.open_filesystem(block.reader, block.identity.kind)
 
 
 def _read_firmware(state: _State) -> bool:

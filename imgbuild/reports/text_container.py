@@ -101,6 +101,8 @@ def _blocks(header: dict[str, Any]) -> Iterator[str]:
 
 
 def _iso(header: dict[str, Any]) -> Iterator[str]:
+    if header.get("medium"):
+        yield str(header["medium"])
     if header.get("volume_id"):
         yield f"volume {header['volume_id']!r}"
     extensions = (("rock_ridge", "Rock Ridge"), ("joliet", "Joliet"), ("udf", "UDF"), ("isohybrid", "isohybrid"))
