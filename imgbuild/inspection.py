@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import filesystems, volumes
+from imgbuild import chain, filesystems, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, linux, readiness
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from imgbuild.chain import Link
     from imgbuild.filesystems import Identity
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.formats.base import Container
@@ -90,6 +91,7 @@ class _State:
         self.content: Reader | Problem | None = None
         self.facts = Inspection(path=source.name, size=source.size)
         self.container: Container | None = None
+        self.parents: tuple[Link, ...] = ()
         self.disk: Reader | None = None
         self.table: PartitionTable | None = None
         self.blocks: list[Block] = []
@@ -117,8 +119,8 @@ class _State:
 
     def report(self) -> None:
         """Send what is known; a container also objects while it is read, so its problems are asked for each time."""
-        objections = self.container.problems if self.container is not None else []
-        self.object(*objections)
+        if self.container is not None:
+            self.object(*chain.objections(self.container, self.parents))
         self.learn(problems=tuple(self._problems))
         places: list[Source | ImageFolder] = [self.source] if self.folder is None else [self.source, self.folder]
         self._report(Look(facts=self.facts, reads=sum(place.reads for place in places),
@@ -139,7 +141,9 @@ def _read_container(state: _State) -> bool:
     if isinstance(container, Served):
         _attach_content(state, container)
     state.container = container
-    state.object(*container.problems)
+    if state.folder is not None and container.parent is not None:
+        state.parents = chain.complete(container, state.source, state.folder)
+    state.object(*chain.objections(container, state.parents))
     state.learn(virtual_size=container.virtual_size, container=container.header)
     state.disk = container if container.readable and container.virtual_size else None
     return state.disk is not None

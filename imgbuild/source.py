@@ -3,8 +3,8 @@
 A source is one open descriptor. Everything (inspection, digests, the child) reads through it with ``pread``, so what
 was inspected is what was hashed; the identity before and after tells whether the file was changed meanwhile.
 
-An :class:`ImageFolder` holds the folder that the image lies in. Through it, and only through it, files are opened whose
-names stand in the image: plain names of regular files in that folder, and only when a person allows it.
+An :class:`ImageFolder` holds the folder that the image lies in. Through it, and only through it, other files of a disk
+are opened: plain names of regular files in that folder, and only when a person allows it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -20,11 +21,15 @@ from imgbuild.errors import SourceError
 from imgbuild.readers import BrokenImage, broken, check_range, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 
 MOST_PARTS = 512
 """So many files may a disk be split into: a TiB in files of 2 GiB."""
+
+MOST_LISTED = 1 << 16
+"""So many names of a folder are looked at where a parent is known by its identity and not by its name."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -154,6 +159,28 @@ class ImageFolder:
                 raise broken("external-too-many", f"the disk is in over {MOST_PARTS} files, one of them {quoted(name)}")
             self._parts[name] = Source(os.path.join(self.path, name), _open_beside(self.descriptor, name))
         return self._parts[name]
+
+    def find(self, ending: str, is_it: Callable[[Source], bool]) -> tuple[str, Source]:
+        """Return the first file of the folder (name and file) whose name has that ending and that ``is_it``.
+
+        Raises:
+            BrokenImage: There is none among the first 512 files with that ending (``external-missing``).
+        """
+        for name in self._names(ending):
+            known = name in self._parts
+            try:
+                if is_it(self.open(name)):
+                    return name, self._parts[name]
+            except BrokenImage:
+                pass  # no regular file, or none of the format: then it is another one
+            if not known and name in self._parts:
+                self._parts.pop(name).close()
+        raise broken("external-missing", f"none of the {ending} files in the image's folder is the disk's parent")
+
+    def _names(self, ending: str) -> list[str]:
+        with os.scandir(self.descriptor) as entries:
+            found = (entry.name for entry in islice(entries, MOST_LISTED) if entry.name.lower().endswith(ending))
+            return sorted(islice(found, MOST_PARTS))
 
     def close(self) -> None:
         """Close the folder and what was opened through it."""

@@ -45,10 +45,10 @@ OPTIONS: dict[str, Decorator] = {
     "checksum": click.option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
                              "sha256 and the cloud's own. May be repeated.", multiple=True),
     "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
-    "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a split disk, too, "
-                                   "if they lie in the image's own folder."),
     "initramfs": click.option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
                               "archives, to see which drivers are in them."),
+    "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
+                                   "(extents, parents), if they lie in the image's own folder."),
     "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
                                type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),

@@ -20,6 +20,7 @@ from imgbuild.readers import Folder, Reader, broken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgbuild.formats.parents import Parent
     from imgbuild.model import Problem
 
 HEAD_BYTES = 64 * 1024
@@ -52,7 +53,10 @@ class Container:
         header: What the header says, by the standard's own field names; values fit JSON.
         problems: What the reader objected to.
         readable: Whether ``read_at`` can be used.
+        parent: The disk that this one is a delta over, where it can be read over it; ``None`` where there is none.
     """
+
+    parent: Parent | None = None
 
     def __init__(self, name: str, virtual_size: int | None, header: dict[str, Any] | None = None,
                  problems: list[Problem] | None = None, *, readable: bool = True) -> None:

@@ -51,20 +51,20 @@ class NumberTable:
         return read_numbers(self._reader, self._offset + first * NUMBER_BYTES, min(_SLICE, self._count - first))
 
 
-def read_pieces(reader: Reader, pieces: Iterable[tuple[int | None, int]]) -> bytes:
-    """Return the bytes of ``pieces``, each an offset in the file (``None``: zeros) and a number of bytes."""
+def read_pieces(pieces: Iterable[tuple[Reader | None, int, int]]) -> bytes:
+    """Return the bytes of ``pieces``, each a reader (``None``: zeros), an offset in it and a number of bytes."""
     parts: list[bytes] = []
-    place: int | None = None
-    size = 0
-    for at, count in pieces:
-        if at == (None if place is None else place + size):
+    source: Reader | None = None
+    place = size = 0
+    for reader, at, count in pieces:
+        if reader is source and (reader is None or at == place + size):
             size += count
         else:
-            parts.append(_read(reader, place, size))
-            place, size = at, count
-    parts.append(_read(reader, place, size))
+            parts.append(_read(source, place, size))
+            source, place, size = reader, at, count
+    parts.append(_read(source, place, size))
     return b"".join(parts)
 
 
-def _read(reader: Reader, place: int | None, size: int) -> bytes:
-    return bytes(size) if place is None else reader.read_at(place, size)
+def _read(source: Reader | None, place: int, size: int) -> bytes:
+    return bytes(size) if source is None else source.read_at(place, size)

@@ -38,14 +38,20 @@ def test_a_table_may_go_on_after_the_end_where_nobody_looks():
 
 
 @pytest.mark.parametrize(("pieces", "content", "reads"), [
-    ([], b"", []),
-    ([(None, 3)], bytes(3), []),
-    ([(0, 2), (2, 3), (5, 1)], b"abcdef", [(0, 6)]),
-    ([(0, 2), (3, 1), (None, 2), (None, 1), (4, 2)], b"abd" + bytes(3) + b"ef", [(0, 2), (3, 1), (4, 2)]),
-    ([(4, 2), (2, 2)], b"efcd", [(4, 2), (2, 2)]),
-    ([(None, 1), (0, 1)], b"\0a", [(0, 1)]),
+    ("", b"", []),
+    ("-3", bytes(3), []),
+    ("f0:2 f2:3 f5:1", b"abcdef", [(0, 6)]),
+    ("f0:2 f3:1 -2 -1 f4:2", b"abd" + bytes(3) + b"ef", [(0, 2), (3, 1), (4, 2)]),
+    ("f4:2 f2:2", b"efcd", [(4, 2), (2, 2)]),
+    ("-1 f0:1", b"\0a", [(0, 1)]),
+    ("f0:2 p2:2 f4:2", b"abCDef", [(0, 2), (4, 2)]),
+    ("p0:1 p1:1 -1 p3:1", b"AB\0D", []),
 ])
 def test_neighbours_are_one_read(pieces, content, reads):
-    file = Counting(b"abcdef")
-    assert read_pieces(file, pieces) == content
+    file, parent = Counting(b"abcdef"), Counting(b"ABCDEF")
+    sources = {"f": file, "p": parent}
+    cut = [(None, 0, int(word[1:])) if word[0] == "-" else (sources[word[0]], *map(int, word[1:].split(":")))
+           for word in pieces.split()]
+    assert read_pieces(cut) == content
     assert file.reads == reads
+    assert len(parent.reads) == len({piece for piece in pieces.split() if piece in {"p2:2", "p3:1", "p0:1"}})

@@ -125,11 +125,21 @@ def test_a_part_with_a_footer_is_read_by_it():
     assert disk.read_at(0, disk.size) == builder.content
 
 
-@pytest.mark.parametrize("extra", ['parentFileNameHint="flat"', "nonsense"])
-def test_parents_and_faults_keep_the_parts_closed(extra):
+@pytest.mark.parametrize("extra", ['encryption.keySafe = "x"', "nonsense"])
+def test_keys_and_faults_keep_the_parts_closed(extra):
     shelf = Shelf(flat=FLAT)
     disk = open_vmdk(Memory((text('RW 8 FLAT "flat" 0') + extra + "\n").encode()), shelf)
     assert (disk.readable, shelf.asked) == (False, [])
+
+
+def test_a_delta_in_several_files_is_not_read_without_its_parent():
+    shelf = Shelf(flat=FLAT)
+    disk = open_vmdk(Memory((text('RW 8 FLAT "flat" 0') + 'parentFileNameHint="base"\n').encode()), shelf)
+    assert ([problem.code for problem in disk.problems], shelf.asked) == (["backing-file", "external-parts-read"],
+                                                                         ["flat"])
+    assert (disk.readable, disk.parent.names) == (False, ("base",))
+    with pytest.raises(BrokenImage, match="cannot be read"):
+        disk.read_at(0, 1)
 
 
 def test_an_embedded_descriptor_opens_nothing_even_with_a_folder():

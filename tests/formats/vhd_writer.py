@@ -21,11 +21,11 @@ def seal(raw: bytes, at: int = 64) -> bytes:
     return raw[:at] + struct.pack(">I", ~total & 0xFFFFFFFF) + raw[at + 4 :]
 
 
-def footer(size: int, disk_type: int = FIXED, *, data_offset: int = NO_OFFSET,
+def footer(size: int, disk_type: int = FIXED, *, data_offset: int = NO_OFFSET,  # noqa: PLR0913 - any field may be wrong
            geometry: tuple[int, int, int] = (65535, 16, 255), app: bytes = b"qem2", saved: int = 0,
-           version: int = 0x10000) -> bytes:
-    return seal(FOOTER.pack(b"conectix", 2, version, data_offset, 1000, app, 0x50003, b"Wi2k", size, size, *geometry,
-                            disk_type, 0, bytes(range(16)), saved))
+           version: int = 0x10000, unique_id: bytes = bytes(range(16)), time_stamp: int = 1000) -> bytes:
+    return seal(FOOTER.pack(b"conectix", 2, version, data_offset, time_stamp, app, 0x50003, b"Wi2k", size, size,
+                            *geometry, disk_type, 0, unique_id, saved))
 
 
 def dynamic_header(entries: int, block_size: int, *, table_offset: int = 1536, version: int = 0x10000,
@@ -53,6 +53,32 @@ def dynamic(data: bytes, block_size: int, *, bits: int = 0xFF, spare: int = 0) -
     entries = b"".join(struct.pack(">I", entry) for entry in table)
     end = footer(len(data), DYNAMIC_DISK, data_offset=512)
     return end + dynamic_header(len(table), block_size) + entries.ljust(start - 1536, b"\xff") + body + end
+
+
+def delta(sectors: dict[int, bytes], size: int, name: str = "", *, path: str | None = None, block_size: int = 4096,  # noqa: PLR0913 - any field may be wrong
+          parent_id: bytes = bytes(range(16)), parent_time: int = 1000, unique_id: bytes = b"c" * 16) -> bytes:
+    """Return a differencing disk that has these sectors, over a parent of that name and relative path."""
+    blocks = -(-size // block_size)
+    each = block_size // 512
+    bitmap_bytes = -(-each // 4096) * 512
+    table, body = [UNUSED] * blocks, b""
+    locator = (path or "").encode("utf-16-le")
+    start = 1536 + -(-blocks * 4 // 512) * 512 + -(-len(locator) // 512) * 512
+    for number in sorted({sector // each for sector in sectors}):
+        table[number] = (start + len(body)) // 512
+        mine = [sectors.get(number * each + index) for index in range(each)]
+        bits = "".join("0" if sector is None else "1" for sector in mine).ljust(bitmap_bytes * 8, "0")
+        body += int(bits, 2).to_bytes(bitmap_bytes, "big")
+        body += b"".join(b"\xee" * 512 if sector is None else sector.ljust(512, b"\0") for sector in mine)
+    head = dynamic_header(blocks, block_size, parent=name)
+    head = head[:40] + parent_id + struct.pack(">I", parent_time) + head[60:]
+    entries = struct.pack(f">{blocks}I", *table)
+    entries += b"\xff" * (-len(entries) % 512)
+    if path is not None:
+        entry = struct.pack(">4sIIIQ", b"W2ru", 512, len(locator), 0, 1536 + len(entries))
+        head = head[:576] + entry + head[600:]
+    end = footer(size, DIFFERENCING, data_offset=512, unique_id=unique_id)
+    return end + seal(head, 36) + (entries + locator).ljust(start - 1536, b"\0") + body + end
 
 
 def differencing(parent: str) -> bytes:

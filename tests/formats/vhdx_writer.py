@@ -66,9 +66,10 @@ def resealed(file: File, at: int, length: int) -> File:
     return file.patch({at: seal(file.read_at(at, length))})
 
 
-def header(*, sequence: int = 7, log_guid: str = NO_GUID, log_version: int = 0, version: int = 1,
-           log_length: int = MIB, log_offset: int = LOG, signature: bytes = b"head") -> bytes:
-    fields = struct.pack("<4sIQ16s16s16sHHIQ", signature, 0, sequence, bytes(range(16)), bytes(range(16, 32)),
+def header(*, sequence: int = 7, log_guid: str = NO_GUID, log_version: int = 0, version: int = 1,  # noqa: PLR0913 - any field may be wrong
+           log_length: int = MIB, log_offset: int = LOG, signature: bytes = b"head",
+           data_write_guid: bytes = bytes(range(16, 32))) -> bytes:
+    fields = struct.pack("<4sIQ16s16s16sHHIQ", signature, 0, sequence, bytes(range(16)), data_write_guid,
                          guid(log_guid), log_version, version, log_length, log_offset)
     return seal(fields.ljust(4096, b"\0"))
 
@@ -144,6 +145,9 @@ class Disk:
     sector: int = 512
     flags: int = 0
     blocks: dict[int, tuple[int, bytes]] = field(default_factory=dict)
+    bitmaps: dict[int, bytes] = field(default_factory=dict)
+    """Sector bitmap blocks by the number of their chunk, from their first byte on."""
+    data_write_guid: bytes = bytes(range(16, 32))
     log_guid: str = NO_GUID
     log: bytes = b""
     extra_items: list[tuple[str, bytes, int]] = field(default_factory=list)
@@ -174,7 +178,8 @@ class Disk:
         regions = region_table([region_entry(BAT_REGION, BAT, self.bat_bytes()),
                                 region_entry(METADATA_REGION, METADATA), *self.extra_regions])
         pieces = [(0, b"vhdxfile" + "imgbuild".encode("utf-16-le")), (LOG, self.log),
-                  *((at, header(sequence=7 + number, log_guid=self.log_guid)) for number, at in enumerate(HEADERS)),
+                  *((at, header(sequence=7 + number, log_guid=self.log_guid, data_write_guid=self.data_write_guid))
+                    for number, at in enumerate(HEADERS)),
                   *((at, regions) for at in TABLES), (METADATA, metadata_region(self.items))]
         for block, (state, content) in self.blocks.items():
             place = blocks_at if content else 0
@@ -182,4 +187,9 @@ class Disk:
             if content:
                 pieces.append((place, content))
                 blocks_at += self.block_size
+        for chunk, bits in self.bitmaps.items():
+            ratio = (1 << 23) * self.sector // self.block_size
+            pieces += [(BAT + 8 * (chunk * (ratio + 1) + ratio), (blocks_at | FULLY_PRESENT).to_bytes(8, "little")),
+                       (blocks_at, bits)]
+            blocks_at += MIB
         return File(blocks_at, pieces)

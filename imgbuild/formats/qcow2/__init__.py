@@ -2,7 +2,8 @@ r"""qcow2, versions 2 and 3: a file that begins with ``QFI\xfb``.
 
 ``container.py`` opens it, ``header.py`` and ``extensions.py`` read, ``checks.py`` judges, ``tables.py`` and ``disk.py``
 give the virtual disk, ``scan.py`` finds out whether the file reaches as far as its tables say. Nothing but the file
-itself is ever opened: backing files and external data files are named, and the content is then not readable.
+itself is opened here: backing files (``backing.py``) and external data files are named, and the content is then not
+readable.
 
 Qcow2 Image File Format, https://www.qemu.org/docs/master/interop/qcow2.html
 """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.qcow2 import checks
+from imgbuild.formats.qcow2 import backing, checks
 from imgbuild.formats.qcow2.disk import Disk
 from imgbuild.formats.qcow2.extensions import read_extensions
 from imgbuild.formats.qcow2.header import Autoclear, Compatible, Header, Incompatible, read_header
@@ -27,7 +28,9 @@ class Qcow2(Container):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
-        return super().read_at(offset, length) if self.disk is None else self.disk.read_at(offset, length)
+        if self.disk is None or not self.readable:
+            return super().read_at(offset, length)
+        return self.disk.read_at(offset, length)
 
 
 def open_qcow2(file: Reader) -> Qcow2:
@@ -45,16 +48,19 @@ def open_qcow2(file: Reader) -> Qcow2:
                       _facts(file, header, extensions), problems, readable=not obstacles)
     if container.readable:
         _attach_disk(container, file, header)
+    elif [obstacle.code for obstacle in obstacles] == ["backing-file"]:
+        container.parent = backing.parent_of(file, header, extensions, obstacles[0],
+                                          partial(_attach_disk, container, file, header))
     return container
 
 
-def _attach_disk(container: Qcow2, file: Reader, header: Header) -> None:
+def _attach_disk(container: Qcow2, file: Reader, header: Header, below: Reader | None = None) -> None:
     geometry = Geometry.of(header)
     l1 = big_endian(file.read_at(header.l1_table_offset, 8 * geometry.l1_entries) if header.size else b"")
     container.problems += shared_tables(header, l1, file.size)
     container.problems += table_problems(file, geometry, l1, header.l1_table_offset)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
-    container.disk = Disk(file, geometry, tables, header.compression_type)
+    container.disk = Disk(file, geometry, tables, header.compression_type, below)
 
 
 def _facts(file: Reader, header: Header, extensions: Sequence[Extension]) -> dict[str, Any]:

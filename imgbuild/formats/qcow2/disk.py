@@ -27,10 +27,15 @@ RAW_DEFLATE = -15
 
 
 class Disk:
-    """The bytes of the virtual disk. Holds at most 4 MiB of decompressed clusters (always at least two)."""
+    """The bytes of the virtual disk. Holds at most 4 MiB of decompressed clusters (always at least two).
 
-    def __init__(self, file: Reader, geometry: Geometry, tables: Tables, compression_type: int) -> None:
+    ``below`` has what is not allocated here, the backing file's content; ``None`` where there is none.
+    """
+
+    def __init__(self, file: Reader, geometry: Geometry, tables: Tables, compression_type: int,
+                 below: Reader | None = None) -> None:
         self._file = file
+        self._below = below
         self._geometry = geometry
         self._tables = tables
         self._decompress = _unzstd if compression_type == ZSTD else _inflate
@@ -39,11 +44,16 @@ class Disk:
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the disk from ``offset``, or raise BrokenImage."""
         check_range(self._geometry.size, offset, length, "the virtual disk")
-        parts = [self._read(extent) for extent in self._tables.extents(offset, length)]
+        parts = []
+        for extent in self._tables.extents(offset, length):
+            parts.append(self._read(extent, offset))
+            offset += extent.size
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def _read(self, extent: Extent) -> bytes:
-        if extent.kind == Kind.ZEROS:
+    def _read(self, extent: Extent, offset: int) -> bytes:
+        if extent.kind == Kind.UNALLOCATED and self._below is not None:
+            return self._below.read_at(offset, extent.size)
+        if extent.kind in {Kind.ZEROS, Kind.UNALLOCATED}:
             return bytes(extent.size)
         if extent.kind == Kind.DATA:
             return self._file.read_at(extent.place, extent.size)

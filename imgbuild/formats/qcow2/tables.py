@@ -10,8 +10,8 @@
 Qcow2 Image File Format, sections "Cluster mapping" and "Extended L2 Entries",
 https://www.qemu.org/docs/master/interop/qcow2.html
 
-Reserved bits are ignored, as qemu does when it reads. What is not allocated reads as zeros: an image with a backing
-file never gets here.
+Reserved bits are ignored, as qemu does when it reads. What is not allocated is the backing file's, and reads as zeros
+where there is none.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Kind:
     ZEROS = 0
     DATA = 1
     COMPRESSED = 2
+    UNALLOCATED = 3
 
 
 class Extent(NamedTuple):
@@ -167,7 +168,7 @@ class Tables:
                 self._check_alignment(table, "L1 entry", self._l1_offset + 8 * index, self._l1[index])
                 yield from self._slice_pieces(table, offset, stop)
             else:
-                yield Extent(Kind.ZEROS, stop - offset)
+                yield Extent(Kind.UNALLOCATED, stop - offset)
             offset = stop
 
     def _slice_pieces(self, table: int, offset: int, end: int) -> Iterator[Extent]:
@@ -195,7 +196,7 @@ class Tables:
             return Extent(Kind.ZEROS, size)
         cluster = entry & OFFSET_MASK
         if not cluster:
-            return Extent(Kind.ZEROS, size)
+            return Extent(Kind.UNALLOCATED, size)
         self._check_alignment(cluster, "L2 entry", at, entry)
         return Extent(Kind.DATA, size, cluster + start)
 
@@ -204,22 +205,23 @@ class Tables:
         allocated, zeros = bitmap & ALL_SUBCLUSTERS, bitmap >> SUBCLUSTERS
         if cluster.kind == Kind.COMPRESSED:
             yield cluster
-        elif allocated & zeros or (allocated and cluster.kind == Kind.ZEROS):
+        elif allocated & zeros or (allocated and cluster.kind == Kind.UNALLOCATED):
             raise _bad_entry("allocates subclusters that read as zeros, or that have no cluster", "L2 entry",
                              at + 8, bitmap)
         elif allocated == ALL_SUBCLUSTERS:
             yield cluster
-        elif not allocated:
-            yield Extent(Kind.ZEROS, size)
+        elif not bitmap:
+            yield Extent(Kind.UNALLOCATED, size)
         else:
-            yield from self._parts(cluster.place - start, allocated, start, start + size)
+            yield from self._parts(cluster.place - start, bitmap, start, start + size)
 
-    def _parts(self, cluster: int, allocated: int, start: int, end: int) -> Iterator[Extent]:
+    def _parts(self, cluster: int, bitmap: int, start: int, end: int) -> Iterator[Extent]:
         width = self._geometry.cluster_size // SUBCLUSTERS
         while start < end:
             index = start // width
             stop = min(end, (index + 1) * width)
-            kind = Kind.DATA if allocated >> index & 1 else Kind.ZEROS
+            kind = (Kind.DATA if bitmap >> index & 1
+                    else Kind.ZEROS if bitmap >> (SUBCLUSTERS + index) & 1 else Kind.UNALLOCATED)
             yield Extent(kind, stop - start, cluster + start)
             start = stop
 
@@ -235,7 +237,7 @@ class Tables:
 def _continues(run: Extent, size: int, piece: Extent) -> bool:
     if piece.kind == Kind.DATA:
         return run.kind == Kind.DATA and piece.place == run.place + size
-    return piece.kind == Kind.ZEROS and run.kind == Kind.ZEROS
+    return piece.kind == run.kind and piece.kind in {Kind.ZEROS, Kind.UNALLOCATED}
 
 
 def _bad_entry(what: str, field: str, at: int, entry: int) -> BrokenImage:

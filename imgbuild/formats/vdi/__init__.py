@@ -1,7 +1,7 @@
 """VDI, VirtualBox's disk.
 
 Dynamic and static disks are read: the block map says which block of the file is which block of the disk. Undo and
-differencing disks are named as a problem, their parents never looked for. The disk has whole sectors, as in qemu.
+differencing disks are named as a problem (``parent.py``). The disk has whole sectors, as in qemu.
 
 ``container.py`` opens it, ``header.py`` reads, ``checks.py`` judges.
 

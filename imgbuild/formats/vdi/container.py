@@ -8,7 +8,8 @@ from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import MAX_DISK, pieces
 from imgbuild.formats.tables import NumberTable, read_pieces
 from imgbuild.formats.vdi import checks
-from imgbuild.formats.vdi.header import DISCARDED, read_header
+from imgbuild.formats.vdi.header import DISCARDED, UNALLOCATED, read_header
+from imgbuild.formats.vdi.parent import Identity, parent_of
 from imgbuild.readers import check_range
 
 if TYPE_CHECKING:
@@ -19,10 +20,13 @@ if TYPE_CHECKING:
 
 
 class Disk(Container):
-    """A dynamic or static disk: its blocks lie where the block map says, the others read as zeros."""
+    """A disk: its blocks lie where the block map says, the others are the parent's, or read as zeros without one."""
+
+    below: Reader | None = None
 
     def __init__(self, bare: Container, reader: Reader, header: Header) -> None:
-        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems, readable=bare.readable)
+        self.identity = Identity.of(header)
         self._reader = reader
         self._data = header.offset_data
         self._block_size = header.block_size
@@ -30,13 +34,24 @@ class Disk(Container):
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
+        if not self.readable:
+            return super().read_at(offset, length)
         check_range(self.size, offset, length, "the virtual disk")
-        return read_pieces(self._reader, self._places(offset, length))
+        return read_pieces(self._places(offset, length))
 
-    def _places(self, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
+    def _places(self, offset: int, length: int) -> Iterator[tuple[Reader | None, int, int]]:
         for block, start, count in pieces(offset, length, self._block_size):
             entry = self._map.get(block)
-            yield None if entry >= DISCARDED else self._data + entry * self._block_size + start, count
+            if entry == UNALLOCATED:
+                yield self.below, block * self._block_size + start, count
+            elif entry == DISCARDED:
+                yield None, 0, count
+            else:
+                yield self._reader, self._data + entry * self._block_size + start, count
+
+    def put_over(self, disk: Reader) -> None:
+        """Read from ``disk`` what is not allocated here."""
+        self.below = disk
 
 
 def open_vdi(reader: Reader) -> Container:
@@ -46,10 +61,14 @@ def open_vdi(reader: Reader) -> Container:
         BrokenImage: The file ends inside the header (``truncated``). Everything else is a problem of the container.
     """
     header = read_header(reader)
-    problems = [*checks.parents(header), *checks.obstacles(header), *checks.places(reader, header)]
+    deltas = list(checks.parents(header))
+    problems = [*checks.obstacles(header), *checks.places(reader, header)]
     size = header.size if 0 < header.size < MAX_DISK else None
-    bare = Container("vdi", size, header.facts(), problems, readable=not problems)
+    bare = Container("vdi", size, header.facts(), deltas + problems, readable=not deltas + problems)
     if problems:
         return bare
-    bare.problems += checks.map_problems(reader, header)
-    return Disk(bare, reader, header)
+    disk = Disk(bare, reader, header)
+    if deltas:
+        disk.parent = parent_of(header, deltas[0], disk.put_over)
+    disk.problems += checks.map_problems(reader, header)
+    return disk

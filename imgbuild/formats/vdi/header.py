@@ -51,7 +51,8 @@ VERSION = 0x00010001
 TYPES = {1: "dynamic", 2: "static", 3: "undo", 4: "differencing"}
 SECTOR = 512
 DISCARDED = 0xFFFFFFFE
-"""This number, and the next (never allocated), are no blocks: they read as zeros."""
+UNALLOCATED = 0xFFFFFFFF
+"""These numbers are no blocks: the first one reads as zeros, the second one is the parent's."""
 
 
 class Header(msgspec.Struct, frozen=True):

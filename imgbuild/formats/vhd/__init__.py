@@ -1,7 +1,8 @@
 """VHD, the disk of Virtual PC, Hyper-V and Azure: a file with a footer at its end.
 
 Fixed disks (data, then a footer) and dynamic ones (copy of the footer, dynamic disk header, block allocation table,
-blocks, footer) are read. A differencing disk is named as a problem and its parent is never opened.
+blocks, footer) are read. A differencing disk is named as a problem, and read where it is given its parent
+(``differencing.py``).
 
 The virtual size is the footer's current size. Virtual PC and qemu-img (for the creators "vpc " and "qemu") take the
 size of the geometry instead; where the two differ the problem ``vhd-size-differs-from-chs`` says so.

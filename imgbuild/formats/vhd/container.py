@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import pieces
-from imgbuild.formats.vhd.checks import check_dynamic, check_footer, choose_footer
+from imgbuild.formats.vhd.checks import Choice, check_dynamic, check_footer, choose_footer
 from imgbuild.formats.vhd.fields import SECTOR
 from imgbuild.formats.vhd.footer import (
     DIFFERENCING,
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class FixedDisk(Container):
+class Vhd(Container):
+    """A VHD of any kind, with the footer that counts."""
+
+    footer: Footer | None = None
+
+
+class FixedDisk(Vhd):
     """A fixed disk: the file up to ``data_end`` is the disk."""
 
-    def __init__(self, bare: Container, reader: Reader, data_end: int) -> None:
+    def __init__(self, bare: Vhd, reader: Reader, data_end: int) -> None:
         super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
         self.reader = reader
         self.data_end = data_end
@@ -40,17 +46,19 @@ class FixedDisk(Container):
         return self.reader.read_at(offset, length)
 
 
-class DynamicDisk(Container):
+class DynamicDisk(Vhd):
     """A dynamic disk: its blocks lie where ``table`` says (sectors of the file), the others read as zero."""
 
-    def __init__(self, bare: Container, reader: Reader, table: array[int], block_size: int) -> None:
-        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
+    def __init__(self, bare: Vhd, reader: Reader, table: array[int], block_size: int) -> None:
+        super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems, readable=bare.readable)
         self.reader = reader
         self.table = table
         self.block_size = block_size
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
+        if not self.readable:
+            return super().read_at(offset, length)
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join([self._piece(*piece) for piece in pieces(offset, length, self.block_size)])
 
@@ -61,7 +69,7 @@ class DynamicDisk(Container):
         return self.reader.read_at(sector * SECTOR + bitmap_size(self.block_size) + start, count)
 
 
-def open_vhd(reader: Reader) -> Container:
+def open_vhd(reader: Reader) -> Vhd:
     """Read the footer, and what it leads to, of the VHD in ``reader``.
 
     Raises:
@@ -69,17 +77,23 @@ def open_vhd(reader: Reader) -> Container:
     """
     choice = choose_footer(reader)
     footer = choice.footer
-    bare = Container("vhd", footer.current_size, footer.facts(), [*choice.problems, *check_footer(footer)])
-    open_type = _OPENERS.get(footer.disk_type, _open_unknown)
+    bare = Vhd("vhd", footer.current_size, footer.facts(), [*choice.problems, *check_footer(footer)])
+    opened = _open(reader, choice, bare)
+    opened.footer = footer
+    return opened
+
+
+def _open(reader: Reader, choice: Choice, bare: Vhd) -> Vhd:
+    open_type = _OPENERS.get(choice.footer.disk_type, _open_unknown)
     try:
-        return open_type(reader, footer, choice.data_end, bare)
+        return open_type(reader, choice.footer, choice.data_end, bare)
     except BrokenImage as error:
         bare.problems.append(error.problem)
         bare.readable = False
         return bare
 
 
-def _open_fixed(reader: Reader, footer: Footer, data_end: int, bare: Container) -> Container:
+def _open_fixed(reader: Reader, footer: Footer, data_end: int, bare: Vhd) -> Vhd:
     disk = FixedDisk(bare, reader, data_end)
     size = footer.current_size
     if size > data_end:
@@ -91,28 +105,35 @@ def _open_fixed(reader: Reader, footer: Footer, data_end: int, bare: Container) 
     return disk
 
 
-def _open_dynamic(reader: Reader, footer: Footer, data_end: int, bare: Container) -> Container:
+def _open_dynamic(reader: Reader, footer: Footer, data_end: int, bare: Vhd) -> Vhd:
     header = _read_dynamic(reader, footer, bare)
     table = read_table(reader, header, footer.current_size)
     bare.problems.extend(check_table(table, header, data_end))
     return DynamicDisk(bare, reader, table, header.block_size)
 
 
-def _open_differencing(reader: Reader, footer: Footer, _data_end: int, bare: Container) -> Container:
+def _open_differencing(reader: Reader, footer: Footer, data_end: int, bare: Vhd) -> Vhd:
+    from imgbuild.formats.vhd import differencing  # noqa: PLC0415 - few disks are
+
     bare.readable = False
     header = _read_dynamic(reader, footer, bare)
     name = header.parent_unicode_name
-    bare.problems.append(header.complain("differencing", f"a differencing disk: most of its content is in the parent"
-                                         f" {name!r}, which is not part of this file", "parent_unicode_name"))
-    return bare
+    objection = header.complain("differencing", f"a differencing disk: most of its content is in the parent"
+                                f" {name!r}, which is not part of this file", "parent_unicode_name")
+    bare.problems.append(objection)
+    table = read_table(reader, header, footer.current_size)
+    bare.problems.extend(check_table(table, header, data_end))
+    disk = differencing.DifferencingDisk(bare, reader, table, header.block_size)
+    disk.parent = differencing.parent_of(reader, header, objection, disk.put_over)
+    return disk
 
 
-def _open_unknown(_reader: Reader, footer: Footer, _data_end: int, _bare: Container) -> Container:
+def _open_unknown(_reader: Reader, footer: Footer, _data_end: int, _bare: Vhd) -> Vhd:
     message = f"the disk type is {footer.disk_type}, but it must be 2 (fixed), 3 (dynamic) or 4 (differencing)"
     raise BrokenImage(footer.complain("vhd-disk-type", message, "disk_type"))
 
 
-def _read_dynamic(reader: Reader, footer: Footer, bare: Container) -> DynamicHeader:
+def _read_dynamic(reader: Reader, footer: Footer, bare: Vhd) -> DynamicHeader:
     if footer.data_offset + DYNAMIC_SIZE > reader.size:
         message = f"the dynamic disk header should be at byte {footer.data_offset}, but the file ends at {reader.size}"
         raise BrokenImage(footer.complain("truncated", message, "data_offset"))
@@ -122,5 +143,5 @@ def _read_dynamic(reader: Reader, footer: Footer, bare: Container) -> DynamicHea
     return header
 
 
-_OPENERS: dict[int, Callable[[Reader, Footer, int, Container], Container]] = {
+_OPENERS: dict[int, Callable[[Reader, Footer, int, Vhd], Vhd]] = {
     FIXED: _open_fixed, DYNAMIC_DISK: _open_dynamic, DIFFERENCING: _open_differencing}

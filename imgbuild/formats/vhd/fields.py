@@ -32,6 +32,11 @@ def time_text(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
+def unix_time(seconds: int) -> int:
+    """Return a time stamp (seconds since 2000-01-01) in seconds since 1970."""
+    return int(_EPOCH.timestamp()) + seconds
+
+
 def version_text(version: int) -> str:
     """Return a version (major in the upper 16 bits, minor in the lower) as ``1.0``."""
     return f"{version >> 16}.{version & 0xFFFF}"

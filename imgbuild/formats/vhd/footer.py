@@ -72,7 +72,8 @@ DYNAMIC_SIZE = 1024
 DYNAMIC_COOKIE = b"cxsparse"
 DYNAMIC_CHECKSUM_AT = 36
 DYNAMIC_FIELDS = {"cookie": (0, 8), "table_offset": (16, 8), "header_version": (24, 4), "max_table_entries": (28, 4),
-                  "block_size": (32, 4), "checksum": (36, 4), "parent_unicode_name": (64, 512)}
+                  "block_size": (32, 4), "checksum": (36, 4), "parent_unique_id": (40, 16),
+                  "parent_time_stamp": (56, 4), "parent_unicode_name": (64, 512)}
 
 FIXED, DYNAMIC_DISK, DIFFERENCING = 2, 3, 4
 _TYPES = {FIXED: "fixed", DYNAMIC_DISK: "dynamic", DIFFERENCING: "differencing"}

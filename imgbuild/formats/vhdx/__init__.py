@@ -1,10 +1,10 @@
 """VHDX, the disk of Hyper-V since 2012: a file that begins with ``vhdxfile``.
 
-Fixed and dynamic disks are read. A differencing disk is named as a problem and its parent is never opened. A log that
-must be replayed is replayed in memory: the content is then what it will be after the repair.
+Fixed and dynamic disks are read. A differencing disk is named as a problem, and read where it is given its parent. A
+log that must be replayed is replayed in memory: the content is then what it will be after the repair.
 
 ``container.py`` opens it; ``header.py``, ``log.py``, ``regions.py``, ``metadata.py`` with ``parameters.py`` and
-``parent.py``, and ``bat.py`` are the structures in the order in which they lead to each other.
+``parent.py``, and ``bat.py`` with ``differences.py`` are the structures in the order in which they lead to each other.
 
 "[MS-VHDX]: Virtual Hard Disk v2 (VHDX) File Format",
 https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-vhdx/

@@ -5,7 +5,9 @@
     bits 20-63  FileOffsetMB, so that the entry without its lower bits is the offset in bytes
 
 After each chunk ratio of payload blocks stands the entry of a sector bitmap block. Without a parent nobody reads these,
-and QEMU before 8.0 left other entries' values there (its issue 727), so they are passed over.
+and QEMU before 8.0 left other entries' values there (its issue 727), so they are passed over. With one, a block that is
+not present is the parent's, and in one that is partially present a sector is where the bitmap has a 1, the lowest bit
+of a byte first.
 
 [MS-VHDX] section 2.5 "BAT", https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-vhdx/
 """
@@ -33,10 +35,17 @@ if TYPE_CHECKING:
 
 ENTRY = 8
 STATE = 0b111
+NOT_PRESENT = 0
 FULLY_PRESENT = 6
+BITMAP_PRESENT = 6
+BITMAP_BYTES = MIB
 PARTIALLY_PRESENT = 7
 READ_AS_ZEROS = frozenset({0, 1, 2, 3, 5})
 """Not present, undefined, zero, unmapped; 5 was "unmapped" in the draft 0.95, and QEMU reads it so."""
+
+_SOUND = READ_AS_ZEROS | {FULLY_PRESENT}
+_IN_FILE = frozenset({FULLY_PRESENT, PARTIALLY_PRESENT})
+_SOUND_OVER_PARENT = _SOUND | {PARTIALLY_PRESENT}
 
 SLICE_BYTES = 4 * KIB
 CACHED_SLICES = 64
@@ -60,13 +69,40 @@ class BlockTable:
             BrokenImage: ``table-entry-invalid`` where the entry says neither.
         """
         index = self.index(block)
-        entry = self._read(index * ENTRY // SLICE_BYTES)[index % (SLICE_BYTES // ENTRY)]
+        entry = self.entry(index)
         if entry & STATE in READ_AS_ZEROS:
             return None
         place = entry & -ALIGNMENT
-        if entry & STATE != FULLY_PRESENT or not place:
+        if entry & STATE not in self.sound or not place:
             raise BrokenImage(self.complain("table-entry-invalid", block, entry, _fault(entry)))
         return place
+
+    def entry(self, index: int) -> int:
+        """Return the entry of that number."""
+        return self._read(index * ENTRY // SLICE_BYTES)[index % (SLICE_BYTES // ENTRY)]
+
+    def state(self, block: int) -> int:
+        """Return the state of a payload block."""
+        return self.entry(self.index(block)) & STATE
+
+    def bitmap_place(self, block: int) -> int:
+        """Return the byte of the file at which the sector bitmap block of a payload block's chunk begins.
+
+        Raises:
+            BrokenImage: ``table-entry-invalid`` where the chunk has none, although a block of it needs one.
+        """
+        ratio = self.parameters.chunk_ratio
+        entry = self.entry(block // ratio * (ratio + 1) + ratio)
+        place = entry & -ALIGNMENT
+        if entry & STATE != BITMAP_PRESENT or not place:
+            raise BrokenImage(self.complain("table-entry-invalid", block, self.entry(self.index(block)),
+                                            "is partially present, but there is no bitmap of its sectors"))
+        return place
+
+    @property
+    def sound(self) -> frozenset[int]:
+        """The states that a block can have."""
+        return _SOUND_OVER_PARENT if self.parameters.has_parent else _SOUND
 
     def index(self, block: int) -> int:
         """Return the number of the entry of a payload block, sector bitmaps before it counted."""
@@ -117,20 +153,20 @@ def read_table(reader: Reader, region: Region, parameters: Parameters) -> BlockT
     return BlockTable(reader, region, parameters)
 
 
-_SOUND = READ_AS_ZEROS | {FULLY_PRESENT}
-
-
 def check_table(table: BlockTable, taken: Sequence[tuple[str, int, int]], file_size: int) -> Iterator[Problem]:
     """Yield what is wrong with the places of the blocks, of each kind the first.
 
     ``taken`` are the structures of the file: name, first byte, byte behind the last one.
     """
     entries = table.payload_entries()
-    odd = next((block for block, entry in enumerate(entries) if entry & STATE not in _SOUND), None)
+    sound = table.sound
+    if table.parameters.has_parent:
+        yield from _bitmaps(table, entries, file_size)
+    odd = next((block for block, entry in enumerate(entries) if entry & STATE not in sound), None)
     if odd is not None:
         yield table.complain("table-entry-invalid", odd, entries[odd], _fault(entries[odd]))
     present = [(entry & -ALIGNMENT, block) for block, entry in enumerate(entries)
-               if entry & STATE == FULLY_PRESENT]
+               if entry & STATE in _IN_FILE]
     room = file_size // table.parameters.block_size + 1
     if len(present) > room:  # said without sorting them: a small file may claim millions
         message = f"{len(present)} blocks are present, but the file has room for {room} at most"
@@ -140,6 +176,23 @@ def check_table(table: BlockTable, taken: Sequence[tuple[str, int, int]], file_s
         yield from _past_the_end(table, entries, present, file_size)
         yield from _overlaps(table, entries, present)
         yield from _over_structures(table, entries, present, taken)
+
+
+def _bitmaps(table: BlockTable, entries: array[int], file_size: int) -> Iterator[Problem]:
+    """Yield a problem where a block is partially present and the bitmap of its chunk is not in the file."""
+    ratio = table.parameters.chunk_ratio
+    firsts = {block // ratio: block for block, entry in reversed(list(enumerate(entries)))
+              if entry & STATE == PARTIALLY_PRESENT}
+    for block in sorted(firsts.values()):
+        try:
+            place = table.bitmap_place(block)
+        except BrokenImage as broken:
+            yield broken.problem
+            return
+        if place + BITMAP_BYTES > file_size:
+            yield table.complain("truncated", block, entries[block], f"has the bitmap of its sectors at byte {place} to"
+                                 f" {place + BITMAP_BYTES}, but the file ends at {file_size}")
+            return
 
 
 def _past_the_end(table: BlockTable, entries: array[int], present: list[tuple[int, int]],

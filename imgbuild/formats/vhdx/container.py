@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import pieces
 from imgbuild.formats.tables import read_pieces
-from imgbuild.formats.vhdx import metadata, regions
+from imgbuild.formats.vhdx import metadata, parent, regions
 from imgbuild.formats.vhdx.bat import BlockTable, check_table, read_table
-from imgbuild.formats.vhdx.fields import ALIGNMENT, quoted
+from imgbuild.formats.vhdx.differences import SPLIT, differences
+from imgbuild.formats.vhdx.fields import ALIGNMENT, NO_GUID, quoted
 from imgbuild.formats.vhdx.header import Header, check_header, choose_header, read_creator
 from imgbuild.formats.vhdx.parameters import Parameters, read_parameters
-from imgbuild.formats.vhdx.parent import parent_name, read_locator
 from imgbuild.readers import BrokenImage, check_range, problem
 
 if TYPE_CHECKING:
@@ -28,23 +28,31 @@ if TYPE_CHECKING:
 
 
 class Vhdx(Container):
-    """A VHDX file; ``table`` is ``None`` where the content cannot be read."""
+    """A VHDX file; ``table`` is ``None`` where the content cannot be read, ``below`` the parent's disk, if any."""
 
     table: BlockTable | None = None
     file: Reader | None = None
+    below: Reader | None = None
+    data_write_guid: bytes = NO_GUID
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
-        if self.table is None or self.file is None:
+        if self.table is None or self.file is None or not self.readable:
             return super().read_at(offset, length)
         check_range(self.size, offset, length, "the virtual disk")
-        return read_pieces(self.file, self._places(self.table, offset, length))
+        return read_pieces(self._places(self.table, self.file, offset, length))
 
-    @staticmethod
-    def _places(table: BlockTable, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
-        for block, start, count in pieces(offset, length, table.parameters.block_size):
+    def _places(self, table: BlockTable, file: Reader, offset: int,
+                length: int) -> Iterator[tuple[Reader | None, int, int]]:
+        size = table.parameters.block_size
+        for block, start, count in pieces(offset, length, size):
             place = table.place(block)
-            yield None if place is None else place + start, count
+            if self.below is not None and table.state(block) in SPLIT:
+                yield from differences(table, (file, self.below), block, start, count)
+            elif place is None:
+                yield None, 0, count
+            else:
+                yield file, place + start, count
 
 
 def open_vhdx(reader: Reader) -> Vhdx:
@@ -57,6 +65,7 @@ def open_vhdx(reader: Reader) -> Vhdx:
     facts = {"creator": quoted(read_creator(reader))[1:-1]}
     header, problems = choose_header(reader)
     container = Vhdx("vhdx", None, facts | header.facts(), problems, readable=False)
+    container.data_write_guid = header.data_write_guid
     try:
         _follow(container, reader, header)
     except BrokenImage as broken:
@@ -79,8 +88,9 @@ def _follow(container: Vhdx, reader: Reader, header: Header) -> None:
     bat = regions.find_region(table, regions.BAT)
     if parameters.has_parent:
         container.problems.append(_differencing(container, items))
-    else:
-        _attach(container, file, read_table(file, bat, parameters), header, table)
+    _attach(container, file, read_table(file, bat, parameters), header, table)
+    if parameters.has_parent:
+        _put_over(container, items, parameters)
 
 
 def _replayed(container: Vhdx, reader: Reader, header: Header) -> Reader:
@@ -104,13 +114,23 @@ def _replayed(container: Vhdx, reader: Reader, header: Header) -> Reader:
 
 def _differencing(container: Vhdx, items: dict[bytes, Item]) -> Problem:
     item = items.get(metadata.PARENT_LOCATOR)
-    locator = read_locator(item.raw) if item is not None else {}
+    locator = parent.read_locator(item.raw) if item is not None else {}
     container.header["parent_locator"] = {quoted(key)[1:-1]: quoted(value)[1:-1] for key, value in locator.items()}
-    name = parent_name(locator)
-    parent = f"the parent {quoted(name)}, which" if name else "a parent that the file does not name, and that"
+    name = parent.parent_name(locator)
+    words = f"the parent {quoted(name)}, which" if name else "a parent that the file does not name, and that"
     flags = items[metadata.FILE_PARAMETERS]
-    return problem("differencing", f"a differencing disk: most of its content is in {parent} is not part of this file",
+    return problem("differencing", f"a differencing disk: most of its content is in {words} is not part of this file",
                    field="HasParent", offset=flags.at + 4, raw=flags.raw[4:8])
+
+
+def _put_over(container: Vhdx, items: dict[bytes, Item], parameters: Parameters) -> None:
+    """Leave the content unread until the parent is there."""
+    def join(disk: Reader) -> None:
+        container.below = disk
+
+    container.readable = False
+    objection = next(found for found in container.problems if found.code == "differencing")
+    container.parent = parent.parent_of(items, parameters, objection, join)
 
 
 def _attach(container: Vhdx, file: Reader, table: BlockTable, header: Header, listed: list[regions.Region]) -> None:

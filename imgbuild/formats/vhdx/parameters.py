@@ -51,7 +51,12 @@ class Parameters(NamedTuple):
 
     @property
     def bat_entries(self) -> int:
-        """How many entries of the BAT the disk needs, those of sector bitmaps between payload blocks included."""
+        """How many entries of the BAT the disk needs, those of sector bitmaps between payload blocks included.
+
+        Over a parent each chunk has the entry of its bitmap, the last one, too.
+        """
+        if self.has_parent:
+            return ceil_div(self.payload_blocks, self.chunk_ratio) * (self.chunk_ratio + 1)
         return self.payload_blocks + max(0, self.payload_blocks - 1) // self.chunk_ratio
 
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The parent locator of a differencing VHDX: the metadata item in, names out. Nothing that it names is opened.
+"""The parent of a differencing VHDX: the metadata items in, names and identity out. Nothing that it names is opened.
+
+The parent is known by the DataWriteGuid of its header, which is renewed before anything in it changes: the locator has
+it as ``parent_linkage``, and while disks are merged the next one as ``parent_linkage2``.
 
 [MS-VHDX] section 2.6.2.6 "Parent Locator", https://learn.microsoft.com/en-us/openspecs/windows_protocols/ms-vhdx/
 """
@@ -6,8 +9,22 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
+from typing import TYPE_CHECKING
 
-from imgbuild.formats.vhdx.fields import text
+from imgbuild.formats.parents import Parent, beside
+from imgbuild.formats.vhdx import metadata
+from imgbuild.formats.vhdx.fields import GUID_BYTES, guid_text, quoted, stored_guid, text
+from imgbuild.readers import problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from imgbuild.formats.base import Container
+    from imgbuild.formats.vhdx.metadata import Item
+    from imgbuild.formats.vhdx.parameters import Parameters
+    from imgbuild.model import Problem
+    from imgbuild.readers import Reader
 
 # Parent locator header
 #
@@ -23,6 +40,8 @@ _ENTRY = struct.Struct("<IIHH")
 _MOST_PAIRS = 32
 _MOST_BYTES = 2048
 
+VHDX_LOCATOR = stored_guid("b04aefb7-d19e-4a81-b789-25b8e9445913")
+LINKAGES = ("parent_linkage", "parent_linkage2")
 PATHS = ("relative_path", "absolute_win32_path", "volume_path")
 """The keys under which the parent may be named, the order in which they are tried."""
 
@@ -48,6 +67,30 @@ def read_locator(raw: bytes) -> dict[str, str]:
 def parent_name(locator: dict[str, str]) -> str | None:
     """Return the name of the parent, ``None`` where the locator gives none."""
     return next((locator[key] for key in PATHS if locator.get(key)), None)
+
+
+def parent_of(items: dict[bytes, Item], parameters: Parameters, objection: Problem,
+              join: Callable[[Reader], None]) -> Parent | None:
+    """Return the parent that the locator names; ``None`` without a locator, and for one of a type that is not known."""
+    item = items.get(metadata.PARENT_LOCATOR)
+    if item is None or item.raw[:GUID_BYTES] != VHDX_LOCATOR:
+        return None
+    locator = read_locator(item.raw)
+    names = tuple(beside(locator[key], "\\") for key in PATHS if locator.get(key))
+    linkages = [locator[key] for key in LINKAGES if key in locator]
+    return Parent(names, frozenset({"vhdx"}), objection, partial(_fits, item, linkages, parameters), join)
+
+
+def _fits(item: Item, linkages: list[str], delta: Parameters, parent: Container, _time: int) -> Iterator[Problem]:
+    found = getattr(parent, "data_write_guid", None)
+    if found is not None and guid_text(found) not in [linkage.strip("{}").lower() for linkage in linkages]:
+        wanted = " or ".join(map(quoted, linkages)) or "none"
+        yield problem("parent-mismatch", f"its DataWriteGuid is {guid_text(found)}, but the delta was made over a state"
+                      f" with {wanted}", field=item.name, offset=item.at, raw=item.raw)
+    sector = parent.header.get("logical_sector_size", delta.logical_sector_size)
+    if sector != delta.logical_sector_size:
+        yield problem("parent-mismatch", f"its sectors have {sector} bytes, those of the delta"
+                      f" {delta.logical_sector_size}", field="Logical Sector Size")
 
 
 def _string(raw: bytes, offset: int, length: int) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import MAX_DISK
-from imgbuild.formats.vmdk import ESX_MAGIC, SE_MAGIC, SPARSE_MAGIC, checks
+from imgbuild.formats.vmdk import ESX_MAGIC, SE_MAGIC, SPARSE_MAGIC, checks, parent
 from imgbuild.formats.vmdk.descriptor import LIMIT, SECTOR, Descriptor, parse
 from imgbuild.formats.vmdk.grains import Grains, hosted_geometry
 from imgbuild.formats.vmdk.header import AT_END, read_cowd, read_footer, read_header, read_se
@@ -14,6 +15,7 @@ from imgbuild.formats.vmdk.scan import table_problems
 from imgbuild.readers import BrokenImage, problem, read_clipped
 
 if TYPE_CHECKING:
+    from imgbuild.formats.vmdk.extents import Joined
     from imgbuild.formats.vmdk.header import Header
     from imgbuild.model import Problem
     from imgbuild.readers import Folder, Reader
@@ -25,11 +27,14 @@ _USUAL_OFFSET, _USUAL_SIZE = 1, 20
 class Vmdk(Container):
     """A VMDK; ``disk`` is ``None`` where the content cannot be read."""
 
-    disk: Reader | None = None
+    disk: Grains | Joined | None = None
+    cid: str = ""
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
-        return super().read_at(offset, length) if self.disk is None else self.disk.read_at(offset, length)
+        if self.disk is None or not self.readable:
+            return super().read_at(offset, length)
+        return self.disk.read_at(offset, length)
 
 
 def open_vmdk(reader: Reader, folder: Folder | None = None) -> Vmdk:
@@ -68,17 +73,21 @@ def _open_sparse(reader: Reader) -> Vmdk:
     differences = [] if footer is None else list(checks.footer_problems(header, footer))
     obstacles += [*checks.size_obstacles(used)] or [*checks.obstacles(reader, used)]
     problems = [*obstacles, *differences, *checks.objections(used, descriptor)]
-    if obstacles:
-        return _unreadable(used, facts, problems)
-    return _readable(reader, used, facts, problems)
-
-
-def _readable(reader: Reader, header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
-    geometry = hosted_geometry(header)
-    problems += table_problems(reader, geometry)
-    container = Vmdk("vmdk", geometry.size, facts, problems)
-    container.disk = Grains(reader, geometry, problems)
+    container = _unreadable(used, facts, problems)
+    container.cid = descriptor.pairs.get("cid", "")
+    if not obstacles:
+        _attach(container, reader, used)
+    elif [obstacle.code for obstacle in obstacles] == ["backing-file"]:
+        container.parent = parent.parent_of(descriptor, obstacles[0], partial(_attach, container, reader, used))
     return container
+
+
+def _attach(container: Vmdk, reader: Reader, header: Header, below: Reader | None = None) -> None:
+    geometry = hosted_geometry(header)
+    container.problems += table_problems(reader, geometry)
+    container.disk = Grains(reader, geometry, container.problems)
+    container.disk.below = below
+    container.readable = True
 
 
 def _unreadable(header: Header, facts: dict[str, Any], problems: list[Problem]) -> Vmdk:
@@ -104,22 +113,28 @@ def _open_descriptor(reader: Reader, folder: Folder | None) -> Vmdk:
     descriptor = parse(read_clipped(reader, 0, LIMIT + 1))
     size = descriptor.size if 0 < descriptor.size < MAX_DISK else None
     container = Vmdk("vmdk", size, descriptor.facts(), [], readable=False)
+    container.cid = descriptor.pairs.get("cid", "")
     container.problems += [*checks.references(descriptor, embedded=False),
                            *checks.descriptor_faults(descriptor, embedded=False)]
-    if folder is not None and size is not None and len(container.problems) == 1:
+    if folder is not None and size is not None:
         _join(container, descriptor, folder)
     return container
 
 
 def _join(container: Vmdk, descriptor: Descriptor, folder: Folder) -> None:
     """Read the disk from the files that its descriptor names; where one of them fails it stays unread."""
+    *others, last = container.problems
+    if last.code != "external-extent" or any(other.code != "backing-file" for other in others):
+        return
     from imgbuild.formats.vmdk import extents  # noqa: PLC0415 - few disks are split, and fewer allowed to be read
 
     problems: list[Problem] = []
     try:
-        container.disk = extents.join(descriptor.extents, folder, problems)
+        disk = extents.join(descriptor.extents, folder, problems)
     except BrokenImage as failure:
         container.problems.append(failure.problem)
         return
-    container.problems = problems
-    container.readable = True
+    problems[:0] = others
+    container.disk, container.problems, container.readable = disk, problems, not others
+    if others:
+        container.parent = parent.parent_of(descriptor, others[0], disk.put_over)

@@ -48,12 +48,31 @@ class Joined:
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join(self._pieces(offset, offset + length))
 
+    def put_over(self, disk: Reader) -> None:
+        """Let the sparse parts read what they do not have from ``disk``, each at its own place."""
+        for part, end in zip(self._parts, self._ends, strict=True):
+            if isinstance(part, Grains):
+                part.below = Window(disk, end - part.size, part.size)
+
     def _pieces(self, offset: int, end: int) -> Iterator[bytes]:
         number = bisect_right(self._ends, offset)
         while offset < end:
             part, stop = self._parts[number], min(end, self._ends[number])
             yield part.read_at(offset - self._ends[number] + part.size, stop - offset)
             offset, number = stop, number + 1
+
+
+class Window:
+    """The ``size`` bytes of a disk from ``start`` on, which may reach over its end as a delta's parent lets them."""
+
+    def __init__(self, disk: Reader, start: int, size: int) -> None:
+        self.size = size
+        self._disk = disk
+        self._start = start
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return exactly ``length`` bytes from ``offset``, or raise BrokenImage."""
+        return self._disk.read_at(self._start + offset, length)
 
 
 class Zeros:

@@ -1,7 +1,8 @@
 """The grains of a sparse extent: a range of its disk in, its bytes out.
 
-The grain directory holds the sectors of grain tables, these the sectors of grains; 0 is not there and reads as zeros,
-as does 1 where the header allows zeroed grains. Grains that are neighbours in the file are one read.
+The grain directory holds the sectors of grain tables, these the sectors of grains; 0 is not there, so that the grain is
+the parent's and zeros where there is none; 1 reads as zeros where the header allows zeroed grains. Grains that are
+neighbours in the file are one read.
 
 In a streamOptimized extent a grain is a marker (the number of its first sector on the disk, 8 bytes, and the length of
 its data, 4) and a zlib stream, which is never inflated to more than the size of a grain.
@@ -85,8 +86,10 @@ def esx_geometry(fields: dict[str, int]) -> Geometry:
 class Grains:
     """The disk of a sparse extent. Holds at most 256 grain tables and 4 MiB of unpacked grains.
 
-    What is wrong with a marker is added to ``problems`` when its grain is read.
+    What is wrong with a marker is added to ``problems`` when its grain is read. ``below`` is the parent's disk, if any.
     """
+
+    below: Reader | None = None
 
     def __init__(self, file: Reader, geometry: Geometry, problems: list[Problem]) -> None:
         self._file = file
@@ -106,7 +109,7 @@ class Grains:
         check_range(self.size, offset, length, "the virtual disk")
         if self._geometry.compressed:
             return b"".join([self._part(*piece) for piece in self._grains(offset, length)])
-        return read_pieces(self._file, self._places(offset, length))
+        return read_pieces(self._places(offset, length))
 
     def _grains(self, offset: int, length: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield ``(entry, grain, start in it, bytes)``; where a whole table is missing the entry is 0 for all of it."""
@@ -121,12 +124,17 @@ class Grains:
             for grain, inside, part in pieces(start, count, layout.grain):
                 yield table[grain], first + grain, inside, part
 
-    def _places(self, offset: int, length: int) -> Iterator[tuple[int | None, int]]:
+    def _places(self, offset: int, length: int) -> Iterator[tuple[Reader | None, int, int]]:
         zeros = self._geometry.zeros
-        for entry, _grain, start, count in self._grains(offset, length):
-            yield None if entry <= zeros else entry * SECTOR + start, count
+        for entry, grain, start, count in self._grains(offset, length):
+            if entry == 0:
+                yield self.below, grain * self._geometry.grain + start, count
+            else:
+                yield (None, 0, count) if entry <= zeros else (self._file, entry * SECTOR + start, count)
 
     def _part(self, entry: int, grain: int, start: int, count: int) -> bytes:
+        if entry == 0 and self.below is not None:
+            return self.below.read_at(grain * self._geometry.grain + start, count)
         if entry <= self._geometry.zeros:
             return bytes(count)
         data = self._unpacked.get(grain)
