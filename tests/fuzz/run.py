@@ -24,7 +24,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import msgspec
 
@@ -33,21 +33,22 @@ if __name__ == "__main__":
     sys.path[:0] = [str(TESTS), *sorted({str(test.parent) for test in TESTS.glob("*/test_*.py")})]
 
 from mutate import Mutant, Mutator, applied, copy_data
-from seeds import SAMPLES, Seed, all_seeds
+from seeds import SAMPLES, Seed, all_seeds, save
 from tools import find_tool
 
 import imgbuild
 from imgbuild import pipeline
 from imgbuild.inspection import Look, look
 from imgbuild.settings import Settings
-from imgbuild.source import Source, open_source
+from imgbuild.source import Source, open_folder, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from imgbuild.source import ImageFolder
+
 MOST_SECONDS = 2.0
 MOST_BYTES = 512 << 20
-MOST_KEPT = 64 << 20
 MOST_KEPT = 64 << 20
 PATIENCE = 30.0
 _SETTINGS = Settings()
@@ -102,9 +103,11 @@ def fuzz(seed: Seed, path: Path, numbers: Iterable[int], chosen: object = 1, *, 
     left = list(numbers)
     with tempfile.TemporaryDirectory(prefix="imgbuild-fuzz-") as folder:
         copy = Path(folder) / path.name
+        for name, content in seed.beside:
+            save(content, copy.with_name(name))
         while left and (until is None or time.time() < until):
             _copy(path, copy)
-            for result in _batch(path, copy, f"{seed} {chosen}", left):
+            for result in _batch(path, copy, seed, chosen, left):
                 tally.add(result)
                 left.remove(result.number)
                 if until is not None and time.time() > until:
@@ -118,13 +121,13 @@ def _copy(path: Path, copy: Path) -> None:
         copy_data(source.fileno(), target.fileno())
 
 
-def _batch(path: Path, copy: Path, seed: str, numbers: Sequence[int]) -> Iterator[Result]:
+def _batch(path: Path, copy: Path, seed: Seed, chosen: object, numbers: Sequence[int]) -> Iterator[Result]:
     """Give the result of each case; when the worker dies, that of the case it died of, and no more."""
     reading, writing = os.pipe()
     process = os.fork()
     if process == 0:
         os.close(reading)
-        _be_worker(path, copy, seed, numbers, writing)
+        _be_worker(_Start(path, copy, seed, f"{seed} {chosen}"), numbers, writing)
     os.close(writing)
     current = numbers[0]
     try:
@@ -167,11 +170,19 @@ def _end(process: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
-def _be_worker(path: Path, copy: Path, seed: str, numbers: Sequence[int], channel: int) -> NoReturn:
+class _Start(NamedTuple):
+    """What a worker begins with: the sound file, a copy to be damaged, what they are, and what the dice begin with."""
+
+    path: Path
+    copy: Path
+    seed: Seed
+    dice: str
+
+
+def _be_worker(start: _Start, numbers: Sequence[int], channel: int) -> NoReturn:
     status = 70
     try:
-        worker = _Worker(path, copy, seed)
-        most = _memory("VmRSS") + MOST_KEPT
+        worker = _Worker(start)
         most = _memory("VmRSS") + MOST_KEPT
         for number in numbers:
             if _memory("VmRSS") > most:
@@ -188,16 +199,21 @@ def _be_worker(path: Path, copy: Path, seed: str, numbers: Sequence[int], channe
 class _Worker:
     """A forked process that has the pristine file and a copy to be damaged open."""
 
-    def __init__(self, path: Path, copy: Path, seed: str) -> None:
-        self._path = str(copy)
-        self._judge = _lint if seed.startswith("request:") else _judge
-        self._pristine = os.open(path, os.O_RDONLY)
-        self._copy = os.open(copy, os.O_RDWR)
+    def __init__(self, start: _Start) -> None:
+        self._path = str(start.copy)
+        self._judge = _lint if start.seed.format == "request" else _judge_over_parents if start.seed.beside else _judge
+        self._places = _LIBRARIES
+        if start.seed.beside:
+            # Names of parents are opened in the image's folder; here that is also what they are relative to.
+            os.chdir(start.copy.parent)
+            self._places += (os.path.join(os.path.realpath(start.copy.parent), ""),)
+        self._pristine = os.open(start.path, os.O_RDONLY)
+        self._copy = os.open(start.copy, os.O_RDWR)
         self._peak = open("/proc/self/clear_refs", "w", buffering=1)  # noqa: SIM115 - open for the worker's life
         self._strange: list[str] = []
         self._watching = False
         sys.addaudithook(self._audit)
-        self._mutator = Mutator(self._pristine, self._trace(), seed)
+        self._mutator = Mutator(self._pristine, self._trace(), start.dice)
         gc.collect()
         gc.freeze()  # so that looking for circles is quick from here on
 
@@ -245,9 +261,9 @@ class _Worker:
             return
         if event == "open":
             name = args[0]
-            if isinstance(name, int) or name == self._path:
+            if isinstance(name, int) or name in {self._path, os.path.dirname(self._path)}:
                 return
-            if not os.path.realpath(os.fsdecode(name)).startswith(_LIBRARIES):
+            if not os.path.realpath(os.fsdecode(name)).startswith(self._places):
                 self._strange.append(f"open {name!r}")
         elif event.startswith(_FORBIDDEN):
             self._strange.append(f"{event} {args!r}")
@@ -271,10 +287,16 @@ def _memory(name: str) -> int:
         return next(int(line.split()[1]) << 10 for line in status if line.startswith(name))
 
 
-def _judge(source: Source) -> tuple[str, ...]:
+def _judge_over_parents(source: Source) -> tuple[str, ...]:
+    """Judge as ``--allow-external`` does."""
+    with open_folder(source.path) as folder:
+        return _judge(source, folder)
+
+
+def _judge(source: Source, folder: ImageFolder | None = None) -> tuple[str, ...]:
     """Take the way of ``check`` through look, manifest and rules; return the problems' codes and the rules' names."""
     reports: list[Look] = []
-    look(source, None, reports.append)
+    look(source, None, reports.append, folder)
     facts = msgspec.msgpack.decode(msgspec.msgpack.encode(reports[-1]), type=Look).facts
     assert all(problem.message and problem.message.isprintable() for problem in facts.problems), facts.problems
     book = pipeline._load(_SETTINGS)

@@ -31,12 +31,16 @@ LVM = "mbr-lvm-ext4"
 
 @dataclass(frozen=True)
 class Seed:
-    """A file to be damaged: its format, its name within it, what makes it in a folder, and with which tools."""
+    """A file to be damaged: its format, its name within it, what makes it in a folder, and with which tools.
+
+    ``beside`` are files of its folder, by their names, that may be opened with it (``--allow-external``).
+    """
 
     format: str
     name: str
     make: Callable[[Path], Path]
     tools: tuple[str, ...] = ()
+    beside: tuple[tuple[str, object], ...] = ()
 
     def __str__(self) -> str:
         return f"{self.format}:{self.name}"
@@ -44,7 +48,7 @@ class Seed:
 
 def all_seeds() -> tuple[Seed, ...]:
     """Return all seeds, those of a format together."""
-    return tuple(sorted((*_samples(), *_written(), *_mastered(), *_disks(), *_wrapped()), key=str))
+    return tuple(sorted((*_samples(), *_written(), *_deltas(), *_mastered(), *_disks(), *_wrapped()), key=str))
 
 
 def _samples() -> list[Seed]:
@@ -99,8 +103,38 @@ def _vhdx_with_log() -> object:
     return vhdx_writer.Disk(log_guid=vhdx_writer.LOG_GUID, log=entry.encode()).file()
 
 
+def _deltas() -> list[Seed]:
+    """Return deltas, each with a parent beside it."""
+    base = table_writer.boot_sector(record(0x83, 4, 8)) + bytes(8192 - 512)
+    backing = qcow2_images.extension(0xE2792ACA, b"raw") + bytes(8)
+    qcow2 = qcow2_images.build(qcow2_images.Builder(), [("standard", 1, 65), ("hole", 0, 0), ("zeros", 3, 68)])
+    named = qcow2_images.patch(qcow2.image(extensions=backing), backing_file_offset=256, backing_file_size=4)
+    words = vmdk_images.text('RW 32 SPARSE "x"').replace("parentCID=ffffffff", "parentCID=12345678")
+    locator = vhdx_writer.parent_locator({"parent_linkage": "{13121110-1514-1716-1819-1a1b1c1d1e1f}",
+                                          "relative_path": ".\\base"})
+    blocks = {0: (vhdx_writer.PARTIALLY_PRESENT, base), 2: (vhdx_writer.FULLY_PRESENT, base)}
+    vhdx = vhdx_writer.Disk(flags=vhdx_writer.HAS_PARENT, blocks=blocks, bitmaps={0: b"\xa5" * 256}, extra_items=[
+        (vhdx_writer.PARENT_LOCATOR, locator, vhdx_writer.IS_REQUIRED)])
+    vdi = vdi_images.patch(vdi_images.vdi("a.-b", block_size=1024), image_type=4, uuid_image=b"c" * 16,
+                           uuid_link=bytes(range(16)))
+    deltas: dict[str, tuple[object, str, object]] = {
+        "qcow2": (qcow2_images.put(named, 256, b"base"), "base", base),
+        "vmdk": (vmdk_images.plain("a..b", descriptor=words + 'parentFileNameHint="base"\n').image(), "base",
+                 vmdk_images.plain("cdef").image()),
+        "vhd": (vhd_writer.delta({1: b"x", 9: b"y"}, 8192, path=".\\base"), "base", vhd_writer.fixed(base)),
+        "vhdx": (vhdx.file(), "base", vhdx_writer.Disk(blocks={1: (vhdx_writer.FULLY_PRESENT, base)}).file()),
+        "vdi": (vdi, "base.vdi", vdi_images.vdi("abcd", block_size=1024)),
+    }
+    return [Seed(kind, "delta", partial(_write, delta), beside=((name, parent),))
+            for kind, (delta, name, parent) in deltas.items()]
+
+
 def _write(content: object, folder: Path) -> Path:
-    path = folder / "seed.img"
+    return save(content, folder / "seed.img")
+
+
+def save(content: object, path: Path) -> Path:
+    """Write a content, bytes or a file with holes, and return its path."""
     if isinstance(content, bytes):
         path.write_bytes(content)
         return path
