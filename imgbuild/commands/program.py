@@ -15,7 +15,7 @@ import click
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.version import __version__
 
-COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain")
+COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain", "schema")
 WRONG_USAGE = 2
 NOT_DONE = 3
 INTERRUPTED = 130
