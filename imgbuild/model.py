@@ -24,11 +24,20 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all values: immutable; msgspec wants ``kw_only`` said again by each of them."""
 
 
+class View(Value, frozen=True, kw_only=True):
+    """What somebody takes an image for: a reader, or a person who claims it; ``words`` where there is more to say."""
+
+    who: str
+    format: str | None = None
+    virtual_size: int | None = None
+    words: str | None = None
+
+
 class Problem(Value, frozen=True, kw_only=True):
     """What a reader objected to; code X is the finding image-X.
 
     ``field`` is the standard's own name of the field at ``offset`` (bytes into the file), ``length`` its
-    length in bytes and ``hex`` those bytes, at most 32 of them.
+    length in bytes and ``hex`` those bytes, at most 32 of them. ``views`` are there where readers or a claim differ.
     """
 
     code: str
@@ -37,6 +46,7 @@ class Problem(Value, frozen=True, kw_only=True):
     offset: int | None = None
     length: int | None = None
     hex: str | None = None
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Partition(Value, frozen=True, kw_only=True):
@@ -313,6 +323,7 @@ class Finding(Value, frozen=True, kw_only=True):
     evidence: Evidence | None = None
     excerpt: str | None = None
     fingerprint: str = ""
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Summary(Value, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.jsontext import JsonDocument
-    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind
+    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind, View
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
 
 QUOTED_LENGTH = 80
@@ -136,6 +136,7 @@ class Hit:
     position: tuple[int, int] | None = None
     evidence: Evidence | None = None
     severity: Severity | None = None
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 Hits = Iterator[Hit]

@@ -166,7 +166,8 @@ def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
     if run.qemu is not None and run.qemu.found:
         size = "" if run.qemu.virtual_size is None else f", {human_size(run.qemu.virtual_size)}"
         said = run.qemu.error or f"{run.qemu.format}{size}{_agreement(image, run)}"
-        sheet.fact("", f"qemu-img {run.qemu.found}: {said}")
+        probed = None if run.qemu.probed is None else f"{run.qemu.probed} when it is not told"
+        sheet.fact("", f"qemu-img {run.qemu.found}: {flat((said, probed))}")
 
 
 def _agreement(image: Inspection, run: Run) -> str:
