@@ -412,14 +412,35 @@ class RuleEntry(Value, frozen=True, kw_only=True):
     passes: str | None = None
 
 
+class ErrorEntry(Value, frozen=True, kw_only=True):
+    """One error code of the server as people read it.
+
+    ``category`` names the calls that give it. ``rules`` are those that forestall it; there are none where
+    ``server_only`` is true, since only the server can see what it is about, nor for a call that imgbuild does not make.
+    """
+
+    code: str
+    status: int
+    category: str
+    meaning: str
+    server_only: bool
+    note: str | None = None
+    rules: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+
+
 class Rules(Value, frozen=True, kw_only=True):
-    """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud."""
+    """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud.
+
+    ``errors`` is there where an error code was asked for; ``rules`` are then those that forestall it.
+    """
 
     imgbuild: str = __version__
     schema: int = SCHEMA
     kind: Literal["rules"] = "rules"
     cloud: str
     rules: tuple[RuleEntry, ...]
+    errors: tuple[ErrorEntry, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: Value, *, indent: int = 2) -> bytes:

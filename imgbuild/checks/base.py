@@ -158,6 +158,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Yield what is wrong."""
         raise NotImplementedError
 
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the server's error codes that hits may have of their own, besides those of the rule.
+
+        ``operations`` are those that the rule is asked for, all where it is empty.
+        """
+        del profile, operations  # only checks of documented fields and files have any
+        return frozenset()
+
 
 IMAGE = frozenset({"image"})
 BOTH = frozenset({"request", "image"})

@@ -53,6 +53,6 @@ def _write_rules(view: RulesView, sheet: Sheet) -> None:
     from imgbuild.reports import text_rules  # noqa: PLC0415 - see above
 
     if view.page:
-        text_rules.write_page(sheet, view.rules.rules[0])
+        text_rules.write_page(sheet, view.rules)
     else:
         text_rules.write_list(sheet, view.rules)
