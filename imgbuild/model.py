@@ -95,6 +95,7 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The system found in the guest; see the contract on ``id``, ``version`` and ``release``.
 
     ``variant`` carries ``VARIANT_ID`` (or what stands for it), ``source`` the guest file that named the system.
+    ``kernels`` are the installed Linux kernels as ``uname -r`` has them, the one that boots first.
     """
 
     type: str | None
@@ -108,6 +109,7 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     edition: str | None = None
     variant: str | None = None
     id_like: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
     source: str | None = None
 
 

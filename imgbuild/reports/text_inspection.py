@@ -58,13 +58,14 @@ def headline(image: Inspection) -> str:
 
 
 def system_words(system: OperatingSystem) -> str:
-    """Return a system in a few words: name, point release, architecture."""
+    """Return a system in a few words: name, point release, architecture, the kernel that boots."""
     name = system.name or flat((system.id, system.version), " ") or "a system without a name"
     version, release = system.version or "", system.release or ""
     if release not in name:
         exact = version and release.startswith(version) and version in name
         name = name.replace(version, release, 1) if exact else f"{name} {release}"
-    return flat((name, system.edition, system.architecture))
+    kernel = f"kernel {system.kernels[0]}" if system.kernels else None
+    return flat((name, system.edition, system.architecture, kernel))
 
 
 def boot_words(image: Inspection) -> str:
