@@ -291,6 +291,16 @@ class Evidence(Value, frozen=True, kw_only=True):
     hex: str | None
 
 
+class Example(Value, frozen=True, kw_only=True):
+    """A field of a format that a rule points at, as it was found in an image that breaks the rule."""
+
+    format: str
+    field: str | None = None
+    offset: int | None = None
+    length: int | None = None
+    hex: str | None = None
+
+
 class ErrorCode(Value, frozen=True, kw_only=True):
     """The answer the server would give."""
 
@@ -397,7 +407,10 @@ class Difference(Value, frozen=True, kw_only=True):
 
 
 class RuleEntry(Value, frozen=True, kw_only=True):
-    """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body."""
+    """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body.
+
+    ``evidence`` are examples of the bytes that a finding of it points at.
+    """
 
     id: str
     severity: Severity
@@ -412,6 +425,7 @@ class RuleEntry(Value, frozen=True, kw_only=True):
     errors: tuple[ErrorCode, ...] = ()
     fails: str | None = None
     passes: str | None = None
+    evidence: tuple[Example, ...] = ()
 
 
 class ErrorEntry(Value, frozen=True, kw_only=True):

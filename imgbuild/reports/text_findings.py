@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.page import Word, counted, flat
+from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.reports.text_excerpt import write_message
-from imgbuild.reports.text_inspection import evidence_words
 from imgbuild.reports.text_manifest import write_image, write_request
 from imgbuild.reports.text_rules import error_words, source_words
 

@@ -8,13 +8,13 @@ from imgbuild.reports import text_readiness
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
 from imgbuild.reports.text_container import container_words, format_words, safety_words
+from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgbuild.model import (
-        Evidence,
         Inspection,
         OperatingSystem,
         Partition,
@@ -90,15 +90,6 @@ def _write_problems(sheet: Sheet, problems: tuple[Problem, ...]) -> None:
     width = max(len(problem.code) for problem in problems) + 2
     for problem in problems:
         sheet.fact(Word(problem.code, "title"), problem.message, *evidence_words(problem), width=width)
-
-
-def evidence_words(shown: Problem | Evidence) -> Iterator[str]:
-    """Give the field that is wrong by the standard's name, its place and its bytes; nothing where there is none."""
-    place = None if shown.offset is None else f"at byte {shown.offset}"
-    size = None if shown.length is None else counted(shown.length, "byte")
-    where = flat((flat((shown.field, place), " "), size))
-    if where:
-        yield flat((where, shown.hex), ": ")
 
 
 def _write_content(sheet: Sheet, image: Inspection) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.reports.page import Word, counted, flat
+from imgbuild.reports.text_evidence import evidence_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,8 @@ def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
     sheet.fact("at", *rule.at)
     sheet.fact("asked", *[f"for {flat(rule.operations)}"] if rule.operations else [])
     sheet.fact("server", *[error_words(error.code, error.status) for error in rule.errors])
+    sheet.fact("bytes", *(f"{example.format}: {words}" for example in rule.evidence
+                          for words in evidence_words(example)))
     sheet.fact("wrong", *[rule.fails] if rule.fails else [], whole=True)
     sheet.fact("right", *[rule.passes] if rule.passes else [], whole=True)
     for number, source in enumerate(rule.sources):

@@ -8,6 +8,7 @@ import pytest
 from caller import call, errors
 
 from imgbuild import rulebook
+from imgbuild.rulebook.evidence import read_evidence
 
 BOOK = rulebook.load()
 
@@ -24,6 +25,23 @@ def test_a_page_is_json_too():
     document = json.loads(call("explain", "image-backing-file", "--format", "json").stdout)
     assert [rule["id"] for rule in document["rules"]] == ["image-backing-file"]
     assert "errors" not in document
+
+
+def test_a_rule_on_images_shows_what_it_points_at_in_hex():
+    text = call("explain", "image-backing-file").stdout
+    assert "  bytes   qcow: backing_file_offset at byte 8, 8 bytes: 0000000000000040" in text
+    assert "          qcow2: backing_file_offset at byte 8, 8 bytes: 0000000000000100" in text
+    (rule,) = json.loads(call("explain", "image-size-overflow", "--format", "json").stdout)["rules"]
+    assert rule["evidence"] == [
+        {"format": "qcow2", "field": "size", "offset": 24, "length": 8, "hex": "8000000000000000"}]
+
+
+def test_every_example_is_of_a_rule_and_has_its_bytes():
+    examples = read_evidence()
+    assert set(examples) <= {rule.id for rule in rulebook.load().rules}
+    shown = [example for rows in examples.values() for example in rows if example.hex is not None]
+    assert all(len(bytes.fromhex(example.hex)) == min(example.length, 32) for example in shown)
+    assert len(shown) > 100
 
 
 def test_an_unknown_rule_is_wrong_usage_and_the_nearest_is_named():
