@@ -354,6 +354,13 @@ class Tally(Value, frozen=True, kw_only=True):
     not_applicable: int = 0
 
 
+class Accepted(Value, frozen=True, kw_only=True):
+    """A finding that somebody has accepted, and why; it does not count."""
+
+    finding: Finding
+    reason: str
+
+
 class Findings(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild lint`` and ``imgbuild check``; ``operation`` is the one that was taken."""
 
@@ -364,6 +371,7 @@ class Findings(Value, frozen=True, kw_only=True):
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...] = ()
 
 
 class Verification(Value, frozen=True, kw_only=True):
@@ -384,6 +392,7 @@ class Verification(Value, frozen=True, kw_only=True):
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...] = ()
     next: tuple[str, ...] = ()
 
 
@@ -404,6 +413,27 @@ class Difference(Value, frozen=True, kw_only=True):
     before: str
     after: str
     changes: tuple[Change, ...]
+
+
+class Setting(Value, frozen=True, kw_only=True):
+    """An option, its value, and where the value came from."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+class Configuration(Value, frozen=True, kw_only=True):
+    """The document of ``imgbuild config``: the values in force; ``file`` is the configuration that was found."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["configuration"] = "configuration"
+    file: str | None
+    values: tuple[Setting, ...]
+    request: dict[str, Any]
+    severity: dict[str, str]
+    suppress: tuple[dict[str, Any], ...]
 
 
 class RuleEntry(Value, frozen=True, kw_only=True):

@@ -152,6 +152,11 @@ def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBo
                     catalogue)
 
 
+def known_ids() -> frozenset[str]:
+    """Return the ids of the rules of all clouds."""
+    return frozenset(rule_id for cloud in clouds() for rule_id in read_packs(cloud).rules)
+
+
 def load_profile(cloud: str = DEFAULT_CLOUD) -> Profile:
     """Return the values of ``cloud.toml`` alone, without operations and answer; raises as :func:`load` does."""
     return _profile(cloud, read_values(cloud))
