@@ -1,4 +1,4 @@
-"""Each collected fact is carried by a rule, a value or an error code; a contradiction by one that names its readings."""
+"""Each fact is carried by a rule, a value or an error code; each contradiction by one that names its readings."""
 
 from __future__ import annotations
 
