@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from imgbuild.model import OperatingSystem
+
 MinDiskPolicy = Literal["greater", "not-less"]
 FieldType = Literal["string", "integer", "boolean", "string-list", "object-list", "object", "binary"]
 Bounds = tuple[int, int]
@@ -198,14 +200,12 @@ class ResponseField(Leaf, frozen=True, kw_only=True):
 
     ``presence`` is ``always`` for what the sample shows, ``documented`` for what only the table has. ``not_in_use``
     is true where a page says so: such a field may be absent or null. ``read_only`` fields are the server's own.
-    ``open_list`` is true where answers hold values that no page lists.
     """
 
     type: FieldType
     name: str = ""
     presence: Literal["always", "documented"]
     meaning: str
-    open_list: bool = False
     read_only: bool = False
     not_in_use: bool = False
     allowed: tuple[Any, ...] = ()
@@ -300,13 +300,18 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
 
 LONGEST_SPELLING = 100
 
-# Distributions whose releases are told apart by both numbers: 22.04 and 22.10 are not one system.
-TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine"})
+# Systems whose releases are told apart by both numbers: 22.04 and 22.10, 2012 and 2012 R2 are not one system.
+TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine", "windows"})
 
 
 def version_numbers(version: str | None) -> tuple[int, ...]:
     """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; ``15-SP5`` gives 15, 5; ``sid`` nothing."""
     return tuple(int(digits[:9]) for digits in re.findall(r"\d+", version or ""))
+
+
+def exact_version(system: OperatingSystem) -> str | None:
+    """Return the version of a guest to compare with the catalogue's: for a Windows the product's, not its builds."""
+    return system.version if system.id == "windows" else system.release or system.version
 
 
 def major_version(system_id: str | None, version: str | None) -> tuple[int, ...]:

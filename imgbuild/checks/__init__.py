@@ -15,10 +15,8 @@ from imgbuild.checks import (
     guest,
     objects,
     problems,
-    relations,
     shape,
     system,
-    tags,
     values,
     verification,
 )
@@ -34,14 +32,11 @@ AnyCheck = (
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
     | shape.OtherKey
     | fieldvalues.FieldValue | fieldvalues.Exclusive
-    | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer
-    | relations.NotWith | relations.EncryptedFormat | relations.OnlyForSystem | relations.OsTypeFits
-    | relations.IsoType | relations.Ordered | relations.Distinct | relations.QuickImportName
     | call.OperationClear | call.PathValue
     | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat
     | files.FileFormat | files.FileNamed | files.FileSize | files.ExtraFile | files.DiskSize | files.OverWholeGib
-    | files.FileSystems | files.RootVolume | files.ImageKind
-    | objects.ObjectAddress | objects.ObjectFormat
+    | files.FileSystems | files.RootVolume
+    | objects.ObjectAddress
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
     | guest.GuestFact

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
-from imgbuild.profiles import ARM, is_same_system, major_version, version_numbers
+from imgbuild.profiles import ARM, exact_version, is_same_system, major_version, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,11 +145,11 @@ def _near_guest(case: Case, value: str) -> _Found:
     entry, guest = case.catalogue().find(value), case.image.os if case.image else None
     if entry is None or guest is None or _contradiction(entry, guest) or entry.version is None:
         return None
-    listed, known = entry.numbers, version_numbers(guest.release or guest.version)
+    listed, known = entry.numbers, version_numbers(exact_version(guest))
     width = min(len(listed), len(known))
     if listed[:width] == known[:width]:
         return None
-    return (f"the guest is {quoted(guest.release or guest.version)}, the catalogue has {quoted(entry.version)}: same"
+    return (f"the guest is {quoted(exact_version(guest))}, the catalogue has {quoted(entry.version)}: same"
             " major version"), ""
 
 
@@ -174,7 +174,7 @@ def _contradiction(entry: CatalogueEntry, guest: OperatingSystem) -> str | None:
         return None
     if not _same_distribution(entry, guest):
         return f"is {name}"
-    listed, known = (major_version(entry.id, entry.version), major_version(guest.id, guest.release or guest.version))
+    listed, known = (major_version(entry.id, entry.version), major_version(guest.id, exact_version(guest)))
     return f"is {name}" if listed and known and listed != known else None
 
 

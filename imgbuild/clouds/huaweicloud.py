@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgbuild.clouds.systems import ARCHITECTURES, Match, closest_entry, match_system
 from imgbuild.model import Derived
-from imgbuild.profiles import ARM
+from imgbuild.profiles import ARM, exact_version
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
@@ -66,7 +66,7 @@ def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:
     guest = f"the guest is {describe(system)}" + (f" ({system.source})" if system.source else "")
     words = {
         "exact": f"{match.cloud} lists exactly this system",
-        "near": f"{match.cloud} lists no {system.release or system.version}; same distribution, major version and"
+        "near": f"{match.cloud} lists no {exact_version(system)}; same distribution, major version and"
                 f" architecture: {entry.version}",
         "sister": f"not in the list of {book.profile.name}; {match.cloud} lists it",
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from imgbuild.profiles import major_version, version_numbers
+from imgbuild.profiles import exact_version, major_version, version_numbers
 
 if TYPE_CHECKING:
     from imgbuild.model import OperatingSystem
@@ -58,6 +58,10 @@ def _same_machine(entry: CatalogueEntry, system: OperatingSystem) -> bool:
 
 
 def _same_variant(entry: CatalogueEntry, system: OperatingSystem) -> bool:
+    """Say whether the editions of a Windows, or the streams of CentOS, are the same; some entries name no edition."""
+    if system.id == "windows":
+        edition = (system.edition or "").partition(":")[0].casefold()
+        return entry.variant is None or entry.variant.casefold() == edition
     stream = "stream" in (system.name or "").lower() or system.variant == "stream"
     return (entry.variant == "stream") == (system.id == "centos" and stream)
 
@@ -69,7 +73,7 @@ def _best_exact(entries: list[CatalogueEntry], system: OperatingSystem) -> Catal
 
 
 def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
-    listed, known = entry.numbers, version_numbers(system.release or system.version)
+    listed, known = entry.numbers, version_numbers(exact_version(system))
     if entry.version == system.version and len(listed) == len(version_numbers(entry.version)):
         return True
     if len(known) > 1:
@@ -78,13 +82,13 @@ def _is_exact(entry: CatalogueEntry, system: OperatingSystem) -> bool:
 
 
 def _best_near(entries: list[CatalogueEntry], system: OperatingSystem) -> CatalogueEntry | None:
-    major = major_version(system.id, system.release or system.version)
+    major = major_version(system.id, exact_version(system))
     near = [entry for entry in entries if major and major_version(entry.id, entry.version) == major]
     return min(near, key=lambda entry: (*_distance(entry, system), -_trust(entry)), default=None)
 
 
 def _distance(entry: CatalogueEntry, system: OperatingSystem) -> tuple[int, int, int]:
-    listed, known = entry.numbers, version_numbers(system.release or system.version)
+    listed, known = entry.numbers, version_numbers(exact_version(system))
     width = max(len(listed), len(known), 3)
     gaps = [a - b for a, b in zip(_padded(listed, width), _padded(known, width), strict=True)]
     return abs(gaps[0]), abs(gaps[1]), abs(gaps[2])

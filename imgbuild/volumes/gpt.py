@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from imgbuild.readers import BrokenImage, Reader, problem, read_clipped
 from imgbuild.sizes import human_size
 from imgbuild.volumes import gptcopy, mbr
@@ -55,7 +53,7 @@ def remains(disk: Reader) -> bool:
 
 
 def _with_problems(table: PartitionTable, more: list[Problem]) -> PartitionTable:
-    return msgspec.structs.replace(table, problems=(*table.problems, *more))
+    return PartitionTable(table.kind, table.sector_size, table.partitions, (*table.problems, *more), table.disk_id)
 
 
 def _find_primary(disk: Reader) -> Copy | Problem:
@@ -103,8 +101,7 @@ def _table(disk: Reader, copy: Copy, problems: list[Problem]) -> PartitionTable:
     ranges = [Range(part.index, part.start, part.size) for part in partitions]
     problems = [*problems, *flaws, *past_end(ranges, disk.size), *overlaps(ranges), *_outside_usable(copy, ranges),
                 *_same_identity(partitions)]
-    return PartitionTable("gpt", copy.sector, partitions, tuple(problems), copy.disk_guid.lower(),
-                          gptcopy.attributes(copy))
+    return PartitionTable("gpt", copy.sector, partitions, tuple(problems), copy.disk_guid.lower())
 
 
 def _backup_problems(disk: Reader, primary: Copy) -> list[Problem]:

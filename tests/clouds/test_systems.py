@@ -22,6 +22,14 @@ def guest(system, version, release=None, **other):
     return OperatingSystem(id=system, version=version, release=release, **(values | other))
 
 
+def windows(spelling, version, edition=None, **other):
+    return entry(spelling, "windows", version, variant=edition, os_type="Windows", **other)
+
+
+def windows_guest(version, release, edition, **other):
+    return guest("windows", version, release, type="Windows", edition=edition, **other)
+
+
 LISTED = Catalogue((
     entry("CentOS 7 64bit", "centos", "7"),
     entry("CentOS 7.9 64bit", "centos", "7.9"),
@@ -44,6 +52,13 @@ LISTED = Catalogue((
     entry("openSUSE 15.3 64bit", "opensuse", "15.3"),
     entry("Oracle 9.0.0 64bit", "ol", "9.0.0"),
     entry("CoreOS 1298.6.0 64bit", "coreos", "1298.6.0"),
+    windows("Windows 10 64bit", "10"),
+    windows("Windows 7 Professional 32bit", "7", "Professional", bits=32),
+    windows("Windows Server 2008 R2 WEB 64bit", "2008 R2", "WEB"),
+    windows("Windows Server 2012 Standard 64bit", "2012", "Standard"),
+    windows("Windows Server 2012 R2 Standard 64bit", "2012 R2", "Standard"),
+    windows("Windows Server 2022 Datacenter 64bit", "2022", "Datacenter"),
+    windows("Windows Server 2022 Standard 64bit", "2022", "Standard"),
 ))
 
 
@@ -68,6 +83,13 @@ LISTED = Catalogue((
     ("exact", "Oracle 9.0.0 64bit", guest("ol", "9.0")),
     ("sister", "Debian GNU/Linux 12.0.0 64bit", guest("debian", "12", "12.5")),
     ("sister", "Debian GNU/Linux 11.5.0 64bit", guest("debian", "11", "11.9")),
+    ("exact", "Windows 10 64bit", windows_guest("10", "10.0.19045.3803", "Professional")),
+    ("exact", "Windows 7 Professional 32bit", windows_guest("7", "6.1.7601 Service Pack 1", "Professional", bits=32)),
+    ("exact", "Windows Server 2008 R2 WEB 64bit", windows_guest("2008 R2", "6.1.7601", "Web")),
+    ("exact", "Windows Server 2012 Standard 64bit", windows_guest("2012", "6.2.9200", "Standard")),
+    ("exact", "Windows Server 2012 R2 Standard 64bit", windows_guest("2012 R2", "6.3.9600", "Standard")),
+    ("exact", "Windows Server 2022 Datacenter 64bit",
+     windows_guest("2022", "10.0.20348.1", "Datacenter: Azure Edition")),
 ])
 def test_the_best_entry_is_found(grade, spelling, system):
     match = match_system(system, LISTED, PROFILE)
@@ -85,6 +107,11 @@ def test_the_best_entry_is_found(grade, spelling, system):
     pytest.param(guest("fedora", "39", variant="coreos"), id="Fedora CoreOS is not CoreOS 1298"),
     pytest.param(guest("sles", None), id="a version that is not known"),
     pytest.param(guest(None, None), id="a system without an id"),
+    pytest.param(windows_guest("11", "10.0.22631.2861", "Professional"), id="Windows 11 is not Windows 10"),
+    pytest.param(windows_guest("2019", "10.0.17763.1", "Standard"), id="a server is no client of the same numbers"),
+    pytest.param(windows_guest("2012 R2", "6.3.9600", "Datacenter"), id="another edition"),
+    pytest.param(windows_guest("1909", "10.0.18363.1", "Datacenter"), id="a release twice a year"),
+    pytest.param(windows_guest(None, None, None), id="a Windows that is not known"),
 ])
 def test_what_is_nearly_right_is_not_taken(system):
     assert match_system(system, LISTED, PROFILE).grade == "none"

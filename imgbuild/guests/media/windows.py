@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from imgbuild.guests.elf import Machine
-from imgbuild.guests.media import products, wim
+from imgbuild.guests.media import wim
+from imgbuild.guests.windows import products
 from imgbuild.model import OperatingSystem
 
 if TYPE_CHECKING:
