@@ -53,6 +53,11 @@ class GuestTree:
         place = self.resolve(path)
         return None if place is None else self._stat(place)
 
+    def lstat(self, path: str) -> Stat | None:
+        """Return what is at ``path`` itself, its last link not followed, or ``None``."""
+        place = self._walk(path, last=False)
+        return None if place is None else self._stat(place)
+
     def exists(self, path: str) -> bool:
         """Say whether something is at ``path``, links followed."""
         return self.resolve(path) is not None
