@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.guests.readiness import fstab
+from imgbuild.guests.readiness import access, agent, fstab, leftovers, network
 from imgbuild.guests.readiness.base import Answer, View, unknown
 from imgbuild.model import GuestCheck
 from imgbuild.readers import BrokenImage
@@ -20,6 +20,31 @@ __all__ = ["LINUX", "WINDOWS", "View", "examine", "unseen"]
 
 LINUX: dict[str, Callable[[View], Answer]] = {
     "lin_fstab_uuid": fstab.by_uuid,
+    "lin_dhcp": network.dhcp,
+    "lin_dhcp_persistent": network.persistent,
+    "lin_nic_bound": network.bound,
+    "lin_ipv6": network.ipv6,
+    "lin_networkmanager": network.network_manager,
+    "lin_cloud_init": agent.installed,
+    "lin_ci_datasource": agent.datasource,
+    "lin_ci_datasource_only": agent.datasource_only,
+    "lin_ci_zeroconf": agent.zeroconf,
+    "lin_ci_network": agent.network,
+    "lin_ci_apply_network": agent.apply_network,
+    "lin_ci_etc_hosts": agent.etc_hosts,
+    "lin_ci_ssh_first": agent.ssh_first,
+    "lin_ci_root_login": access.root_login,
+    "lin_ci_clean": leftovers.cloud_init_state,
+    "lin_ssh": access.ssh,
+    "lin_sshd_password": access.password,
+    "lin_user_linux": access.user_linux,
+    "lin_password_age": access.password_age,
+    "lin_reset_plugin": access.reset_plugin,
+    "lin_machine_id": leftovers.machine_id,
+    "lin_ssh_host_keys": leftovers.host_keys,
+    "lin_random_seed": leftovers.random_seed,
+    "lin_clean": leftovers.personal,
+    "lin_logs": leftovers.logs,
 }
 WINDOWS: dict[str, Callable[[View], Answer]] = {}
 

@@ -8,11 +8,16 @@ of it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from imgbuild.guests import networks
+from imgbuild.guests.cloudinit import CloudInit
 from imgbuild.guests.osrelease import clean
+from imgbuild.guests.sshd import SshdConfig
+from imgbuild.guests.units import Units
 from imgbuild.model import GuestStatus, Place
 
 if TYPE_CHECKING:
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from imgbuild.filesystems.tree import GuestTree
     from imgbuild.guests.blocks import Block
     from imgbuild.guests.layout import Guest
+    from imgbuild.guests.networks import Network
     from imgbuild.model import Firmware, OperatingSystem
 
 
@@ -40,6 +46,26 @@ class View(msgspec.Struct, eq=False, dict=True):
     def tree(self) -> GuestTree:
         """The guest's files; lookups raise BrokenImage where they are damaged."""
         return self.guest.tree
+
+    @cached_property
+    def units(self) -> Units:
+        """The services that the guest starts."""
+        return Units(self.tree)
+
+    @cached_property
+    def cloud_init(self) -> CloudInit:
+        """cloud-init as the guest has it."""
+        return CloudInit(self.tree, self.units)
+
+    @cached_property
+    def sshd(self) -> SshdConfig:
+        """The settings of sshd."""
+        return SshdConfig(self.tree)
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """What each manager of networks in the guest would do."""
+        return networks.read(self.tree, self.units)
 
 
 class Answer(NamedTuple):
