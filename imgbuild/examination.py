@@ -160,8 +160,9 @@ def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source
     early = ended if outcome.problem is None else (*ended, outcome.problem)
     if early:
         facts = msgspec.structs.replace(facts, problems=(*facts.problems, *early))
-    witness = qemu.witness(facts, source, timeout=settings.time_limit, named=settings.run_facts)
-    problems = (*facts.problems, *qemu.compare(facts, witness))
+    witness = qemu.witness(facts, source, timeout=settings.time_limit, probe=settings.run_facts,
+                           named=settings.run_facts)
+    problems = qemu.compare(facts, witness, settings.claim)
     return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)
 
 

@@ -15,7 +15,7 @@ import msgspec
 from imgbuild import chain, filesystems, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
-from imgbuild.guests import firmware, identity, layout, readiness
+from imgbuild.guests import firmware, layout, readiness, systems
 from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Inspection, Partition, Problem, Value, Volume
 from imgbuild.readers import BrokenImage, problem
@@ -204,7 +204,8 @@ def _partition_block(state: _State, entry: Partition) -> Block:
     reader = volumes.open_partition(state.disk, entry)
     where = f"partition {entry.index}" if entry.index else "the whole disk"
     identity = _identify(state, reader, where, promised=entry.size)
-    return Block(reader=reader, identity=identity, partition=_named(entry, identity))
+    attributes = state.table.attributes.get(entry.index, 0) if state.table is not None else 0
+    return Block(reader=reader, identity=identity, partition=_named(entry, identity), attributes=attributes)
 
 
 def _volume_block(state: _State, kind: str, name: str, reader: Reader) -> Block:
@@ -260,7 +261,7 @@ def _read_guests(state: _State) -> bool:
     state.blocks = list(joined.blocks)
     _learn_blocks(state, state.blocks)
     objections: list[Problem] = []
-    found = identity.identify_all(joined.guests, objections)
+    found = systems.name(joined, objections)
     state.object(*objections)
     if found:
         state.guest = found[0][0]

@@ -82,7 +82,7 @@ def _finding(book: RuleBook, context: Context, rule: Rule, hit: Hit) -> Finding:
         message=hit.message, hint=hit.hint or rule.hint, subject=subject, value=_shown(hit.value),
         sources=_sources(book, rule, hit),
         errors=tuple(error for code in codes if (error := book.error(code)) is not None), evidence=hit.evidence,
-        excerpt=hit.excerpt, fingerprint=_fingerprint(rule.id, subject, hit),
+        excerpt=hit.excerpt, fingerprint=_fingerprint(rule.id, subject, hit), views=hit.views,
     )
 
 

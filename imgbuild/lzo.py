@@ -34,95 +34,68 @@ def decompress(data: bytes, limit: int) -> bytes:
     Raises:
         LzoError: The block is damaged, or longer than ``limit``.
     """
-    return _Block(data, limit).run()
+    try:
+        out = _decompress(data, limit)
+    except IndexError:
+        raise LzoError("it ends in the middle") from None
+    if len(out) > limit:
+        raise LzoError(f"it is longer than {limit} bytes")
+    return bytes(out)
 
 
-class _Block:
-    """A block on its way: ``place`` in the input, and ``literals``, how many the last instruction copied."""
-
-    def __init__(self, data: bytes, limit: int) -> None:
-        self._data = data
-        self._limit = limit
-        self._place = 0
-        self._literals = 0
-        self._out = bytearray()
-
-    def run(self) -> bytes:
-        try:
-            first = self._data[0]
-            if first > _FIRST_LITERALS:
-                self._place = 1
-                self._copy_literals(first - _FIRST_LITERALS)
-            while self._step(self._byte()):
-                pass
-        except IndexError:
-            raise LzoError("it ends in the middle") from None
-        return bytes(self._out)
-
-    def _byte(self) -> int:
-        self._place += 1
-        return self._data[self._place - 1]
-
-    def _word(self) -> int:
-        return self._byte() | self._byte() << 8
-
-    def _step(self, code: int) -> bool:
-        """Follow one instruction; say whether there is another."""
+def _decompress(data: bytes, limit: int) -> bytearray:  # noqa: C901, PLR0912 - a call for each instruction takes thrice as long
+    out = bytearray()
+    place = literals = 0  # the place in the input, and how many literals the last instruction copied
+    count = data[0] - _FIRST_LITERALS if data[0] > _FIRST_LITERALS else 0
+    if count:
+        place = 1
+    while True:
+        if count:  # literals, of this instruction or of the special first byte
+            out += data[place : place + count]
+            place += count
+            literals = min(count, _MANY)
+        code = data[place]
+        place += 1
+        count = code & 3
         if code >= _SHORT:
-            self._copy(1 + (code >> 5), 1 + (code >> 2 & 7) + (self._byte() << 3), code & 3)
-        elif code >= _NEAR:
-            length, word = 2 + self._count(code & 31, 31), self._word()
-            self._copy(length, 1 + (word >> 2), word & 3)
+            length, distance = 1 + (code >> 5), 1 + (code >> 2 & 7) + (data[place] << 3)
+            place += 1
         elif code >= _FAR:
-            length, word = 2 + self._count(code & 7, 7), self._word()
-            distance = _END_DISTANCE + ((code & 8) << 11) + (word >> 2)
-            if distance == _END_DISTANCE:
-                return False
-            self._copy(length, distance, word & 3)
+            bits = 31 if code >= _NEAR else 7
+            length = code & bits
+            if not length:
+                length, place = _long_count(data, place, bits)
+            length += 2
+            word = data[place] | data[place + 1] << 8
+            place += 2
+            count = word & 3
+            distance = 1 + (word >> 2) if code >= _NEAR else _END_DISTANCE + ((code & 8) << 11) + (word >> 2)
+            if code < _NEAR and distance == _END_DISTANCE:
+                return out
+        elif literals:
+            length, distance = (2, 1) if literals < _MANY else (3, 2049)
+            distance += (code >> 2) + (data[place] << 2)
+            place += 1
         else:
-            self._low(code)
-        return True
+            if not code:
+                code, place = _long_count(data, place, 15)
+            count = 3 + code
+            length = distance = 0
+        literals = 0
+        if len(out) + length + count > limit:
+            raise LzoError(f"it is longer than {limit} bytes")
+        if distance:
+            start = len(out) - distance
+            if start < 0:
+                raise LzoError(f"it copies from {distance} bytes back where there are {len(out)}")
+            if distance >= length:
+                out += out[start : start + length]
+            else:  # what is copied is copied again
+                out += (out[start:] * (length // distance + 1))[:length]
 
-    def _low(self, code: int) -> None:
-        if not self._literals:
-            self._copy_literals(3 + self._count(code, 15))
-        elif self._literals < _MANY:
-            self._copy(2, 1 + (code >> 2) + (self._byte() << 2), code & 3)
-        else:
-            self._copy(3, 2049 + (code >> 2) + (self._byte() << 2), code & 3)
 
-    def _count(self, bits: int, most: int) -> int:
-        if bits:
-            return bits
-        while not (last := self._byte()):
-            most += 255
-            if most > self._limit:
-                raise LzoError(f"it is longer than {self._limit} bytes")
-        return most + last
-
-    def _copy_literals(self, count: int) -> None:
-        piece = self._data[self._place : self._place + count]
-        if len(piece) < count:
-            raise LzoError("it ends in the middle")
-        self._place += count
-        self._literals = min(count, _MANY)
-        self._add(piece)
-
-    def _copy(self, length: int, distance: int, literals: int) -> None:
-        start = len(self._out) - distance
-        if start < 0:
-            raise LzoError(f"it copies from {distance} bytes back where there are {len(self._out)}")
-        if length > self._limit:
-            raise LzoError(f"it is longer than {self._limit} bytes")
-        piece = self._out[start : start + length]
-        if distance < length:  # what is copied is copied again
-            piece = (piece * (length // distance + 1))[:length]
-        self._add(piece)
-        self._literals = 0
-        if literals:
-            self._copy_literals(literals)
-
-    def _add(self, piece: bytes | bytearray) -> None:
-        self._out += piece
-        if len(self._out) > self._limit:
-            raise LzoError(f"it is longer than {self._limit} bytes")
+def _long_count(data: bytes, place: int, count: int) -> tuple[int, int]:
+    while not data[place]:
+        count += 255
+        place += 1
+    return count + data[place], place + 1

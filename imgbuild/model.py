@@ -24,11 +24,20 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all values: immutable; msgspec wants ``kw_only`` said again by each of them."""
 
 
+class View(Value, frozen=True, kw_only=True):
+    """What somebody takes an image for: a reader, or a person who claims it; ``words`` where there is more to say."""
+
+    who: str
+    format: str | None = None
+    virtual_size: int | None = None
+    words: str | None = None
+
+
 class Problem(Value, frozen=True, kw_only=True):
     """What a reader objected to; code X is the finding image-X.
 
     ``field`` is the standard's own name of the field at ``offset`` (bytes into the file), ``length`` its
-    length in bytes and ``hex`` those bytes, at most 32 of them.
+    length in bytes and ``hex`` those bytes, at most 32 of them. ``views`` are there where readers or a claim differ.
     """
 
     code: str
@@ -37,6 +46,7 @@ class Problem(Value, frozen=True, kw_only=True):
     offset: int | None = None
     length: int | None = None
     hex: str | None = None
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Partition(Value, frozen=True, kw_only=True):
@@ -85,6 +95,7 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The system found in the guest; see the contract on ``id``, ``version`` and ``release``.
 
     ``variant`` carries ``VARIANT_ID`` (or what stands for it), ``source`` the guest file that named the system.
+    ``kernels`` are the installed Linux kernels as ``uname -r`` has them, the one that boots first.
     """
 
     type: str | None
@@ -98,6 +109,7 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     edition: str | None = None
     variant: str | None = None
     id_like: tuple[str, ...] = ()
+    kernels: tuple[str, ...] = ()
     source: str | None = None
 
 
@@ -279,6 +291,16 @@ class Evidence(Value, frozen=True, kw_only=True):
     hex: str | None
 
 
+class Example(Value, frozen=True, kw_only=True):
+    """A field of a format that a rule points at, as it was found in an image that breaks the rule."""
+
+    format: str
+    field: str | None = None
+    offset: int | None = None
+    length: int | None = None
+    hex: str | None = None
+
+
 class ErrorCode(Value, frozen=True, kw_only=True):
     """The answer the server would give."""
 
@@ -313,6 +335,7 @@ class Finding(Value, frozen=True, kw_only=True):
     evidence: Evidence | None = None
     excerpt: str | None = None
     fingerprint: str = ""
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Summary(Value, frozen=True, kw_only=True):
@@ -331,6 +354,13 @@ class Tally(Value, frozen=True, kw_only=True):
     not_applicable: int = 0
 
 
+class Accepted(Value, frozen=True, kw_only=True):
+    """A finding that somebody has accepted, and why; it does not count."""
+
+    finding: Finding
+    reason: str
+
+
 class Findings(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild lint`` and ``imgbuild check``; ``operation`` is the one that was taken."""
 
@@ -341,6 +371,7 @@ class Findings(Value, frozen=True, kw_only=True):
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...] = ()
 
 
 class Verification(Value, frozen=True, kw_only=True):
@@ -361,6 +392,7 @@ class Verification(Value, frozen=True, kw_only=True):
     summary: Summary
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
+    accepted: tuple[Accepted, ...] = ()
     next: tuple[str, ...] = ()
 
 
@@ -383,8 +415,32 @@ class Difference(Value, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
 
 
+class Setting(Value, frozen=True, kw_only=True):
+    """An option, its value, and where the value came from."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+class Configuration(Value, frozen=True, kw_only=True):
+    """The document of ``imgbuild config``: the values in force; ``file`` is the configuration that was found."""
+
+    imgbuild: str = __version__
+    schema: int = SCHEMA
+    kind: Literal["configuration"] = "configuration"
+    file: str | None
+    values: tuple[Setting, ...]
+    request: dict[str, Any]
+    severity: dict[str, str]
+    suppress: tuple[dict[str, Any], ...]
+
+
 class RuleEntry(Value, frozen=True, kw_only=True):
-    """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body."""
+    """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body.
+
+    ``evidence`` are examples of the bytes that a finding of it points at.
+    """
 
     id: str
     severity: Severity
@@ -399,16 +455,38 @@ class RuleEntry(Value, frozen=True, kw_only=True):
     errors: tuple[ErrorCode, ...] = ()
     fails: str | None = None
     passes: str | None = None
+    evidence: tuple[Example, ...] = ()
+
+
+class ErrorEntry(Value, frozen=True, kw_only=True):
+    """One error code of the server as people read it.
+
+    ``category`` names the calls that give it. ``rules`` are those that forestall it; there are none where
+    ``server_only`` is true, since only the server can see what it is about, nor for a call that imgbuild does not make.
+    """
+
+    code: str
+    status: int
+    category: str
+    meaning: str
+    server_only: bool
+    note: str | None = None
+    rules: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 class Rules(Value, frozen=True, kw_only=True):
-    """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud."""
+    """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud.
+
+    ``errors`` is there where an error code was asked for; ``rules`` are then those that forestall it.
+    """
 
     imgbuild: str = __version__
     schema: int = SCHEMA
     kind: Literal["rules"] = "rules"
     cloud: str
     rules: tuple[RuleEntry, ...]
+    errors: tuple[ErrorEntry, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: Value, *, indent: int = 2) -> bytes:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild import jsontext, linting, rulebook
+from imgbuild.acceptance import NOTHING_ACCEPTED
 from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
 from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.clouds.systems import closest_entry
 from imgbuild.comparison import compare
 from imgbuild.derivation import derive
-from imgbuild.errors import UsageError
+from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Difference, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
@@ -30,6 +31,7 @@ from imgbuild.verification import expected_at, find_image, next_steps, read_mani
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from imgbuild.acceptance import Acceptance
     from imgbuild.digest import Progress
     from imgbuild.model import Finding
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
@@ -70,7 +72,7 @@ def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICE
     if manifest is not None:
         unknown = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
         findings += linting.lint(book, _built_context(settings, book, image, manifest), select=unknown)[0]
-    return Built(manifest, _document(findings, tally, _operation(settings, book).id))
+    return Built(manifest, _document(findings, tally, _operation(settings, book).id, settings))
 
 
 def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
@@ -83,7 +85,7 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
     book = _load(settings)
     context = _read_context(settings, book, facts, name, data)
     found, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
-    return _document(found, tally, context.operation)
+    return _document(found, tally, context.operation, settings)
 
 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
@@ -102,7 +104,8 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     contexts += [Context(operation=DATA_OPERATION, image=disk) for disk in disks]
     results = [linting.lint(book, context, select=settings.select, ignore=settings.ignore) for context in contexts]
     findings = linting.distinct(finding for found, _ in results for finding in found)
-    document = _document(findings, _sum(tally for _, tally in results), contexts[0].operation if contexts else None)
+    document = _document(findings, _sum(tally for _, tally in results), contexts[0].operation if contexts else None,
+                         settings)
     return Checked(document, tuple(images), tuple(manifests))
 
 
@@ -123,11 +126,12 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str 
     context = replace(_context(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
                       request_path=path, path=manifest.request.path, **_answered(manifest, answer))
     findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
-    found = _document(findings, tally, manifest.request.operation)
+    found = _document(findings, tally, manifest.request.operation, settings)
     value = context.answer.value if context.answer is not None else None
     return Verification(
         manifest=path, image=named, response=context.answer_path, verified=not found.summary.error, rules=tally,
         stage=None if context.answer is None else stage_of(value), summary=found.summary, findings=found.findings,
+        accepted=found.accepted,
         next=next_steps(manifest, value, book.profile.operations))
 
 
@@ -181,10 +185,20 @@ def _examine_disks(choices: Choices, settings: Settings, progress: Progress | No
 @cache
 def _load(settings: Settings) -> RuleBook:
     book = rulebook.load(settings.cloud)
+    if settings.acceptance is not None:
+        _check_known(settings.acceptance, book)
     if settings.operation is not None and settings.operation not in book.profile.operations:
         known = ", ".join(sorted(book.profile.operations))
         raise UsageError(f"no operation {settings.operation!r} on {settings.cloud}", cure=f"one of: {known}")
     return book
+
+
+def _check_known(acceptance: Acceptance, book: RuleBook) -> None:
+    """Refuse a decision on a rule that no cloud has: a misspelt one would silently decide nothing."""
+    missing = [rule_id for rule_id in sorted(acceptance.rules) if book.rule(rule_id) is None]
+    unknown = [rule_id for rule_id in missing if rule_id not in rulebook.known_ids()]
+    if unknown:
+        raise ImgbuildError(f"{acceptance.origin!r}: no rule {unknown[0]!r}", cure="imgbuild rules lists them")
 
 
 def _operation(settings: Settings, book: RuleBook) -> Operation:
@@ -235,10 +249,10 @@ def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Set
                     expected=expect(request, image, book))
 
 
-def _document(findings: Iterable[Finding], tally: Tally, operation: str | None) -> Findings:
-    found = tuple(findings)
+def _document(findings: Iterable[Finding], tally: Tally, operation: str | None, settings: Settings) -> Findings:
+    found, accepted = (settings.acceptance or NOTHING_ACCEPTED).judge(findings)
     counts = {severity: sum(f.severity == severity for f in found) for severity in ("error", "warning", "note")}
-    return Findings(operation=operation, summary=Summary(**counts), rules=tally, findings=found)
+    return Findings(operation=operation, summary=Summary(**counts), rules=tally, findings=found, accepted=accepted)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -200,12 +200,14 @@ class ResponseField(Leaf, frozen=True, kw_only=True):
 
     ``presence`` is ``always`` for what the sample shows, ``documented`` for what only the table has. ``not_in_use``
     is true where a page says so: such a field may be absent or null. ``read_only`` fields are the server's own.
+    ``open_list`` is true where answers hold values that no page lists.
     """
 
     type: FieldType
     name: str = ""
     presence: Literal["always", "documented"]
     meaning: str
+    open_list: bool = False
     read_only: bool = False
     not_in_use: bool = False
     allowed: tuple[Any, ...] = ()

@@ -156,7 +156,8 @@ def _created(field: ResponseField, known: dict[str, Any]) -> Any:  # noqa: ANN40
 
 def _servers_own(field: ResponseField) -> dict[str, Any]:
     about = {"set_by": "server", "meaning": field.meaning, "pattern": field.pattern, "form": field.form,
-             "allowed": list(field.allowed) or None, "may_be_absent": field.presence == "documented" or None,
+             "allowed": None if field.open_list else list(field.allowed) or None,
+             "may_be_absent": field.presence == "documented" or None,
              "not_in_use": field.not_in_use or None}
     return {key: value for key, value in about.items() if value is not None}
 

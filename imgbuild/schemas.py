@@ -13,6 +13,7 @@ import msgspec
 from imgbuild.errors import UsageError
 from imgbuild.model import (
     SCHEMA,
+    Configuration,
     Difference,
     Findings,
     Inspection,
@@ -24,7 +25,7 @@ from imgbuild.model import (
 
 KINDS: dict[str, type[Value]] = {
     "inspection": Inspection, "manifest": Manifest, "findings": Findings, "verification": Verification,
-    "difference": Difference, "rules": Rules,
+    "difference": Difference, "rules": Rules, "configuration": Configuration,
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = ("imgbuild", "schema", "kind")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from imgbuild.acceptance import Acceptance
     from imgbuild.profiles import MinDiskPolicy
 
 DEFAULT_CLOUD = "huaweicloud"
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         run_facts: Whether facts on the run itself are given.
         select: Only these rules are asked; all when empty.
         ignore: These rules are not asked.
+        acceptance: Which findings count less, or are accepted.
     """
 
     cloud: str = DEFAULT_CLOUD
@@ -43,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     run_facts: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    acceptance: Acceptance | None = None
 
 
 DEFAULTS = Settings()

@@ -8,6 +8,7 @@ import subprocess
 from itertools import pairwise
 
 import pytest
+from images import isos, udfdiscs, wims
 from images.disks import XFS_TOOLS
 from tools import needs
 
@@ -122,3 +123,29 @@ def test_the_child_that_dies_leaves_the_steps_before(disk, monkeypatch):
     assert [partition.filesystem for partition in facts.partitions] == ["fat32", "ext4"]
     assert [problem.code for problem in facts.problems] == ["inspection-died"]
     assert facts.os is None
+
+
+@needs(*isos.TOOLS)
+def test_the_system_of_a_disc_is_the_one_that_it_installs(iso):
+    facts = looks_at(iso("hybrid"))[-1].facts
+    assert (facts.os.id, facts.os.release, facts.os.architecture) == ("debian", "12.11", "x86_64")
+    assert facts.os.source == "installation medium, volume name 'Debian 12.11.0 amd64 n'"
+    assert facts.container["medium"] == "installation medium"
+    assert facts.guest == facts.problems == ()
+
+
+@needs(*isos.TOOLS)
+@pytest.mark.parametrize("kind", ["seed", "data"])
+def test_a_disc_without_a_system_says_what_it_is_and_is_no_problem(kind, iso, tmp_path):
+    facts = looks_at(isos.seed(tmp_path) if kind == "seed" else iso("data"))[-1].facts
+    assert (facts.os, facts.problems) == (None, ())
+    assert facts.container["medium"] == {"seed": "cloud-init seed (NoCloud)", "data": "data"}[kind]
+
+
+def test_the_editions_on_a_windows_disc_are_listed(tmp_path):
+    images = [wims.image(edition, name=edition) for edition in ("ServerStandard", "ServerDatacenter")]
+    path = udfdiscs.build(tmp_path / "windows.iso", {"sources/install.wim": wims.wim(*images)})
+    facts = looks_at(path)[-1].facts
+    assert (facts.os.id, facts.os.version, facts.os.edition) == ("windows", "2019", "Standard, Datacenter")
+    assert [image["name"] for image in facts.container["images"]] == ["ServerStandard", "ServerDatacenter"]
+    assert facts.partitions[0].filesystem == "iso9660"

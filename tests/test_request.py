@@ -101,20 +101,28 @@ def test_each_way_says_why_it_does_not_carry_a_file(operation, refusal, facts):
 
 
 @pytest.mark.parametrize(("needs", "body", "facts"), [
-    (("web.mf in the same bucket",), {}, {"path": "folder/web.raw"}),
-    (("a/web.mf in the same bucket",), {"image_url": "images:a/web.raw"}, {"path": "folder/x.raw"}),
-    (("web.12.mf in the same bucket",), {"image_url": "images:web.12.raw"}, {}),
-    ((), {"image_url": "images:web.zvhd2"}, {"format": "zvhd2"}),
+    (["web.mf in the same bucket"], {}, {"path": "folder/web.raw"}),
+    (["a/web.mf in the same bucket"], {"image_url": "images:a/web.raw"}, {"path": "folder/x.raw"}),
+    (["web.12.mf in the same bucket"], {"image_url": "images:web.12.raw"}, {}),
+    ([], {"image_url": "images:web.zvhd2"}, {"format": "zvhd2"}),
 ])
 def test_the_quick_import_of_a_raw_file_needs_its_bitmap(needs, body, facts):
     quick = BOOK.profile.operations["quickimport-system"]
-    assert choose_route(image(**{"format": "raw", **facts}), quick, BOOK.profile, body).needs == needs
+    found = choose_route(image(**{"format": "raw", **facts}), quick, BOOK.profile, body).needs
+    assert list(found) == [*needs, "a guest that is prepared: the quick import configures nothing in it"]
 
 
 @pytest.mark.parametrize(("size", "needs"), [
     (12 << 20, ()), ((12 << 20) + 1, ("a token: a request that is signed with AK/SK carries at most 12 MB",))])
 def test_a_large_upload_needs_a_token(size, needs):
     assert choose_route(image(size=size), CREATE, BOOK.profile).needs == needs
+
+
+@pytest.mark.parametrize(("size", "needs"), [
+    (5 * GIB, ()),
+    (5 * GIB + 1, ("a tool or the API to bring the file into the bucket: the console takes up to 5 GB",))])
+def test_a_large_file_does_not_go_through_the_console(size, needs):
+    assert choose_route(image(size=size), BOOK.profile.operations["action"], BOOK.profile).needs == needs
 
 
 @pytest.mark.parametrize(("quick", "route"), [(False, None), (True, "action"), ("true", None)])

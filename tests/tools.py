@@ -13,10 +13,10 @@ from functools import cache
 import pytest
 
 PACKAGES = {
-    "bash": "bash", "blkid": "util-linux", "bzip2": "bzip2", "cat": "coreutils", "cpio": "cpio",
-    "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage", "gzip": "gzip",
-    "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin",
-    "isoinfo": "genisoimage", "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
+    "bash": "bash", "blkid": "util-linux", "btrfs": "btrfs-progs", "bzip2": "bzip2", "cat": "coreutils",
+    "cpio": "cpio", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage",
+    "gzip": "gzip", "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",
+    "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
     "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",
     "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools",
     "ntfscat": "ntfs-3g",

@@ -15,8 +15,10 @@ from imgbuild.checks import (
     guest,
     objects,
     problems,
+    relations,
     shape,
     system,
+    tags,
     values,
     verification,
 )
@@ -32,11 +34,14 @@ AnyCheck = (
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
     | shape.OtherKey
     | fieldvalues.FieldValue | fieldvalues.Exclusive
+    | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer
+    | relations.NotWith | relations.EncryptedFormat | relations.OnlyForSystem | relations.OsTypeFits
+    | relations.IsoType | relations.Ordered | relations.Distinct | relations.QuickImportName
     | call.OperationClear | call.PathValue
     | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat
     | files.FileFormat | files.FileNamed | files.FileSize | files.ExtraFile | files.DiskSize | files.OverWholeGib
-    | files.FileSystems | files.RootVolume
-    | objects.ObjectAddress
+    | files.FileSystems | files.RootVolume | files.ImageKind
+    | objects.ObjectAddress | objects.ObjectFormat
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
     | guest.GuestFact

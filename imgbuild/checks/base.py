@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.jsontext import JsonDocument
-    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind
+    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind, View
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
 
 QUOTED_LENGTH = 80
@@ -136,6 +136,7 @@ class Hit:
     position: tuple[int, int] | None = None
     evidence: Evidence | None = None
     severity: Severity | None = None
+    views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 Hits = Iterator[Hit]
@@ -156,6 +157,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def find(self, case: Case) -> Hits:
         """Yield what is wrong."""
         raise NotImplementedError
+
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the server's error codes that hits may have of their own, besides those of the rule.
+
+        ``operations`` are those that the rule is asked for, all where it is empty.
+        """
+        del profile, operations  # only checks of documented fields and files have any
+        return frozenset()
 
 
 IMAGE = frozenset({"image"})

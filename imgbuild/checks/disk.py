@@ -30,11 +30,14 @@ def smallest_disk(size: int, policy: MinDiskPolicy) -> int:
 
 
 def requested_type(case: Case) -> str | None:
-    """Return the OS type of the request's ``__os_version``, else that of the guest, else ``None``."""
+    """Return the OS type of the request, by its OS version or its ``os_type``, else that of the guest."""
     text = case.text("__os_version") or case.text("os_version")
     entry = case.catalogue().find(text) if text else None
     if entry is not None:
         return entry.os_type
+    given = case.text("os_type")
+    if given is not None and case.operation is not None and "os_type" in case.operation.fields:
+        return given
     return case.image.os.type if case.image and case.image.os else None
 
 
@@ -64,9 +67,16 @@ class MinDiskRange(Check, frozen=True, kw_only=True, tag="min-disk-range"):
         others = [reading for reading in case.min_disk.readings if _inside(value, reading, os_type)]
         if bool(others) == (self.outside == "target"):
             low, high = bounds.of(os_type)
-            kind = "Windows" if os_type == "Windows" else "Linux"
+            kind = _kind(case, bounds, os_type)
             yield Hit(message=f"min_disk is {value}: {low} to {high} GiB is accepted for {kind}", pointer="/min_disk",
                       value=value, sources=tuple(_cited(bounds) + [c for other in others for c in _cited(other)]))
+
+
+def _kind(case: Case, bounds: DiskBounds, os_type: str | None) -> str:
+    """Return whose bounds these are, in words."""
+    if case.operation is not None and case.operation.carries == ("data",) and bounds.linux == bounds.windows:
+        return "a data disk"
+    return "Windows" if os_type == "Windows" else "Linux"
 
 
 def _inside(value: int, bounds: DiskBounds, os_type: str | None) -> bool:

@@ -11,7 +11,7 @@ from imgbuild.checks.base import Case, escaped, is_integer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.profiles import FieldSpec
+    from imgbuild.profiles import FieldSpec, Profile
 
 WORDS = {"string": "a string", "integer": "a whole number", "boolean": "true or false",
          "string-list": "a list of strings", "object-list": "a list of objects", "object": "an object"}
@@ -52,6 +52,16 @@ def parts_of(case: Case) -> Iterator[Part]:
             waiting += [Part(f"{part.at(key)}/{index}", item, field.items)
                         for index, item in enumerate(items if isinstance(items, list) else ())
                         if isinstance(item, dict)]
+
+
+def every_field(profile: Profile, operations: tuple[str, ...]) -> Iterator[FieldSpec]:
+    """Yield the fields of ``operations`` (of all where it is empty), those of the objects in their lists included."""
+    waiting = [field for name, operation in profile.operations.items() if name in operations or not operations
+               for field in operation.fields.values()]
+    while waiting:
+        field = waiting.pop()
+        yield field
+        waiting += field.items.values()
 
 
 def is_of_type(value: object, wanted: str) -> bool:

@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, listed, quoted
-from imgbuild.checks.fields import cited, is_of_type, parts_of
+from imgbuild.checks.fields import cited, every_field, is_of_type, parts_of
 
 if TYPE_CHECKING:
-    from imgbuild.profiles import FieldSpec
+    from imgbuild.profiles import FieldSpec, Profile
 
 
 class FieldValue(Check, frozen=True, kw_only=True, tag="field-value"):
@@ -35,6 +35,17 @@ class FieldValue(Check, frozen=True, kw_only=True, tag="field-value"):
                 if field is not None and accepted is not None:
                     yield Hit(message=f"{part.name(key)} is {quoted(value)}: {accepted} is accepted",
                               pointer=part.at(key), value=value, sources=cited(field), errors=field.errors or None)
+
+
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the codes for values that are refused."""
+        fields = profile.custom_properties.values() if self.of == "properties" else every_field(profile, operations)
+        return frozenset(code for field in fields if _is_closed(field) for code in field.errors)
+
+
+def _is_closed(field: FieldSpec) -> bool:
+    limits = (field.pattern, field.minimum, field.maximum)
+    return field.format is None and (bool(field.allowed) or any(limit is not None for limit in limits))
 
 
 def _refusal(value: object, field: FieldSpec) -> str | None:

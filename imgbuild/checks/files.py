@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits, quoted
 from imgbuild.checks.disk import needed_bytes
+from imgbuild.checks.objects import companion
+from imgbuild.kinds import kind_of
 from imgbuild.sizes import GIB, MIB, human_size
 
 if TYPE_CHECKING:
-    from imgbuild.profiles import FileRules, Operation
+    from imgbuild.profiles import FileRules, Operation, Profile
+
+
+_MADE = {"system": "system disks", "data": "data disks", "iso": "ISO files"}
 
 
 def _paths(case: Case) -> list[tuple[Operation, FileRules]]:
@@ -44,12 +49,21 @@ class FileFormat(Check, frozen=True, kw_only=True, tag="file-format"):
                   on="image", value=found, hint=_conversion(taken), sources=tuple((source, "") for source in sources),
                   errors=tuple(dict.fromkeys(code for _, rules in paths for code in rules.errors)))
 
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the codes for files that are not taken."""
+        return frozenset(code for rules in _rules(profile, operations) for code in rules.errors)
+
 
 def _conversion(taken: tuple[str, ...]) -> str | None:
     """Return how to make a file of a format that is taken; the rule's own words where that is qcow2."""
     if "qcow2" in taken or "raw" not in taken:
         return None
     return "Convert the file: qemu-img convert -O raw FILE NEW.raw."
+
+
+def _rules(profile: Profile, operations: tuple[str, ...]) -> list[FileRules]:
+    known = [found for name, found in profile.operations.items() if name in operations or not operations]
+    return [found.file for found in known if found.file is not None]
 
 
 class FileNamed(Check, frozen=True, kw_only=True, tag="file-named"):
@@ -91,6 +105,10 @@ class FileSize(Check, frozen=True, kw_only=True, tag="file-size"):
         elif len(small) < len(paths):
             yield from (_too_large(image.size, way, rules) for way, rules in small if way.id == self.past)
 
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the codes for files that are too large."""
+        return frozenset(code for rules in _rules(profile, operations) for code in rules.size_errors)
+
 
 def _too_large(size: int, way: Operation, rules: FileRules) -> Hit:
     return Hit(message=f"the file has {human_size(size)} ({size} bytes): {way.id} takes {rules.limit}", on="image",
@@ -99,18 +117,24 @@ def _too_large(size: int, way: Operation, rules: FileRules) -> Hit:
 
 
 class ExtraFile(Check, frozen=True, kw_only=True, tag="extra-file"):
-    """The format needs no second file beside it."""
+    """The file needs no second file beside it on its import path, by its format or, without an image, by its name."""
 
-    needs: ClassVar[frozenset[str]] = IMAGE
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def applies(self, case: Case) -> bool:
+        """Say whether a file is named or at hand."""
+        return case.image is not None or case.text("image_url") is not None
 
     def find(self, case: Case) -> Hits:
         """Yield a file whose format needs another one beside it on this path."""
-        found = case.image.format if case.image else None
+        address = case.text("image_url")
         for way, rules in _paths(case):
-            ending = rules.extra_file.get(found or "")
-            if ending is not None:
-                yield Hit(message=f"{way.id} of a {found} file needs its .{ending} file of the same name in the same"
-                                  " bucket", on="image", value=ending)
+            for name, ending in rules.extra_file.items():
+                if name == (case.image.format if case.image else (address or "").rpartition(".")[2].lower()):
+                    beside = companion(address, case.image.path if case.image else "", ending)
+                    yield Hit(message=f"{way.id} of a {name} file needs {quoted(beside)} in the same bucket",
+                              on="request" if address else "image", pointer="/image_url" if address else None,
+                              value=ending)
 
 
 class DiskSize(Check, frozen=True, kw_only=True, tag="disk-size"):
@@ -166,6 +190,23 @@ class FileSystems(Check, frozen=True, kw_only=True, tag="file-systems"):
             if volume.filesystem in self.kinds:
                 yield Hit(message=f"the volume {quoted(volume.name)} holds {volume.filesystem}", on="image",
                           value=volume.filesystem)
+
+
+class ImageKind(Check, frozen=True, kw_only=True, tag="image-kind"):
+    """The image is of a kind that the operation makes images of; what could not be seen is not held against it."""
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    holds: Literal["system", "data"]
+
+    def find(self, case: Case) -> Hits:
+        """Yield an image that ``holds`` this where the operation makes others."""
+        operation = case.operation
+        if case.image is None or operation is None or kind_of(case.image) != self.holds:
+            return
+        if operation.carries and self.holds not in operation.carries:
+            what = {"system": "the disk holds a system", "data": "no system was seen on the disk"}[self.holds]
+            yield Hit(message=f"{what}, but {operation.id} makes images of {_MADE[operation.carries[0]]}", on="image")
 
 
 class RootVolume(Check, frozen=True, kw_only=True, tag="root-volume"):

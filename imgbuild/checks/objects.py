@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from imgbuild.checks.base import Case, Check, Hit, Hits, label, quoted, texts_at
+from imgbuild.checks.base import BOTH, Case, Check, Hit, Hits, label, quoted, texts_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,27 @@ def _iso_name(_: str, key: str) -> str | None:
     if not name.lower().endswith(".iso") or _ISO.fullmatch(name):
         return None
     return f"the name of the ISO file {quoted(name)} is not of letters, digits, hyphens and underscores"
+
+
+class ObjectFormat(Check, frozen=True, kw_only=True, tag="object-format"):
+    """The ending of the object's name, where it is that of an image format, is that of the file's format.
+
+    ``endings`` maps our names of formats to the endings that go with them.
+    """
+
+    needs: ClassVar[frozenset[str]] = BOTH
+
+    endings: dict[str, tuple[str, ...]]
+
+    def find(self, case: Case) -> Hits:
+        """Yield addresses whose name claims another format."""
+        found = case.image.format if case.image is not None else None
+        claims = {ending: name for name, endings in self.endings.items() for ending in endings}
+        for pointer, text in texts_at(case):
+            ending = text.rpartition(".")[2].lower()
+            if found is not None and ending in claims and ending not in self.endings.get(found, ()):
+                yield Hit(message=f"{label(pointer)} is {quoted(text)}, but the file is {found}", pointer=pointer,
+                          value=text)
 
 
 _FAULTS: dict[str, Callable[[str, str], str | None]] = {

@@ -29,7 +29,7 @@ def hit_of_problem(problem: Problem) -> Hit:
     evidence = None
     if problem.field is not None or problem.offset is not None:
         evidence = Evidence(field=problem.field, offset=problem.offset, length=problem.length, hex=problem.hex)
-    return Hit(message=problem.message, on="image", evidence=evidence)
+    return Hit(message=problem.message, on="image", evidence=evidence, views=problem.views)
 
 
 class ProblemOfJson(Check, frozen=True, kw_only=True, tag="json"):

@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
-from imgbuild.checks.fields import WORDS, Part, as_wanted, body_of, cited, is_of_type, kind_word, parts_of
+from imgbuild.checks.fields import WORDS, Part, as_wanted, body_of, cited, every_field, is_of_type, kind_word, parts_of
 from imgbuild.checks.objects import is_iso_address
 from imgbuild.profiles import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from imgbuild.profiles import FieldSpec
+    from imgbuild.profiles import FieldSpec, Profile
 
 KEY_LENGTH = 255
 MANY_KEYS = 100
@@ -76,6 +76,11 @@ class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
             for key, field in part.fields.items():
                 if key not in part.value and self._is_asked(case, field):
                     yield self._missing(case, part, key)
+
+    def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
+        """Return the codes for fields that are missing."""
+        fields = (field for field in every_field(profile, operations) if field.mandatory) if self.when is None else ()
+        return frozenset(code for field in fields for code in field.missing_errors)
 
     def _is_asked(self, case: Case, field: FieldSpec) -> bool:
         if self.when is None:

@@ -6,26 +6,38 @@ import json
 import re
 from typing import Any
 
+import msgspec
+
 from imgbuild.checks.base import Case, Check, Hit, Hits, integers_at, label, listed, quoted, texts_at, values_of
 
 MANY = 8
 
 
 class Length(Check, frozen=True, kw_only=True, tag="length"):
-    """A string has at least ``min`` and at most ``max`` characters."""
+    """A string has at least ``min`` and at most ``max`` characters.
+
+    ``operations`` has another most for some of them; longer strings than ``unless_over`` are left to another rule.
+    """
 
     min: int = 0
     max: int | None = None
+    operations: dict[str, int] = msgspec.field(default_factory=dict)
+    unless_over: int | None = None
 
     def find(self, case: Case) -> Hits:
         """Yield strings that are too short or too long."""
+        most = self.operations.get(case.context.operation, self.max)
         for pointer, text in texts_at(case):
-            if self.max is not None and len(text) > self.max:
-                yield Hit(message=f"{label(pointer)} has {len(text)} characters: at most {self.max} are accepted",
+            if most is not None and len(text) > most and not _is_over(len(text), self.unless_over):
+                yield Hit(message=f"{label(pointer)} has {len(text)} characters: at most {most} are accepted",
                           pointer=pointer, value=text)
             elif len(text) < self.min:
                 yield Hit(message=f"{label(pointer)} has {len(text)} characters: at least {self.min} is needed",
                           pointer=pointer, value=text)
+
+
+def _is_over(number: int, limit: int | None) -> bool:
+    return limit is not None and number > limit
 
 
 class Range(Check, frozen=True, kw_only=True, tag="range"):
@@ -147,15 +159,18 @@ class Given(Check, frozen=True, kw_only=True, tag="given"):
 
 
 class Count(Check, frozen=True, kw_only=True, tag="count"):
-    """A list has at most ``max`` items."""
+    """A list has at most ``max`` items; ``operations`` and ``unless_over`` are as those of a length."""
 
     max: int
+    operations: dict[str, int] = msgspec.field(default_factory=dict)
+    unless_over: int | None = None
 
     def find(self, case: Case) -> Hits:
         """Yield lists that are too long."""
+        most = self.operations.get(case.context.operation, self.max)
         for pointer, value in values_of(case):
-            if isinstance(value, list) and len(value) > self.max:
-                yield Hit(message=f"{label(pointer)} has {len(value)} items: at most {self.max} are accepted",
+            if isinstance(value, list) and len(value) > most and not _is_over(len(value), self.unless_over):
+                yield Hit(message=f"{label(pointer)} has {len(value)} items: at most {most} are accepted",
                           pointer=pointer, value=len(value))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, options, settings_of
+from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, option, options, settings_of
 from imgbuild.commands.program import say
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("build", short_help="Derive the create request.",
                epilog="\b\nExample:\n  imgbuild build samples/debian-12-tiny.qcow2 --name web --tag team=blue")
 @options("images", *CHOICES, "cloud", "operation", "min-disk-policy", *IMAGE)
-@click.option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
+@option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
 @options("fail-on", *REPORT)
 def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Derive the create request of disk images and print it as a manifest: facts, fields with reasons, import path.

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, options, settings_of
+from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, option, options, settings_of
 from imgbuild.errors import UsageError
 
 # Where click's name of an option is not the option's.
@@ -16,9 +16,9 @@ _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "dat
 @click.command("check", short_help="Inspect, build and lint in one pass.",
                epilog="\b\nExample:\n  imgbuild check samples/debian-12-tiny.qcow2")
 @options("images")
-@click.option("--request", metavar="R.json", help="Check this request instead of building one.")
-@click.option("--manifest", metavar="FILE", help="Write the manifest, too, as JSON.")
-@options("cloud", "operation", "min-disk-policy", "select", "ignore", "fail-on", *IMAGE, *CHOICES, *REPORT)
+@option("--request", metavar="R.json", help="Check this request instead of building one.")
+@option("--manifest", metavar="FILE", help="Write the manifest, too, as JSON.")
+@options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", *IMAGE, *CHOICES, *REPORT)
 def command(images: tuple[str, ...], request: str | None, manifest: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether disk images are ready to be uploaded: inspect them, build their requests, lint both.

@@ -1,7 +1,8 @@
-"""``imgbuild explain``: shows one rule with its reason, sources, server error code, examples and cure."""
+"""``imgbuild explain``: shows one rule, or one error code of the server and the rules that forestall it."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,31 +12,72 @@ from imgbuild.commands.rules import entry_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgbuild.model import ErrorEntry, Rules
     from imgbuild.rulebook import RuleBook
 
+_CODE = re.compile(r"([A-Za-z]+)[.-]?(\d{1,9})")
+_NEAR = 3
 
-@click.command("explain", short_help="Show one rule.",
+
+@click.command("explain", short_help="Show one rule, or an error code.",
                epilog="\b\nExample:\n  imgbuild explain image-backing-file")
 @click.argument("rule")
 @options("cloud", *REPORT)
 def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
-    """Show one rule: why it is one, what to do, what the server answers, and which documents say so."""
+    """Show one rule: why it is one, what to do, what the server answers, and which documents say so.
+
+    RULE may also be an error code of the server, such as IMG.0072: what it means, which calls give it, and which rules
+    find its cause before the call.
+    """
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
-    from imgbuild.model import Rules  # noqa: PLC0415 - as above
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
 
     output = Output(words)
     book = rulebook.load(words["cloud"])
-    found = book.rule(rule)
-    if found is None:
-        raise UsageError(f"no rule {rule!r}", cure=_cure(rule, book))
-    output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=(entry_of(found, book),)), page=True))
+    output.show(RulesView(rules=_rules(rule, book), page=True))
     output.close()
     return 0
 
 
-def _cure(rule: str, book: RuleBook) -> str:
+def _rules(text: str, book: RuleBook) -> Rules:
+    """Return the rule of this id, or the rules that forestall the error of this code; raises UsageError for neither."""
+    from imgbuild.model import Rules  # noqa: PLC0415 - as above
+
+    cloud, found = book.profile.name, book.rule(text)
+    if found is not None:
+        return Rules(cloud=cloud, rules=(entry_of(found, book),))
+    slip = _CODE.fullmatch(text)
+    code = f"{slip[1].upper()}.{int(slip[2]):04d}" if slip else text
+    if code in book.all_errors:
+        preventing = book.preventing(code)
+        return Rules(cloud=cloud, rules=tuple(entry_of(rule, book) for rule in preventing),
+                     errors=(_error_entry(code, book, tuple(rule.id for rule in preventing)),))
+    if slip is not None:
+        raise UsageError(f"no error code {text!r} on {cloud}", cure=_near_codes(int(slip[2]), book))
+    raise UsageError(f"no rule {text!r}", cure=_near_rules(text, book))
+
+
+def _error_entry(code: str, book: RuleBook, rules: tuple[str, ...]) -> ErrorEntry:
+    from imgbuild.model import ErrorEntry  # noqa: PLC0415 - as above
+
+    error = book.all_errors[code]
+    cited = dict.fromkeys((*error.sources, *error.readings))
+    return ErrorEntry(
+        code=code, status=error.status, category=error.category, meaning=error.meaning, server_only=error.server_only,
+        note=error.note, rules=rules, sources=tuple(book.source(name, error.readings.get(name)) for name in cited))
+
+
+def _near_codes(number: int, book: RuleBook) -> str:
+    """Return the known codes whose numbers come closest."""
+    codes = list(book.all_errors)
+    if not codes:
+        return "this cloud answers with statuses alone"
+    near = sorted(codes, key=lambda code: abs(int(re.sub(r"\D", "", code)) - number))[:_NEAR]
+    return f"close to it are {', '.join(sorted(near))}"
+
+
+def _near_rules(rule: str, book: RuleBook) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for a slip
 
     near = get_close_matches(rule.lower(), [known.id for known in book.rules], n=3, cutoff=0.5)

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from imgbuild.commands.options import REPORT, is_failure, options, settings_of
+from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
 
 
 @click.command("lint", short_help="Compare a request with the rules.",
                epilog="\b\nExample:\n  imgbuild lint samples/requests/create-image.json")
 @click.argument("request")
-@click.option("--image", metavar="FILE", help="Compare the request with this image, too.")
-@options("cloud", "operation", "min-disk-policy", "select", "ignore", "fail-on", "claim", "time-limit", *REPORT)
+@option("--image", metavar="FILE", help="Compare the request with this image, too.")
+@options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
+         *REPORT)
 def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Compare a create request with the documented rules. REQUEST is a JSON file, or - for standard input.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.configuration import acceptance_of, current, further_fields
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,49 +28,57 @@ def format_names() -> tuple[str, ...]:
     return tuple(known.name for known in FORMATS)
 
 
+def option(*names: str, **about: Any) -> Decorator:  # noqa: ANN401 - click's own
+    """Return an option that can also be given as ``IMGBUILD_`` and its name."""
+    long = next(name for name in names if name.startswith("--")).partition("/")[0]
+    return click.option(*names, envvar=f"IMGBUILD_{long.removeprefix('--').replace('-', '_').upper()}", **about)
+
+
 OPTIONS: dict[str, Decorator] = {
     "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True),
-    "format": click.option("--format", "formats", metavar="F[=FILE]", multiple=True, help="Report as F: text or json, "
+    "format": option("--format", "formats", metavar="F[=FILE]", multiple=True, help="Report as F: text or json, "
                            "of findings also sarif, junit, github or markdown; to FILE with =FILE. May be repeated."),
-    "output": click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "
+    "output": option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "
                            "a name in .json asks for json."),
-    "verbose": click.option("-v", "--verbose", is_flag=True, help="Say more, facts on the run included."),
-    "quiet": click.option("-q", "--quiet", is_flag=True, help="No progress, and of a text the first line."),
-    "run-facts": click.option("--run-facts", is_flag=True, help="Add facts on the run: seconds, reads, sandbox, "
+    "verbose": option("-v", "--verbose", is_flag=True, help="Say more, facts on the run included."),
+    "quiet": option("-q", "--quiet", is_flag=True, help="No progress, and of a text the first line."),
+    "run-facts": option("--run-facts", is_flag=True, help="Add facts on the run: seconds, reads, sandbox, "
                               "qemu-img."),
-    "claim": click.option("--claim", metavar="FORMAT", help="The image format that you believe it "
+    "claim": option("--claim", metavar="FORMAT", help="The image format that you believe it "
                           "has; another one is a finding."),
-    "cloud": click.option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud."),
-    "operation": click.option("--operation", metavar="ID", help="The create operation: create-metadata unless said "
+    "cloud": option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud."),
+    "operation": option("--operation", metavar="ID", help="The create operation: create-metadata unless said "
                               "otherwise; for a request that is given, the one that its fields speak for."),
-    "checksum": click.option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
+    "checksum": option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
                              "sha256 and the cloud's own. May be repeated.", multiple=True),
-    "no-checksum": click.option("--no-checksum", is_flag=True, help="Do not read the whole file."),
-    "initramfs": click.option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
+    "no-checksum": option("--no-checksum", is_flag=True, help="Do not read the whole file."),
+    "initramfs": option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
                               "archives, to see which drivers are in them."),
-    "allow-external": click.option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
+    "allow-external": option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
                                    "(extents, parents), if they lie in the image's own folder."),
-    "time-limit": click.option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
+    "time-limit": option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
                                type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),
-    "min-disk-policy": click.option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),
+    "min-disk-policy": option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),
                                     help="Whether min_disk must be greater than the disk; else the cloud says."),
-    "select": click.option("--select", metavar="RULE", help="Ask only this rule. May be repeated.", multiple=True),
-    "ignore": click.option("--ignore", metavar="RULE", help="Do not ask this rule. May be repeated.", multiple=True),
-    "fail-on": click.option("--fail-on", type=click.Choice([*SEVERITIES, "never"]), default="error", show_default=True,
+    "select": option("--select", metavar="RULE", help="Ask only this rule. May be repeated.", multiple=True),
+    "ignore": option("--ignore", metavar="RULE", help="Do not ask this rule. May be repeated.", multiple=True),
+    "baseline": option("--baseline", metavar="FILE", help="Accept what this earlier findings document "
+                       "knows, and fail on what is new."),
+    "fail-on": option("--fail-on", type=click.Choice([*SEVERITIES, "never"]), default="error", show_default=True,
                             help="The least severity that makes the exit status 1."),
-    "name": click.option("--name", help="Name of the image, instead of the file's."),
-    "os-version": click.option("--os-version", metavar="TEXT", help="__os_version, instead of what was found."),
-    "min-disk": click.option("--min-disk", metavar="GIB", type=int, help="min_disk in GiB."),
-    "min-ram": click.option("--min-ram", metavar="MIB", type=int, help="min_ram in MiB."),
-    "tag": click.option("--tag", "tags", help="A tag. May be repeated.", multiple=True),
-    "protected": click.option("--protected/--no-protected", default=None, help="Whether it is kept from deletion."),
-    "visibility": click.option("--visibility", metavar="TEXT", help="Who sees the image."),
-    "object": click.option("--object", "address", metavar="BUCKET:KEY", help="Where in the object store the file lies; "
+    "name": option("--name", help="Name of the image, instead of the file's."),
+    "os-version": option("--os-version", metavar="TEXT", help="__os_version, instead of what was found."),
+    "min-disk": option("--min-disk", metavar="GIB", type=int, help="min_disk in GiB."),
+    "min-ram": option("--min-ram", metavar="MIB", type=int, help="min_ram in MiB."),
+    "tag": option("--tag", "tags", help="A tag. May be repeated.", multiple=True),
+    "protected": option("--protected/--no-protected", default=None, help="Whether it is kept from deletion."),
+    "visibility": option("--visibility", metavar="TEXT", help="Who sees the image."),
+    "object": option("--object", "address", metavar="BUCKET:KEY", help="Where in the object store the file lies; "
                            "BUCKET:FOLDER/ for one that keeps its name there."),
-    "data-image": click.option("--data-image", "data_images", metavar="FILE=BUCKET:KEY", help="A data disk that goes "
+    "data-image": option("--data-image", "data_images", metavar="FILE=BUCKET:KEY", help="A data disk that goes "
                                "along, and where it lies. May be repeated.", multiple=True),
-    "set": click.option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
+    "set": option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
 }
 _FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
 REPORT = ("format", "output", "verbose", "quiet")
@@ -99,7 +108,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
              "select", "ignore")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
-    return Settings(**given, checksums=_checksums(words), run_facts=facts)
+    return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))
 
 
 def choices_of(words: dict[str, Any]) -> Choices:
@@ -114,6 +123,7 @@ def choices_of(words: dict[str, Any]) -> Choices:
         if key in extra:
             raise UsageError(f"--set names {key!r} twice", cure="give one of them")
         extra[key] = value
+    extra = further_fields(current()) | extra
     names = ("name", "os_version", "min_disk", "min_ram", "tags", "protected", "visibility", "address")
     chosen = {name: words[name] for name in names}
     chosen["data_images"] = tuple(_data_image(text) for text in words["data_images"])

@@ -15,7 +15,7 @@ import click
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.version import __version__
 
-COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain", "schema")
+COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain", "schema", "config")
 WRONG_USAGE = 2
 NOT_DONE = 3
 INTERRUPTED = 130
@@ -38,6 +38,18 @@ class Program(click.Group):
             return None
         command: click.Command = import_module(f"imgbuild.commands.{cmd_name}").command
         return command
+
+    def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None,
+                     **extra: Any) -> click.Context:  # noqa: ANN401 - click's interface
+        """Return the context of a run, with the configuration that holds in the current folder."""
+        words = tuple(args)  # click takes them out of the list
+        context = super().make_context(info_name, args, parent, **extra)
+        if not context.resilient_parsing and not {"-h", "--help"} & set(words):
+            from imgbuild.commands import configuration  # noqa: PLC0415 - help and version ask for none
+
+            context.obj = configuration.read(os.curdir)
+            context.default_map = configuration.defaults(context.obj, COMMANDS)
+        return context
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's interface
         """Run and exit."""
@@ -80,6 +92,9 @@ def _explain(failure: Exception) -> int:
     if isinstance(failure, click.exceptions.NoArgsIsHelpError):
         click.echo(failure.format_message(), err=True)
         return WRONG_USAGE
+    if isinstance(failure, click.BadParameter) and _is_configured(failure):
+        say(f"{failure.ctx.find_root().obj.path!r}: {_sentence(failure.format_message())}" if failure.ctx else "")
+        return NOT_DONE
     if isinstance(failure, click.UsageError):
         command = failure.ctx.command_path if failure.ctx else "imgbuild"
         say(f"{_sentence(failure.format_message())} ({command} --help shows what there is)")
@@ -87,6 +102,13 @@ def _explain(failure: Exception) -> int:
     message = failure.format_message() if isinstance(failure, click.ClickException) else str(failure)
     say(message)
     return WRONG_USAGE if isinstance(failure, UsageError) else NOT_DONE
+
+
+def _is_configured(failure: click.BadParameter) -> bool:
+    """Say whether the value that is refused stands in a configuration file."""
+    if failure.ctx is None or failure.param is None or failure.param.name is None:
+        return False
+    return failure.ctx.get_parameter_source(failure.param.name) is click.core.ParameterSource.DEFAULT_MAP
 
 
 def _sentence(message: str) -> str:

@@ -35,9 +35,11 @@ def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
 def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:
     """Return a rule as it is printed, with its documents and the server's error codes."""
     from imgbuild.model import RuleEntry  # noqa: PLC0415 - as above
+    from imgbuild.rulebook.evidence import read_evidence  # noqa: PLC0415 - as above
 
     return RuleEntry(
         id=rule.id, severity=rule.severity, group=rule.group, pack=rule.pack, title=rule.title, why=rule.why,
         hint=rule.hint, at=rule.places, operations=rule.operations, fails=rule.fails, passes=rule.passes,
         sources=tuple(book.source(source, rule.readings.get(source)) for source in rule.cited),
-        errors=tuple(error for code in rule.errors if (error := book.error(code)) is not None))
+        errors=tuple(error for code in rule.errors if (error := book.error(code)) is not None),
+        evidence=read_evidence().get(rule.id, ()))

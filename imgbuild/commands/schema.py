@@ -8,7 +8,7 @@ import click
 
 from imgbuild.commands.options import options
 
-NAMES = ("inspection", "manifest", "findings", "verification", "difference", "rules")
+NAMES = ("inspection", "manifest", "findings", "verification", "difference", "rules", "configuration")
 
 
 @click.command("schema", short_help="Print the JSON Schema of a document.",

@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from imgbuild.commands.options import REPORT, is_failure, options, settings_of
+from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
 
 
 @click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",
                epilog="\b\nExample:\n  imgbuild verify samples/debian-12-tiny.manifest.json")
 @click.argument("manifest")
 @click.argument("image", required=False)
-@click.option("--response", metavar="ANSWER.json", help="Compare the server's answer to the create call, or to a GET, "
+@option("--response", metavar="ANSWER.json", help="Compare the server's answer to the create call, or to a GET, "
               "with what the manifest foretold; the image is then read only if it is named.")
-@options("select", "ignore", "fail-on", "time-limit", "allow-external", *REPORT)
+@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", *REPORT)
 def command(manifest: str, image: str | None, response: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether an image is still the one that MANIFEST describes: size, checksums, content, and today's rules.
@@ -38,7 +38,7 @@ def command(manifest: str, image: str | None, response: str | None,
     made = pipeline.verify(manifest, settings_of(words), data=data, image=image, answer=answer,
                            progress=bar(quiet=words["quiet"]))
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in made.findings))
-    findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings)
+    findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,
                              request=answer[1] if answer else None, fail_on=words["fail_on"],
                              rules=entries_for(findings, cloud), verification=made))

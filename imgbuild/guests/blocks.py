@@ -32,7 +32,7 @@ def _open(reader: Reader, kind: str) -> FileSystem:
 class Block(msgspec.Struct, eq=False, dict=True):
     """A partition or a logical volume, its reader, and what its superblock says of the file system in it.
 
-    ``problems`` fills with what opening the file system objected to.
+    ``problems`` fills with what opening the file system objected to; ``attributes`` are those of a GPT partition.
     """
 
     reader: Reader
@@ -41,6 +41,7 @@ class Block(msgspec.Struct, eq=False, dict=True):
     volume: Volume | None = None
     problems: list[Problem] = []
     opener: Callable[[Reader, str], FileSystem] = _open
+    attributes: int = 0
 
     @cached_property
     def filesystem(self) -> FileSystem | None:
@@ -78,6 +79,11 @@ class Block(msgspec.Struct, eq=False, dict=True):
         """Where the type of the partition says that it belongs: ``/usr``, ``/home``; ``None`` where it says nothing."""
         name = self.partition.type if self.partition is not None and self.partition.type else ""
         return _ROLES.get(name.partition(" (")[0])
+
+    @property
+    def priority(self) -> int:
+        """How early ChromeOS's loader and Flatcar's take this slot, 0 for never; of a GPT's bits 48 to 51."""
+        return self.attributes >> 48 & 15
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.guests import bls, grubcfg, menus
+from imgbuild.guests import bls, grubcfg, menus, uki
 from imgbuild.guests.bootentries import LIMIT, MOST_ENTRIES
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _GRUB = ("/boot/grub2/grub.cfg", "/boot/grub/grub.cfg", "/boot/efi/EFI/*/grub.cfg", "/efi/EFI/*/grub.cfg",
          "/boot/EFI/*/grub.cfg")
 _GRUBENV = ("/boot/grub2/grubenv", "/boot/grub/grubenv", "/boot/efi/EFI/*/grubenv")
+_BOOT = ("/boot", "/efi", "/boot/efi")
 _LOADER = ("/boot/loader", "/efi/loader", "/boot/efi/loader")
 _LEGACY = ("/boot/grub/grub.conf", "/boot/grub/menu.lst", "/etc/grub.conf")
 _SYSLINUX = ("/boot/extlinux/extlinux.conf", "/boot/extlinux.conf", "/boot/syslinux/syslinux.cfg",
@@ -57,7 +58,7 @@ def _type1(tree: Careful) -> list[Type1]:
 
 
 def _systemd_boot(tree: Careful) -> Menu | None:
-    found = _type1(tree)
+    found = _type1(tree) + [uki.as_entry(image, base) for base in _BOOT for image in uki.find(tree, base)]
     texts = (tree.read_text(f"{folder}/loader.conf", bls.LIMIT) for folder in _LOADER)
     return bls.for_systemd_boot(found, next((text for text in texts if text), "")) if found else None
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgbuild.guests import bootmenu
+from imgbuild.guests import bootmenu, uki
 from imgbuild.guests.bootentries import version_key
 from imgbuild.guests.osrelease import clean
 
@@ -43,8 +43,8 @@ _FIRST_WORD = re.compile(r"\d+\.\d[\w.+~-]*")
 class Kernel(NamedTuple):
     """An installed kernel; paths are the guest's, with no link in them, and lead to something.
 
-    ``initrds`` are all the files that the loader hands over, the main initramfs last; of a unified kernel image, which
-    has it inside, there are none. ``is_default`` is ``None`` where it is not known. ``entry`` is what boots it: of
+    ``initrds`` are all the files that the loader hands over, the main initramfs last; a unified kernel image
+    (``unified``) has them inside. ``is_default`` is ``None`` where it is not known. ``entry`` is what boots it: of
     several entries the default, else the first.
     """
 
@@ -55,6 +55,7 @@ class Kernel(NamedTuple):
     is_default: bool | None = None
     entry: Entry | None = None
     device_tree: str | None = None
+    unified: bool = False
 
     @property
     def initramfs(self) -> str | None:
@@ -153,6 +154,9 @@ def _default(tree: Careful, menu: Menu | None, booted: dict[str, Entry], images:
 
 
 def _kernel(tree: Careful, image: str, entry: Entry | None, folders: dict[str, str]) -> Kernel:
+    unified = uki.read(tree, image) if image.casefold().endswith(".efi") else None
+    if unified is not None:
+        return Kernel(clean(unified.uname) or None, image, (), folders.get(unified.uname), entry=entry, unified=True)
     version = _version(tree, image, folders)
     named = [place(tree, entry.source, path) for path in entry.initrds] if entry is not None else []
     initrds = tuple(path for path in named if path is not None) or _beside(tree, image, version)

@@ -9,12 +9,13 @@ The Discoverable Partitions Specification, https://uapi-group.org/specifications
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imgbuild.filesystems.tree import GuestTree
-from imgbuild.guests import devices, fstab, ostree, releases, subvolumes
+from imgbuild.guests import devices, fstab, kernels, ostree, releases, subvolumes, uki
 from imgbuild.guests.blocks import Block
 from imgbuild.guests.careful import Careful
 from imgbuild.guests.osrelease import clean
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from imgbuild.filesystems.base import FileSystem
+    from imgbuild.guests.kernels import Kernel
     from imgbuild.guests.windows.registry import Registry
     from imgbuild.model import Problem
 
@@ -32,11 +34,13 @@ __all__ = ["Block", "Guest", "Layout", "assemble"]
 _SELF_NAMED = ("/etc/os-release", "/usr/lib/os-release", *releases.PATHS,
                "/nix/var/nix/profiles/system", "/bin/freebsd-version")
 _PROGRAMS = ("/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/bin/sh", "/usr/bin/sh")
+_FLATCAR = "Flatcar root"
+_KERNELS = ("/loader/entries/*", *uki.PATTERNS[:2])
 _FOREIGN = frozenset({"ntfs", "exfat", "iso9660", "udf"})
 _OF_WINDOWS = frozenset({"ntfs", "fat16", "fat32"})
 
 
-class Guest(msgspec.Struct):
+class Guest(msgspec.Struct, dict=True):
     """One operating system on the disk: its tree, and which block is mounted where (``/`` among them).
 
     ``registry`` is that of a Windows; other systems have none.
@@ -52,6 +56,11 @@ class Guest(msgspec.Struct):
     def careful(self) -> Careful:
         """The tree for lookups whose damage belongs to the root's problems."""
         return Careful(self.tree, self.root.problems)
+
+    @cached_property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The installed Linux kernels, the newest first."""
+        return kernels.find(self.careful)
 
 
 class Layout(msgspec.Struct):
@@ -98,6 +107,7 @@ def _guest_at(block: Block, blocks: Sequence[Block]) -> Guest | None:
     if block.role != "/" and not any(guest.careful.exists(path) for path in ("/etc", "/nix/var/nix/profiles/system")):
         return None
     _join_fstab(guest, blocks)
+    _join_ostree(guest, blocks)
     _join_types(guest, blocks)
     return guest if _is_root(guest.careful) else None
 
@@ -155,17 +165,44 @@ def _places(entries: Sequence[fstab.Entry]) -> Iterator[tuple[str, fstab.Entry]]
             yield entry.mount_point, entry
 
 
+def _join_ostree(guest: Guest, blocks: Sequence[Block]) -> None:
+    """Join the boot file system of an ostree system, which need not be in its fstab."""
+    root = guest.tree.mounts["/"]
+    if not isinstance(root, ostree.Subtree) or "/boot" in guest.mounts:
+        return
+    found = next((block for block in blocks if _has_entries(block, guest)), None)
+    inside = ostree.boot_inside(root)
+    if found is not None:
+        _mount(guest, "/boot", found)
+    elif inside is not None:
+        guest.tree.mount("/boot", inside)
+
+
+def _has_entries(block: Block, guest: Guest) -> bool:
+    if block is guest.root or block.is_fat or block.filesystem is None:
+        return False
+    return Careful(GuestTree(block.filesystem), block.problems).exists("/loader/entries")
+
+
 def _join_types(guest: Guest, blocks: Sequence[Block]) -> None:
-    for block in blocks:
-        place = _esp_place(guest) if block.is_esp and block.is_of_gpt else block.role
+    # Of the two slots that a system updates in turn, the one of higher priority boots.
+    for block in sorted(blocks, key=lambda block: -block.priority):
+        place = _esp_place(guest, block, blocks) if block.is_esp and block.is_of_gpt else block.role
         if place is not None and place != "/" and not guest.careful.listdir(place):
             _mount(guest, place, block)
 
 
-def _esp_place(guest: Guest) -> str | None:
-    """Where a guest that does not say so has its EFI system partition: an empty directory made for that alone."""
-    return next((place for place in ("/efi", "/boot/efi") if place not in guest.mounts
-                 and guest.careful.is_dir(place) and not guest.careful.listdir(place)), None)
+def _esp_place(guest: Guest, esp: Block, blocks: Sequence[Block]) -> str | None:
+    """Where a guest that does not say so has its EFI system partition: an empty directory made for that alone.
+
+    As ``/boot`` it is used where it has kernels and nothing else is meant for there; Flatcar has its own there always.
+    """
+    is_flatcar = guest.root.partition is not None and guest.root.partition.type == _FLATCAR
+    places = ["/boot"] if is_flatcar else [place for place in ("/efi", "/boot/efi") if guest.careful.is_dir(place)]
+    if not places and guest.careful.is_dir("/boot") and all(block.role != "/boot" for block in blocks):
+        tree = Careful(GuestTree(esp.filesystem), esp.problems) if esp.filesystem is not None else None
+        places = ["/boot"] if tree is not None and any(tree.glob(pattern) for pattern in _KERNELS) else []
+    return next((place for place in places if place not in guest.mounts and not guest.careful.listdir(place)), None)
 
 
 def _mount(guest: Guest, point: str, block: Block, options: Sequence[str] = ()) -> None:

@@ -55,12 +55,12 @@ class Program(NamedTuple):
     is_shim: bool
 
 
-def machine_of(head: bytes) -> str | None:
-    """Return the machine that a program with this beginning (4096 bytes) is for, ``None`` for none that is known."""
-    start = int.from_bytes(head[60:64], "little")
-    if head[:2] != b"MZ" or head[start : start + 4] != b"PE\0\0":
-        return None
-    return MACHINES.get(int.from_bytes(head[start + 4 : start + 6], "little"))
+class Section(NamedTuple):
+    """A section: its name, its size in memory and its offset in the file, in bytes."""
+
+    name: str
+    size: int
+    offset: int
 
 
 def read_program(filesystem: FileSystem, path: str) -> Program | None:
@@ -70,15 +70,42 @@ def read_program(filesystem: FileSystem, path: str) -> Program | None:
         BrokenImage: The file system is damaged at this place.
     """
     head = filesystem.read(path, _HEADERS)
-    start = int.from_bytes(head[60:64], "little")
-    if head[:2] != b"MZ" or head[start : start + 4] != b"PE\0\0" or len(head) < start + 26:
+    start = _start_of(head)
+    if start is None:
         return None
-    machine, sections = struct.unpack_from("<HH", head, start + 4)
     certificates = _certificates(filesystem, path, head, start)
     names = tuple(name.decode("ascii") for name in _AUTHORITIES if name in certificates)
-    small = _small_sections(head, start, sections)
-    is_shim = any(mark in filesystem.read(path, size, offset) for offset, size in small for mark in _SHIM_MARKS)
-    return Program(MACHINES.get(machine), signed=bool(certificates), authorities=names, is_shim=is_shim)
+    # Sections that are short enough to hold no more than a few lines of text.
+    small = (section for section in read_sections(head) if 0 < section.size <= _SMALL_SECTION)
+    is_shim = any(mark in filesystem.read(path, section.size, section.offset)
+                  for section in small for mark in _SHIM_MARKS)
+    return Program(machine_of(head), signed=bool(certificates), authorities=names, is_shim=is_shim)
+
+
+def machine_of(head: bytes) -> str | None:
+    """Return the machine of the PE program that begins with ``head``, or ``None`` where it is none that is known."""
+    start = _start_of(head)
+    return MACHINES.get(int.from_bytes(head[start + 4 : start + 6], "little")) if start is not None else None
+
+
+def read_sections(head: bytes) -> Iterator[Section]:
+    """Yield the sections of the PE program that begins with ``head``, as far as their headers are in it."""
+    start = _start_of(head)
+    if start is None:
+        return
+    count, optional = (int.from_bytes(head[at : at + 2], "little") for at in (start + 6, start + 20))
+    for number in range(min(count, _MOST_SECTIONS)):
+        at = start + 24 + optional + number * _SECTION.size
+        if at + _SECTION.size > len(head):
+            return
+        name, size, _, _, offset = _SECTION.unpack_from(head, at)
+        yield Section(name.rstrip(b"\0").decode("latin-1"), size, offset)
+
+
+def _start_of(head: bytes) -> int | None:
+    start = int.from_bytes(head[60:64], "little")
+    is_program = head[:2] == b"MZ" and head[start : start + 4] == b"PE\0\0" and len(head) >= start + 26
+    return start if is_program else None
 
 
 def _certificates(filesystem: FileSystem, path: str, head: bytes, start: int) -> bytes:
@@ -89,15 +116,3 @@ def _certificates(filesystem: FileSystem, path: str, head: bytes, start: int) ->
         return b""
     offset, size = struct.unpack_from("<II", head, directories + 8 * _SECURITY)
     return filesystem.read(path, min(size, _CERTIFICATES), offset) if offset and size else b""
-
-
-def _small_sections(head: bytes, start: int, count: int) -> Iterator[tuple[int, int]]:
-    """Yield offset and size of the sections that are short enough to hold no more than a few lines of text."""
-    optional = int.from_bytes(head[start + 20 : start + 22], "little")
-    for number in range(min(count, _MOST_SECTIONS)):
-        at = start + 24 + optional + number * _SECTION.size
-        if at + _SECTION.size > len(head):
-            return
-        _, size, _, _, offset = _SECTION.unpack_from(head, at)
-        if 0 < size <= _SMALL_SECTION:
-            yield offset, size

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from imgbuild.model import Inspection, Problem, Witness
+from imgbuild.model import Inspection, Witness
 from imgbuild.qemu.process import CPU_SECONDS, NoAnswerError, find, run
 from imgbuild.sizes import ceil_div
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 FORMATS = {"raw": "raw", "iso": "raw", "qcow2": "qcow2", "vhd": "vpc", "vmdk": "vmdk", "vhdx": "vhdx", "vdi": "vdi",
            "qcow": "qcow", "qed": "qed", "parallels": "parallels"}
 
-# Objections of our readers that are no danger to others: on the name, on sizes that differ, on what is inside the disk.
-# With any other one qemu-img does not get to see the image; one that is missing here costs an opinion and no more.
+# Objections of our readers that are no danger to others: on sizes that differ, on what is inside the disk. With any
+# other one qemu-img does not get to see the image; one that is missing here costs an opinion and no more.
 HARMLESS = frozenset({
     "content-unread", "extended-l2", "extension-mismatch", "filesystem-feature-unknown", "filesystem-truncated",
     "filesystem-unreadable", "gpt-backup-not-at-end", "gpt-copies-differ", "gpt-duplicate-partition-id",
@@ -37,6 +37,9 @@ HARMLESS = frozenset({
     "partition-past-end", "size-over-whole-gib", "snapshots", "unaligned-size", "vhd-size-differs-from-chs",
     "vhd-spare-table-entries", "zstd-compression",
 })
+
+# What speaks against the words around a file and not against the file. qemu-img is told the format that it has.
+OF_WORDS = frozenset({"claim-contradicted", "extension-contradicted"})
 
 _SECTOR = 512
 
@@ -83,37 +86,31 @@ def witness(image: Inspection, source: Descriptor, *, timeout: float = 30.0, pro
         return Witness(found=found, error=reason, failure="not-asked")
     try:
         told, held = _info(source, ["-f", FORMATS[image.format or ""]], timeout)
-        probed = _info(source, [], timeout)[0]["format"] if probe else None
     except NoAnswerError as failed:
         found = version()
         if found is None:  # it does not work at all
             return Witness()
         return Witness(found=found, error=str(failed), failure=failed.failure, sandbox=failed.sandbox)
-    return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], probed=probed, sandbox=held)
+    return Witness(found=found, format=told["format"], virtual_size=told["virtual-size"], sandbox=held,
+                   probed=_probed(source, timeout) if probe else None)
 
 
-def compare(image: Inspection, said: Witness) -> tuple[Problem, ...]:
-    """Return the problems that follow where qemu-img says something else than our own reader."""
-    if said.failure == "died":
-        code, words = "qemu-died", f"did not survive this image: {said.error}"
-    elif said.failure == "refused" and not image.problems:
-        code, words = "qemu-disagrees", f"does not open this as {image.format}: {said.error}"
-    elif None in (said.virtual_size, image.virtual_size) or said.virtual_size in _acceptable_sizes(image):
-        return ()
-    else:
-        code, words = "qemu-disagrees", (f"sees a disk of {said.virtual_size} bytes in this {image.format}, our reader"
-                                         f" one of {image.virtual_size}")
-    return (Problem(code=code, message=f"qemu-img {said.found or version()} {words}"),)
+def _probed(source: Descriptor, timeout: float) -> str | None:
+    """Return what qemu-img takes the file for when it is not told: a fact, and ``None`` where it does not say."""
+    try:
+        return str(_info(source, [], timeout)[0]["format"])
+    except NoAnswerError:
+        return None
 
 
 def _reason_not_to_ask(image: Inspection) -> str | None:
     if image.format not in FORMATS:
         return f"not asked: qemu-img does not know {image.format or 'what is not recognised'}"
-    objections = [problem.code for problem in image.problems if problem.code not in HARMLESS]
+    objections = [problem.code for problem in image.problems if problem.code not in HARMLESS | OF_WORDS]
     return f"not asked: our own reader objects first ({objections[0]})" if objections else None
 
 
-def _acceptable_sizes(image: Inspection) -> set[int]:
+def acceptable_sizes(image: Inspection) -> set[int]:
     """Return the sizes that are no disagreement: whole sectors, and of a VHD also that of its geometry.
 
     Where its creator counted by the geometry, qemu does so, too (block/vpc.c, vpc_open).

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.reports.escape import visible, visible_json
-from imgbuild.reports.views import DifferenceView, FindingsView, ImageView, ManifestView
+from imgbuild.reports.views import ConfigurationView, DifferenceView, FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
@@ -22,6 +22,8 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
         return encode(view.manifest.request.body if view.request_only else view.manifest, line=view.several)
     if isinstance(view, FindingsView):
         return encode(view.verification or view.findings)
+    if isinstance(view, ConfigurationView):
+        return encode(view.configuration)
     return encode(view.difference if isinstance(view, DifferenceView) else view.rules)
 
 

@@ -30,8 +30,11 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
     """Return the findings of a view as SARIF; raises UsageError for a view of something else."""
     shown = findings_view(view, "sarif")
     artifacts = _Artifacts(shown)
-    rules = sorted({finding.rule for finding in shown.findings.findings})
-    results = [_result(finding, rules.index(finding.rule), artifacts) for finding in shown.findings.findings]
+    accepted = {id(entry.finding): entry.reason for entry in shown.findings.accepted}
+    found = [*shown.findings.findings, *(entry.finding for entry in shown.findings.accepted)]
+    rules = sorted({finding.rule for finding in found})
+    results = [_result(finding, rules.index(finding.rule), artifacts) | _suppressed(accepted.get(id(finding)))
+               for finding in found]
     run = {
         "tool": {"driver": {"name": "imgbuild", "version": __version__, "semanticVersion": __version__,
                             "rules": [_descriptor(rule_id, shown.rules.get(rule_id)) for rule_id in rules]}},
@@ -96,6 +99,11 @@ def _result(finding: Finding, rule: int, artifacts: _Artifacts) -> dict[str, Any
         "partialFingerprints": {"imgbuild/v1": finding.fingerprint},
         "properties": {name: value for name, value in properties.items() if value not in (None, [])},
     }
+
+
+def _suppressed(reason: str | None) -> dict[str, Any]:
+    return {} if reason is None else {
+        "suppressions": [{"kind": "external", "status": "accepted", "justification": visible(reason)}]}
 
 
 def _location(finding: Finding, artifacts: _Artifacts) -> dict[str, Any]:

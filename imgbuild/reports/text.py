@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.views import DifferenceView, FindingsView, ImageView, ManifestView
+from imgbuild.reports.views import ConfigurationView, DifferenceView, FindingsView, ImageView, ManifestView
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
@@ -45,6 +45,10 @@ def _write(view: View, sheet: Sheet) -> None:
         from imgbuild.reports import text_difference  # noqa: PLC0415 - see above
 
         text_difference.write(sheet, view.difference)
+    elif isinstance(view, ConfigurationView):
+        from imgbuild.reports import text_configuration  # noqa: PLC0415 - see above
+
+        text_configuration.write(sheet, view.configuration)
     else:
         _write_rules(view, sheet)
 
@@ -53,6 +57,6 @@ def _write_rules(view: RulesView, sheet: Sheet) -> None:
     from imgbuild.reports import text_rules  # noqa: PLC0415 - see above
 
     if view.page:
-        text_rules.write_page(sheet, view.rules.rules[0])
+        text_rules.write_page(sheet, view.rules)
     else:
         text_rules.write_list(sheet, view.rules)

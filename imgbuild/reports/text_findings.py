@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.page import Word, counted, flat
+from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.reports.text_excerpt import write_message
-from imgbuild.reports.text_inspection import evidence_words
 from imgbuild.reports.text_manifest import write_image, write_request
 from imgbuild.reports.text_rules import error_words, source_words
 
@@ -47,6 +47,10 @@ def write(sheet: Sheet, view: FindingsView) -> None:
 
 
 def _write_end(sheet: Sheet, view: FindingsView) -> None:
+    if view.findings.accepted:
+        sheet.section("Accepted", counted(len(view.findings.accepted), "finding"))
+        sheet.table([[entry.finding.rule, Word(_place(entry.finding.subject), "faint"), entry.reason]
+                     for entry in view.findings.accepted], sentence=2)
     if view.verification is not None:
         sheet.section("Next", *view.verification.next[:1])
         for more in view.verification.next[1:]:

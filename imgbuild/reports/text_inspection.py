@@ -8,13 +8,13 @@ from imgbuild.reports import text_readiness
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
 from imgbuild.reports.text_container import container_words, format_words, safety_words
+from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgbuild.model import (
-        Evidence,
         Inspection,
         OperatingSystem,
         Partition,
@@ -58,14 +58,15 @@ def headline(image: Inspection) -> str:
 
 
 def system_words(system: OperatingSystem) -> str:
-    """Return a system in a few words: name, point release, architecture."""
+    """Return a system in a few words: name, point release, architecture, the kernel that boots."""
     name = system.name or flat((system.id, system.version), " ") or "a system without a name"
     version, release = system.version or "", system.release or ""
     if release not in name:
         exact = version and release.startswith(version) and version in name
         name = name.replace(version, release, 1) if exact else f"{name} {release}"
     edition = system.edition if system.edition and system.edition not in name else None
-    return flat((name, edition, system.architecture))
+    kernel = f"kernel {system.kernels[0]}" if system.kernels else None
+    return flat((name, edition, system.architecture, kernel))
 
 
 def boot_words(image: Inspection) -> str:
@@ -90,15 +91,6 @@ def _write_problems(sheet: Sheet, problems: tuple[Problem, ...]) -> None:
     width = max(len(problem.code) for problem in problems) + 2
     for problem in problems:
         sheet.fact(Word(problem.code, "title"), problem.message, *evidence_words(problem), width=width)
-
-
-def evidence_words(shown: Problem | Evidence) -> Iterator[str]:
-    """Give the field that is wrong by the standard's name, its place and its bytes; nothing where there is none."""
-    place = None if shown.offset is None else f"at byte {shown.offset}"
-    size = None if shown.length is None else counted(shown.length, "byte")
-    where = flat((flat((shown.field, place), " "), size))
-    if where:
-        yield flat((where, shown.hex), ": ")
 
 
 def _write_content(sheet: Sheet, image: Inspection) -> None:
@@ -167,7 +159,8 @@ def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
     if run.qemu is not None and run.qemu.found:
         size = "" if run.qemu.virtual_size is None else f", {human_size(run.qemu.virtual_size)}"
         said = run.qemu.error or f"{run.qemu.format}{size}{_agreement(image, run)}"
-        sheet.fact("", f"qemu-img {run.qemu.found}: {said}")
+        probed = None if run.qemu.probed is None else f"{run.qemu.probed} when it is not told"
+        sheet.fact("", f"qemu-img {run.qemu.found}: {flat((said, probed))}")
 
 
 def _agreement(image: Inspection, run: Run) -> str:

@@ -1,13 +1,18 @@
-"""The rule book for a person: the list of rules, and one rule as a page."""
+"""The rule book for a person: the list of rules, and as a page one rule or one error code of the server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from imgbuild.reports.page import Word, counted, flat
+from imgbuild.reports.text_evidence import evidence_words
 
 if TYPE_CHECKING:
-    from imgbuild.model import RuleEntry, Rules, Source
+    from collections.abc import Sequence
+
+    from imgbuild.model import ErrorEntry, RuleEntry, Rules, Source
     from imgbuild.reports.sheet import Sheet
 
 
@@ -35,7 +40,40 @@ def write_list(sheet: Sheet, rules: Rules) -> None:
     sheet.sentence(f"{counted(len(rules.rules), 'rule')} for {rules.cloud}; imgbuild explain RULE shows one.")
 
 
-def write_page(sheet: Sheet, rule: RuleEntry) -> None:
+_CALLS = {
+    "create": "those that make an image from a file", "backup": "those on full-server images and backups",
+    "update": "those that change or delete an image", "from-server": "those that make an image of a server or a disk",
+    "service": "all, for faults of the service", "market": "those on the marketplace",
+    "replicate": "those that copy an image", "share": "those that share an image",
+    "export": "those that export an image",
+}
+
+
+def write_page(sheet: Sheet, rules: Rules) -> None:
+    """Write one rule, or where an error code was asked for, that code."""
+    if rules.errors is not msgspec.UNSET:
+        _write_error(sheet, rules.errors[0], rules.rules)
+    else:
+        _write_rule(sheet, rules.rules[0])
+
+
+def _write_error(sheet: Sheet, error: ErrorEntry, rules: Sequence[RuleEntry]) -> None:
+    """Write a code of the server: what it means, which calls give it, and what forestalls it."""
+    sheet.ends([Word(error.code, "title")], f"HTTP {error.status}")
+    sheet.sentence(error.meaning)
+    sheet.line()
+    sheet.fact("calls", _CALLS.get(error.category, error.category))
+    sheet.fact("note", *[error.note] if error.note else [])
+    for number, rule in enumerate(rules):
+        sheet.fact("rules" if number == 0 else "", f"{rule.id} ({rule.severity}): {rule.title}")
+    if not rules:
+        sheet.fact("rules", "no rule: only the server can see it" if error.server_only else
+                   "no rule: imgbuild makes no such call")
+    for number, source in enumerate(error.sources):
+        sheet.fact("says" if number == 0 else "and", source_words(source), *([source.url] if source.url else []))
+
+
+def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
     """Write one rule with its reason, cure, examples, error codes and documents."""
     kind = f"{rule.severity}, group {rule.group}, pack {rule.pack}"
     sheet.ends([Word(rule.id, "title")], Word(kind, rule.severity))
@@ -46,6 +84,8 @@ def write_page(sheet: Sheet, rule: RuleEntry) -> None:
     sheet.fact("at", *rule.at)
     sheet.fact("asked", *[f"for {flat(rule.operations)}"] if rule.operations else [])
     sheet.fact("server", *[error_words(error.code, error.status) for error in rule.errors])
+    sheet.fact("bytes", *(f"{example.format}: {words}" for example in rule.evidence
+                          for words in evidence_words(example)))
     sheet.fact("wrong", *[rule.fails] if rule.fails else [], whole=True)
     sheet.fact("right", *[rule.passes] if rule.passes else [], whole=True)
     for number, source in enumerate(rule.sources):

@@ -9,7 +9,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import Difference, Findings, Inspection, Manifest, RuleEntry, Rules, Verification
+    from imgbuild.model import Configuration, Difference, Findings, Inspection, Manifest, RuleEntry, Rules, Verification
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,4 +70,10 @@ class DifferenceView(msgspec.Struct, frozen=True, kw_only=True):
     difference: Difference
 
 
-View = ImageView | ManifestView | FindingsView | RulesView | DifferenceView
+class ConfigurationView(msgspec.Struct, frozen=True, kw_only=True):
+    """The values in force: ``imgbuild config``."""
+
+    configuration: Configuration
+
+
+View = ImageView | ManifestView | FindingsView | RulesView | DifferenceView | ConfigurationView

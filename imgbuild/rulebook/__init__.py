@@ -47,10 +47,19 @@ class Document(Leaf, frozen=True, kw_only=True):
 
 
 class ServerError(Leaf, frozen=True, kw_only=True):
-    """A code that the server answers with, its HTTP status, and what it says in own words."""
+    """A code that the server answers with, its HTTP status, and what it says in own words.
+
+    ``category`` names the calls that give it: ``create`` for those that make an image from a file. ``server_only`` is
+    true for what only the server can see, so that no rule forestalls it. ``readings`` says by source where the tables
+    of the clouds disagree.
+    """
 
     status: int
     meaning: str
+    category: str = "create"
+    server_only: bool = False
+    readings: dict[str, str] = msgspec.field(default_factory=dict)
+    note: str | None = None
     sources: tuple[str, ...] = ()
 
 
@@ -114,6 +123,20 @@ class RuleBook:
         found = self.errors.get(code)
         return None if found is None else ErrorCode(code=code, status=found.status)
 
+    @cached_property
+    def all_errors(self) -> dict[str, ServerError]:
+        """The codes of all calls of the service, by number; those of other calls are read when first asked for."""
+        from imgbuild.rulebook.packs import read_other_errors  # noqa: PLC0415 - only explain asks
+
+        other = {code: _convert(code, "error", table, ServerError)
+                 for code, table in read_other_errors(self.profile.name).items()}
+        return dict(sorted((other | self.errors).items()))
+
+    def preventing(self, code: str) -> tuple[Rule, ...]:
+        """Return the rules whose findings carry a code: what they find, the server would answer with it."""
+        return tuple(rule for rule in self.rules if code in rule.errors
+                     or code in rule.check.server_codes(self.profile, rule.operations))
+
 
 def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBook:
     """Return the rule book of a cloud; ``catalogue`` is the OS list of a region, which then counts as exact.
@@ -127,6 +150,11 @@ def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBo
     packs = read_packs(cloud)
     return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs),
                     catalogue)
+
+
+def known_ids() -> frozenset[str]:
+    """Return the ids of the rules of all clouds."""
+    return frozenset(rule_id for cloud in clouds() for rule_id in read_packs(cloud).rules)
 
 
 def load_profile(cloud: str = DEFAULT_CLOUD) -> Profile:

@@ -24,6 +24,8 @@ from imgbuild.errors import RuleBookError, UsageError
 BASE = "common"
 CLOUD_FILE = "cloud.toml"
 CATALOGUE_FILE = "os_versions.toml"
+OTHER_ERRORS_FILE = "errors_other.toml"
+READ_WHEN_ASKED = frozenset({CATALOGUE_FILE, OTHER_ERRORS_FILE})
 
 
 class Packs(msgspec.Struct):
@@ -62,14 +64,21 @@ def read_values(cloud: str) -> dict[str, Any]:
 
 
 def read_packs(cloud: str) -> Packs:
-    """Return all tables of a cloud's packs but the catalogue."""
+    """Return all tables of a cloud's packs but those that are read when somebody asks."""
     packs = Packs(chain_of(cloud))
     for name in packs.chain:
         seen: set[str] = set()
         for file in sorted(os.listdir(_path(name))):
-            if file.endswith(".toml") and file != CATALOGUE_FILE:
+            if file.endswith(".toml") and file not in READ_WHEN_ASKED:
                 _add(packs, _path(name, file), name, seen)
     return packs
+
+
+def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
+    """Return the codes that answer other calls than those that make an image from a file."""
+    paths = [_path(name, OTHER_ERRORS_FILE) for name in chain_of(cloud)]
+    tables = [read_toml(path).get("errors", {}) for path in paths if os.path.isfile(path)]
+    return {code: table for errors in tables for code, table in errors.items()}
 
 
 def chain_of(cloud: str) -> tuple[str, ...]:

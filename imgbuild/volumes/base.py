@@ -15,6 +15,7 @@ class PartitionTable(msgspec.Struct, frozen=True):
     """A partition table; offsets and sizes of the partitions are bytes of the virtual disk.
 
     ``sector_size`` is in bytes; ``disk_id`` is the disk's GUID in lower case, or its MBR signature as eight digits.
+    ``attributes`` are the attribute bits of a GPT's partitions by their index, where there are any.
     """
 
     kind: Literal["gpt", "mbr"]
@@ -22,6 +23,7 @@ class PartitionTable(msgspec.Struct, frozen=True):
     partitions: tuple[Partition, ...]
     problems: tuple[Problem, ...] = ()
     disk_id: str | None = None
+    attributes: dict[int, int] = {}
 
 
 class LogicalVolume(msgspec.Struct, frozen=True):

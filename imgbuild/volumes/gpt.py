@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from imgbuild.readers import BrokenImage, Reader, problem, read_clipped
 from imgbuild.sizes import human_size
 from imgbuild.volumes import gptcopy, mbr
@@ -53,7 +55,7 @@ def remains(disk: Reader) -> bool:
 
 
 def _with_problems(table: PartitionTable, more: list[Problem]) -> PartitionTable:
-    return PartitionTable(table.kind, table.sector_size, table.partitions, (*table.problems, *more), table.disk_id)
+    return msgspec.structs.replace(table, problems=(*table.problems, *more))
 
 
 def _find_primary(disk: Reader) -> Copy | Problem:
@@ -101,7 +103,8 @@ def _table(disk: Reader, copy: Copy, problems: list[Problem]) -> PartitionTable:
     ranges = [Range(part.index, part.start, part.size) for part in partitions]
     problems = [*problems, *flaws, *past_end(ranges, disk.size), *overlaps(ranges), *_outside_usable(copy, ranges),
                 *_same_identity(partitions)]
-    return PartitionTable("gpt", copy.sector, partitions, tuple(problems), copy.disk_guid.lower())
+    return PartitionTable("gpt", copy.sector, partitions, tuple(problems), copy.disk_guid.lower(),
+                          gptcopy.attributes(copy))
 
 
 def _backup_problems(disk: Reader, primary: Copy) -> list[Problem]:

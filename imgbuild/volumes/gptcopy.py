@@ -134,6 +134,11 @@ def partitions(copy: Copy) -> tuple[tuple[Partition, ...], list[Problem]]:
     return tuple(found), problems[:REPORTED]
 
 
+def attributes(copy: Copy) -> dict[int, int]:
+    """Return the attribute bits of the partitions that have any, by index."""
+    return {index: bits for index, raw in _used(copy) if (bits := _ENTRY.unpack_from(raw)[4])}
+
+
 def _used(copy: Copy) -> Iterator[tuple[int, bytes]]:
     """Yield the entries in use with their numbers from 1."""
     for position in range(0, len(copy.entries), copy.entry_size):

@@ -1,16 +1,20 @@
-"""``imgbuild explain``: one rule as a page."""
+"""``imgbuild explain``: one rule as a page, or one error code of the server with the rules that forestall it."""
 
 from __future__ import annotations
 
 import json
 
+import pytest
 from caller import call, errors
 
 from imgbuild import rulebook
+from imgbuild.rulebook.evidence import read_evidence
+
+BOOK = rulebook.load()
 
 
 def test_every_rule_has_a_page():
-    for rule in rulebook.load().rules:
+    for rule in BOOK.rules:
         result = call("explain", rule.id)
         assert result.exit_code == 0
         assert result.stdout.startswith(rule.id)
@@ -20,6 +24,24 @@ def test_every_rule_has_a_page():
 def test_a_page_is_json_too():
     document = json.loads(call("explain", "image-backing-file", "--format", "json").stdout)
     assert [rule["id"] for rule in document["rules"]] == ["image-backing-file"]
+    assert "errors" not in document
+
+
+def test_a_rule_on_images_shows_what_it_points_at_in_hex():
+    text = call("explain", "image-backing-file").stdout
+    assert "  bytes   qcow: backing_file_offset at byte 8, 8 bytes: 0000000000000040" in text
+    assert "          qcow2: backing_file_offset at byte 8, 8 bytes: 0000000000000100" in text
+    (rule,) = json.loads(call("explain", "image-size-overflow", "--format", "json").stdout)["rules"]
+    assert rule["evidence"] == [
+        {"format": "qcow2", "field": "size", "offset": 24, "length": 8, "hex": "8000000000000000"}]
+
+
+def test_every_example_is_of_a_rule_and_has_its_bytes():
+    examples = read_evidence()
+    assert set(examples) <= {rule.id for rule in rulebook.load().rules}
+    shown = [example for rows in examples.values() for example in rows if example.hex is not None]
+    assert all(len(bytes.fromhex(example.hex)) == min(example.length, 32) for example in shown)
+    assert len(shown) > 100
 
 
 def test_an_unknown_rule_is_wrong_usage_and_the_nearest_is_named():
@@ -27,3 +49,47 @@ def test_an_unknown_rule_is_wrong_usage_and_the_nearest_is_named():
     assert status == 2
     assert message.startswith("no rule 'image-backing-fil' (did you mean image-backing-file")
     assert errors("explain", "qqq") == (2, "no rule 'qqq' (imgbuild rules lists them)")
+
+
+def test_every_error_code_has_a_page():
+    assert len(BOOK.all_errors) == 204
+    for code, error in BOOK.all_errors.items():
+        document = json.loads(call("explain", code, "--format", "json").stdout)
+        (entry,) = document["errors"]
+        assert (entry["code"], entry["status"], entry["meaning"]) == (code, error.status, error.meaning)
+        assert all(source["url"] and source["date"] for source in entry["sources"])
+        assert [rule["id"] for rule in document["rules"]] == entry["rules"]
+
+
+def test_an_error_code_for_people():
+    result = call("explain", "IMG.0118")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("""\
+IMG.0118                                                                HTTP 400
+bare metal image cannot be encrypted
+
+  calls   those that make an image from a file
+  rules   ims-bare-metal-encrypted (error): A bare metal image is to be
+          encrypted
+  says    IMS error codes, Huawei Cloud, Chinese copy of 2022, 2022-10-28
+""")
+
+
+@pytest.mark.parametrize(("code", "says"), [
+    ("IMG.0097", "no rule: only the server can see it"), ("IMG.0088", "no rule: imgbuild makes no such call"),
+    ("IMG.0026", "“HTTP\n          403”"), ("IMG.0072", "ims-disk-format-unknown (error)")])
+def test_what_no_rule_finds_says_so_and_readings_are_named(code, says):
+    assert " ".join(says.split()) in " ".join(call("explain", code).stdout.split())
+
+
+@pytest.mark.parametrize("text", ["IMG.0072", "img.0072", "IMG.72", "img72", "IMG-0072"])
+def test_a_code_may_be_written_as_people_do(text):
+    assert call("explain", text).stdout.startswith("IMG.0072 ")
+
+
+@pytest.mark.parametrize(("text", "near"), [
+    ("IMG.9999", "IMG.0241, IMG.0242, IMG.1075"), ("IMG.0199", "IMG.0196, IMG.0197, IMG.0198"),
+    ("IMG.0000", "IMG.0001, IMG.0002, IMG.0003"), ("ECS.0072", "IMG.0071, IMG.0072, IMG.0073"),
+])
+def test_an_unknown_code_is_wrong_usage_and_those_close_to_it_are_named(text, near):
+    assert errors("explain", text) == (2, f"no error code {text!r} on huaweicloud (close to it are {near})")

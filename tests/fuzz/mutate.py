@@ -53,7 +53,7 @@ class Mutator:
             words.append("size")
         changes = [(at, data[: max(0, size - at)]) for at, data in changes if at < size]
         if chance.random() < 0.6:
-            changes += reseal(lambda at, length: self._after(changes, at, length), size)
+            changes += reseal(lambda at, length: self._after(changes, at, length), size, [at for at, _ in changes])
             words.append("resealed")
         return Mutant("+".join(words), size, tuple(changes))
 

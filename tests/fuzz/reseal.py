@@ -1,7 +1,8 @@
 """Renew the checksums of a damaged file, so that what stands behind them is read: its bytes in, further changes out.
 
-Known are VHD's footers and header, the first header of ZVHD and ZVHD2, VHDX's headers and region tables, and GPT's
-primary header with its entries: those of which a reader refuses everything when the sum is wrong.
+Known are VHD's footers and header, the first header of ZVHD and ZVHD2, VHDX's headers and region tables, GPT's primary
+header with its entries, and the superblock and the changed nodes of a btrfs that begins at a whole MiB of a raw disk:
+those of which a reader refuses everything when the sum is wrong.
 """
 
 from __future__ import annotations
@@ -13,20 +14,23 @@ from typing import TYPE_CHECKING
 import vhd_writer
 import vhdx_writer
 import zvhd_writer
+from images import btrfs_items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Bytes = Callable[[int, int], bytes]
 
 SECTOR, PAGE = 512, 4096
 MOST_ENTRY_BYTES = 1 << 17
 VHDX_HEADER, VHDX_TABLE = 4096, 65536
+BTRFS_SUPERBLOCK = 65536
+MOST_BTRFS_START = 256 << 20
 
 
-def reseal(read: Bytes, size: int) -> list[tuple[int, bytes]]:
-    """Return the changes that make the sums right; ``read`` gives the damaged file's bytes."""
-    found = [*_gpt(read), *_vhd(read, size), *_vhdx(read), *_zvhd(read)]
+def reseal(read: Bytes, size: int, places: Iterable[int] = ()) -> list[tuple[int, bytes]]:
+    """Return the changes that make the sums right; ``read`` gives the damaged file's bytes, damaged at ``places``."""
+    found = [*_gpt(read), *_vhd(read, size), *_vhdx(read), *_zvhd(read), *_btrfs(read, size, places)]
     return [(at, data) for at, data in found if at >= 0 and at + len(data) <= size]
 
 
@@ -63,6 +67,19 @@ def _vhdx(read: Bytes) -> Iterator[tuple[int, bytes]]:
         if len(raw) == length:
             yield at, vhdx_writer.seal(raw)[:8]
 
+
+
+def _btrfs(read: Bytes, size: int, places: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    for start in range(0, min(size, MOST_BTRFS_START), 1 << 20):
+        superblock = read(start + BTRFS_SUPERBLOCK, PAGE)
+        if superblock[64:72] != b"_BHRfS_M":
+            continue
+        yield start + BTRFS_SUPERBLOCK, btrfs_items.seal(superblock)
+        pages = {place - (place - start) % PAGE for place in places}
+        for at in sorted({page - back for page in pages for back in range(0, btrfs_items.NODE, PAGE)}):
+            node = read(at, btrfs_items.NODE)
+            if node[32:48] == superblock[32:48] and at != start + BTRFS_SUPERBLOCK:
+                yield at, btrfs_items.seal(node)[:32]
 
 
 def _zvhd(read: Bytes) -> Iterator[tuple[int, bytes]]:

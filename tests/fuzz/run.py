@@ -37,7 +37,7 @@ from seeds import SAMPLES, Seed, all_seeds, save
 from tools import find_tool
 
 import imgbuild
-from imgbuild import pipeline
+from imgbuild import linting, pipeline
 from imgbuild.inspection import Look, look
 from imgbuild.settings import Settings
 from imgbuild.source import Source, open_folder, open_source
@@ -300,8 +300,8 @@ def _judge(source: Source, folder: ImageFolder | None = None) -> tuple[str, ...]
     facts = msgspec.msgpack.decode(msgspec.msgpack.encode(reports[-1]), type=Look).facts
     assert all(problem.message and problem.message.isprintable() for problem in facts.problems), facts.problems
     book = pipeline._load(_SETTINGS)
-    manifest = pipeline._manifest(facts, pipeline.NO_CHOICES, book, _SETTINGS)
-    findings, _ = pipeline._check_one(facts, manifest, None, book, _SETTINGS)
+    manifest = pipeline._manifest(facts, pipeline.NO_CHOICES, book, _SETTINGS, ())
+    findings, _ = linting.lint(book, pipeline._context_for(facts, manifest, None, book, _SETTINGS))
     msgspec.json.encode((facts, manifest, findings))
     return tuple(dict.fromkeys(problem.code for problem in facts.problems))
 

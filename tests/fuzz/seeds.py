@@ -147,8 +147,8 @@ def _mastered() -> list[Seed]:
 
 def _disks() -> list[Seed]:
     kinds = {"gpt-uefi-ext4": "gpt", "mbr-bios-ext4": "mbr", LVM: "lvm", "gpt-bios-xfs": "xfs",
-             "whole-disk-ext4": "ext", "fedora-41-cloud": "btrfs", "debian-12-cloud": "fat",
-             "ubuntu-24.04-cloud": "guest", "opensuse-15.6-cloud": "guest"}
+             "whole-disk-ext4": "ext", "fedora-40-cloud": "btrfs", "opensuse-15.6-btrfs": "btrfs",
+             "debian-12-cloud": "fat", "ubuntu-24.04-cloud": "guest", "opensuse-15.6-cloud": "guest"}
     return [Seed(kinds.get(name, "guest"), name, partial(disks.build, name), layout.tools)
             for name, layout in disks.LAYOUTS.items()]
 

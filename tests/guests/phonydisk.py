@@ -27,9 +27,11 @@ def opener(tree, kind, damaged):
 
 def part(index, tree, kind="ext4", *, uuid=None, label=None, readable=True, damaged=(), **about):
     """A partition; ``tree`` is what its file system holds, ``None`` for one that cannot be opened."""
+    attributes = about.pop("attributes", 0)
     partition = Partition(**{"index": index, "start": index << 20, "size": 1 << 20, "type": "Linux filesystem"} | about)
     known = identity(kind, uuid, label, readable=readable) if kind else None
-    return Block(reader=Memory(bytes(512)), identity=known, partition=partition, opener=opener(tree, kind, damaged))
+    return Block(reader=Memory(bytes(512)), identity=known, partition=partition, opener=opener(tree, kind, damaged),
+                 attributes=attributes)
 
 
 def volume(name, tree, kind="ext4", *, uuid=None, label=None):

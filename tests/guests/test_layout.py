@@ -87,7 +87,25 @@ def test_flatcar_as_it_is_before_its_first_boot():
               part(9, {"/lost+found": DIRECTORY}, type="Flatcar root")]
     found = assemble(blocks)
     assert [linux.identify(guest.tree).id for guest in found.guests] == ["flatcar"]
-    assert [mount_of(block) for block in blocks] == [None, "/usr", None, None, "/"]
+    assert [mount_of(block) for block in blocks] == ["/boot", "/usr", None, None, "/"]
+
+
+def flatcar(*priorities):
+    usrs = [part(number, {"/lib/os-release": f"ID=flatcar\nVERSION_ID={number}\n"}, type="Flatcar usr",
+                 attributes=priority << 48) for number, priority in zip((3, 4), priorities, strict=True)]
+    return [*usrs, part(9, {}, type="Flatcar root")]
+
+
+@pytest.mark.parametrize(("priorities", "version"), [((1, 0), "3"), ((1, 2), "4"), ((2, 1), "3"), ((0, 0), "3")])
+def test_the_slot_of_higher_priority_boots(priorities, version):
+    found = assemble(flatcar(*priorities))
+    assert [linux.identify(guest.tree).version for guest in found.guests] == [version]
+
+
+def test_the_slot_that_boots_must_be_readable():
+    blocks = flatcar(1, 2)
+    blocks[1] = part(4, None, "btrfs", readable=False, type="Flatcar usr", attributes=2 << 48)
+    assert assemble(blocks).guests == ()
 
 
 def test_flatcar_whose_usr_cannot_be_read_is_no_guest():
@@ -105,6 +123,21 @@ def test_the_esp_without_fstab(directories, point):
         tree["/boot/vmlinuz"] = "kernel"
     assemble([esp, part(2, tree)])
     assert mount_of(esp) == point
+
+
+def test_an_esp_with_kernels_is_the_boot_of_a_guest_that_has_no_other():
+    esp = part(1, {"/loader/entries/arch.conf": "linux /vmlinuz\n", "/vmlinuz": "k"}, "fat32", type="EFI system",
+               type_id=ESP)
+    tree = assemble([esp, part(2, root())]).guests[0].tree
+    assert tree.exists("/boot/vmlinuz")
+    assert mount_of(esp) == "/boot"
+
+
+def test_an_extended_boot_partition_goes_before_the_esp():
+    esp = part(1, {"/loader/entries/a.conf": "linux /vmlinuz\n"}, "fat32", type="EFI system", type_id=ESP)
+    boot = part(3, {"/loader": DIRECTORY}, type="extended boot (XBOOTLDR)")
+    assemble([esp, part(2, root()), boot])
+    assert (mount_of(esp), mount_of(boot)) == (None, "/boot")
 
 
 def test_types_do_not_override_what_the_guest_says():

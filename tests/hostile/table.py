@@ -1,5 +1,7 @@
 """Write README.md: our verdict on each hostile file beside qemu-img's and oslo.utils', all measured in this run.
 
+It also writes the examples of evidence that ``imgbuild explain`` shows (``evidence.py``).
+
     python tests/hostile/table.py [--oslo PYTHON] [--strace]
 
 ``--oslo`` is the Python of an environment with ``oslo.utils[image-inspection]``; without it that column is left as it
@@ -27,7 +29,7 @@ TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(TESTS), *sorted({str(test.parent) for test in TESTS.glob("*/test_*.py")})]
 os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
-from hostile import verdicts, watched  # noqa: E402 - the folders are on the path since a moment only
+from hostile import evidence, verdicts, watched  # noqa: E402 - the folders are on the path since a moment only
 from hostile.case import CANARY, CLASSES  # noqa: E402 - as above
 from hostile.cases import CASES  # noqa: E402 - as above
 
@@ -71,6 +73,7 @@ def main() -> None:
             rows.append(measure(case, Path(folder), options.oslo, strace=options.strace))
             print(rows[-1][1], "|", rows[-1][3], "|", *rows[-1][4:6], flush=True)  # noqa: T201 - progress, by hand
     verdicts.README.write_text(page(rows, options.oslo), encoding="utf-8")
+    evidence.main()
 
 
 def measure(case: Case, folder: Path, oslo: str | None, *, strace: bool) -> tuple:

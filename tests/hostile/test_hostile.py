@@ -20,6 +20,8 @@ from images.containers import VARIANTS, wrap
 from images.disks import TOOLS
 from tools import needs
 
+from imgbuild.rulebook.evidence import read_evidence
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify and fork watch the runs")
 
 # Hives are not read, so there is nothing to attack.
@@ -39,6 +41,7 @@ def test_it_costs_nothing(case: Case, tmp_path):
     assert seen.peak <= watched.MEMORY_BYTES
     assert_printable(seen.out)
     assert_printable(seen.err)
+    assert_explained(seen)
     assert verdicts.listed().get(verdicts.cell(case.name)) == verdicts.cell(verdicts.verdict(case, seen)), (
         "python tests/hostile/table.py writes the table anew")
 
@@ -53,6 +56,15 @@ def assert_ended_well(case: Case, seen: watched.Seen) -> None:
     assert seen.status == int(seen.document["summary"]["error"] > 0)
     assert set(case.expect) <= set(seen.rules)
     assert not NEVER & set(seen.rules)
+
+
+def assert_explained(seen: watched.Seen) -> None:
+    """Each field that a finding points at is among those that ``imgbuild explain`` shows."""
+    shown = read_evidence()
+    for finding in seen.document["findings"] if seen.report else ():
+        if finding["evidence"] is not None and finding["evidence"]["field"] and not finding["message"].startswith("'"):
+            assert finding["evidence"]["field"] in {example.field for example in shown.get(finding["rule"], ())}, (
+                "python tests/hostile/evidence.py writes the examples anew")
 
 
 def assert_printable(text: str) -> None:

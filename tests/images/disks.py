@@ -47,7 +47,6 @@ DISK_IDS = {"gpt": "3B0E6E0C-5E0B-4C5E-9C55-5B3B3A0A7C01", "dos": "0x5EED0001"}
 
 TOOLS = ("sfdisk", "mke2fs", "debugfs", "mkfs.vfat", "mmd", "mcopy")
 XFS_TOOLS = (*TOOLS, "mkfs.xfs")
-BTRFS_TOOLS = (*TOOLS, "mkfs.btrfs")
 
 
 @dataclass(frozen=True)
@@ -315,9 +314,10 @@ def opensuse_cloud(disk: Path, work: Path) -> None:
 
 
 def fedora_cloud(disk: Path, work: Path) -> None:
-    """Make Fedora's cloud image: its own /boot on ext4, root on btrfs."""
+    """Make Fedora's cloud image: its own /boot on ext4, root and /home on subvolumes of btrfs."""
     lines = (
-        f"UUID={ROOT_UUID} / btrfs compress=zstd:1 0 0",
+        f"UUID={ROOT_UUID} / btrfs subvol=root,compress=zstd:1 0 0",
+        f"UUID={ROOT_UUID} /home btrfs subvol=home,compress=zstd:1 0 0",
         f"UUID={BOOT_UUID} /boot ext4 defaults 0 0",
         f"UUID={ESP_ID} /boot/efi vfat defaults,umask=0077 0 0",
     )
@@ -330,7 +330,35 @@ def fedora_cloud(disk: Path, work: Path) -> None:
             Part(1, 1, 2, BIOS_BOOT_TYPE, loaders.core_image(SECTORS), "p.legacy"),
             Part(2, 3, 100, ESP_TYPE, esp(work / "esp", 100, bits=16, vendor="fedora"), "p.UEFI"),
             Part(3, 103, 40, XBOOTLDR_TYPE, fs.ext(work / "boot", 40, boot, uuid=BOOT_UUID, label="BOOT"), "p.lxboot"),
-            Part(4, 143, 136, ROOT_X86_64_TYPE, fs.btrfs(work / "root", 136, system, label="fedora"), "p.lxroot"),
+            Part(4, 143, 136, ROOT_X86_64_TYPE, _fedora_root(work, system), "p.lxroot"),
+        ],
+    )
+    grub(disk, SECTORS)
+
+
+def _fedora_root(work: Path, system: Tree) -> Path:
+    others: dict[str, Tree] = {"home": {}, "var": {}}
+    return fs.btrfs(work / "root", 136, system, label="fedora", others=others)
+
+
+def opensuse_btrfs(disk: Path, work: Path) -> None:
+    """Make openSUSE as its installer does: the root is a snapshot, and the default subvolume; older ones beside it."""
+    parts = ("home", "opt", "root", "srv", "usr/local", "var", "boot/grub2/i386-pc", "boot/grub2/x86_64-efi")
+    lines = (f"UUID={ROOT_UUID} / btrfs defaults 0 0", f"UUID={ESP_ID} /boot/efi vfat utf8 0 2",
+             *(f"UUID={ROOT_UUID} /{part} btrfs subvol=/@/{part} 0 0" for part in (*parts, ".snapshots")))
+    system = linux(OPENSUSE_156, _fstab(*lines)) | dict.fromkeys((*parts, ".snapshots"))
+    snapshots = {f"@/.snapshots/{number}/snapshot": system for number in (2, 3, 12)}
+    others: dict[str, Tree] = {"@": {}, "@/.snapshots": {}, **snapshots, **{f"@/{part}": {} for part in parts}}
+    first = "@/.snapshots/1/snapshot"
+    root = fs.btrfs(work / "root", 123, system, label="ROOT", root=first, others=others, default=first)
+    partitioned(
+        disk,
+        "gpt",
+        160,
+        [
+            Part(1, 1, 2, BIOS_BOOT_TYPE, loaders.core_image(SECTORS)),
+            Part(2, 3, 33, ESP_TYPE, esp(work / "esp", 33, bits=16, vendor="opensuse", label="EFI")),
+            Part(3, 36, 123, LINUX_TYPE, root),
         ],
     )
     grub(disk, SECTORS)
@@ -412,13 +440,23 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "fedora-40-cloud": Layout(
         fedora_cloud,
-        BTRFS_TOOLS,
+        TOOLS,
         "gpt",
         bios=True,
         uefi=True,
         stock=True,
         os=("fedora", "40", "x86_64"),
         filesystems={1: None, 2: "fat16", 3: "ext4", 4: "btrfs"},
+    ),
+    "opensuse-15.6-btrfs": Layout(
+        opensuse_btrfs,
+        TOOLS,
+        "gpt",
+        bios=True,
+        uefi=True,
+        stock=True,
+        os=("opensuse-leap", "15.6", "x86_64"),
+        filesystems={1: None, 2: "fat16", 3: "btrfs"},
     ),
     "alpine-3.20-cloud": Layout(
         alpine_cloud,

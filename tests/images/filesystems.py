@@ -87,12 +87,30 @@ def _prototype(folder: Path) -> list[str]:
     return lines
 
 
-def btrfs(path: Path, mib: int, tree: Tree, *, uuid: str = ROOT_UUID, label: str = "root") -> Path:
-    """Make a btrfs file system with one subvolume, the top one."""
-    source = plant(tree, path.with_suffix(".tree"))
-    sparse(path, mib * MIB)
-    run("mkfs.btrfs", "-q", "-f", "-m", "single", "-U", uuid, "-L", label, "--rootdir", source, path)
-    return path
+def btrfs(
+    path: Path,
+    mib: int,
+    tree: Tree,
+    *,
+    label: str = "root",
+    root: str = "root",
+    others: dict[str, Tree] | None = None,
+    default: str = "",
+) -> Path:
+    """Make a btrfs file system with the tree in the subvolume ``root`` and others; snapshots are of the root."""
+    from images.btrfs_items import ZSTD  # noqa: PLC0415 - needs imgbuild's CRC-32C, which make_samples.py does without
+    from images.btrfs_writer import Packed, Subvolume, Writer  # noqa: PLC0415 - as above
+
+    subvolumes = [Subvolume("", {})]
+    for name, content in sorted({root: tree, **(others or {})}.items()):
+        packed = {place: Packed(data, ZSTD) if _is_worth_it(data) else data for place, data in content.items()}
+        snapshot = "/.snapshots/" in name and name != root
+        subvolumes.append(Subvolume(name, packed, snapshot_of=root if snapshot else ""))
+    return Writer(mib, label=label, uuid=ROOT_UUID).save(path, subvolumes, default)
+
+
+def _is_worth_it(content: object) -> bool:
+    return isinstance(content, bytes) and len(content) > 2048
 
 
 def fat(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from documents import OTHER, PAGE
 
 from imgbuild import reports
-from imgbuild.model import ErrorCode, RuleEntry, Rules
+from imgbuild.model import ErrorCode, Example, RuleEntry, Rules
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import RulesView
 
@@ -14,7 +14,8 @@ ENTRY = RuleEntry(
     title="min_disk is below the disk, whose size is known from the image",
     why="The disk would not hold the image.", hint="Write more.", at=("/min_disk",), operations=("create-metadata",),
     sources=(PAGE, OTHER), errors=(ErrorCode(code="IMG.0055", status=400), ErrorCode(code="IMG.9", status=None)),
-    fails='{"min_disk": 1}', passes='{"min_disk": 10}')
+    fails='{"min_disk": 1}', passes='{"min_disk": 10}',
+    evidence=(Example(format="qcow2", field="size", offset=24, length=8, hex="00"), Example(format="raw", field="x")))
 NOTE = RuleEntry(id="image-dirty", severity="note", group="integrity", pack="common", title="It was not closed",
                  why="…", hint="…")
 
@@ -48,6 +49,8 @@ min_disk is below the disk, whose size is known from the image
   asked   for create-metadata
   server  IMG.0055 (HTTP 400)
           IMG.9
+  bytes   qcow2: size at byte 24, 8 bytes: 00
+          raw: x
   wrong   {"min_disk": 1}
   right   {"min_disk": 10}
   says    Creating Image Metadata, 2026-01  “greater than the disk”

@@ -46,6 +46,7 @@ def test_both_copies_are_read_in_both_block_sizes(sector: int) -> None:
     assert (first.type, first.type_id, first.name, first.bootable) == ("EFI system", ESP, "EFI", False)
     assert first.partuuid == "c0ffee00-0000-4000-8000-000000000001"
     assert (second.type, second.type_id, second.bootable) == ("Linux filesystem", LINUX, True)
+    assert table.attributes == {2: 4}
 
 
 def test_numbers_are_places_in_the_table() -> None:

@@ -182,8 +182,12 @@ class BtrfsFileSystem:
 
 
 def _split(path: str) -> tuple[bytes, ...]:
-    """Return the names in a path; one that cannot be encoded is in no directory."""
-    return tuple(name.encode("utf-8", errors="surrogateescape") for name in path.split("/") if name)
+    """Return the names in a path; a listed subvolume's may have bytes that are not UTF-8."""
+    try:
+        raw = path.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError:  # other surrogates: no text that came from here
+        raw = path.encode("utf-8", errors="surrogatepass")
+    return tuple(name for name in raw.split(b"/") if name)
 
 
 def _text(name: bytes) -> str | None:

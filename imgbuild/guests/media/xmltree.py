@@ -64,7 +64,7 @@ def parse(data: bytes) -> Element:
     parser.StartDoctypeDeclHandler = builder.refuse
     try:
         parser.Parse(data, True)  # noqa: FBT003 - expat's own signature
-    except (expat.ExpatError, ValueError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the last for an encoding that nobody knows
         raise XmlError(str(error)) from None
     return builder.root()
 
