@@ -29,8 +29,8 @@ OPTIONS = (
     "-t ext4 -O meta_bg,^resize_inode,sparse_super2 -b 1024 -g 1024",
     "-t ext4 -O meta_bg,^resize_inode,^sparse_super -b 1024 -g 1024", "-t ext4 -O ^64bit,^metadata_csum",
     "-t ext4 -O ^has_journal,^extent,^64bit", "-t ext4 -O inline_data", "-t ext4 -O inline_data -I 512",
-    "-t ext4 -O inline_data -I 1024 -b 1024", "-t ext4 -O inline_data,^extent,^64bit", "-t ext4 -O inline_data,bigalloc",
-    "-t ext4 -O ^filetype",
+    "-t ext4 -O inline_data -I 1024 -b 1024", "-t ext4 -O inline_data,^extent,^64bit",
+    "-t ext4 -O inline_data,bigalloc", "-t ext4 -O ^filetype",
 )
 
 
