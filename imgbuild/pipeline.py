@@ -24,7 +24,7 @@ from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Difference, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
-from imgbuild.settings import DEFAULTS, Settings
+from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.source import shown
 from imgbuild.verification import expected_at, find_image, next_steps, read_manifest, stage_of
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from imgbuild.acceptance import Acceptance
     from imgbuild.digest import Progress
     from imgbuild.model import Finding
+    from imgbuild.packer import Record
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
@@ -89,18 +90,22 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
 
 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
-          request: tuple[str, bytes] | None = None, progress: Progress | None = None) -> Checked:
+          request: tuple[str, bytes] | None = None, records: Sequence[Record] = (),
+          progress: Progress | None = None) -> Checked:
     """Inspect, build and lint each image in one pass.
 
-    ``request`` (its name and its JSON) takes the place of the one that would be built.
+    ``request`` (its name and its JSON) takes the place of the one that would be built. ``records`` is what was recorded
+    of the images when they were built; the digests in them are computed, too.
     """
     paths = [paths] if isinstance(paths, str) else paths
-    images = [_examine(path, settings, progress) for path in paths]
+    recorded = {record.path: record for record in records}
+    images = [_examine(path, _digesting(settings, recorded.get(path)), progress) for path in paths]
     disks = _examine_disks(choices, settings, progress)
     book = _load(settings)
     manifests = [_manifest(image, choices, book, settings, disks) for image in images]
     contexts = [_context_for(image, manifest, request, book, settings)
                 for image, manifest in zip(images, manifests, strict=True)]
+    contexts = [replace(context, record=recorded.get(path)) for path, context in zip(paths, contexts, strict=True)]
     contexts += [Context(operation=DATA_OPERATION, image=disk) for disk in disks]
     results = [linting.lint(book, context, select=settings.select, ignore=settings.ignore) for context in contexts]
     findings = linting.distinct(finding for found, _ in results for finding in found)
@@ -139,6 +144,15 @@ def diff(before: tuple[str, bytes], after: tuple[str, bytes]) -> Difference:
     """Return what changed between two manifests, each its name and its JSON; raises ImgbuildError for no manifest."""
     old, new = (read_manifest(data, name) for name, data in (before, after))
     return compare(old, new, (before[0], after[0]))
+
+
+def _digesting(settings: Settings, record: Record | None) -> Settings:
+    """Return the settings with the algorithms of the digests that were recorded, besides those that hold anyway."""
+    if record is None or settings.checksums is None or not record.digests:
+        return settings
+    usual = settings.checksums or (*DEFAULT_CHECKSUMS, *rulebook.load_profile(settings.cloud).checksums)
+    wanted = (digest.algorithm for digest in record.digests)
+    return msgspec.structs.replace(settings, checksums=tuple(dict.fromkeys((*usual, *wanted))))
 
 
 def _hashing(settings: Settings, manifest: Manifest) -> Settings:

@@ -5,8 +5,8 @@ table (``request``), as text (``json``, filled up with spaces to ``bytes``) or a
 (``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation`` (or
 ``recognise``, which finds it from the request), ``policy`` (of min_disk), ``path`` (of a call that was built) and
 ``region`` (with an exact OS list). ``manifest`` holds the facts of the image that a manifest was built of, ``answer``
-what the server said and ``expected`` what was foretold of it. A failing case gives the ``message`` in full, and the
-``pointer`` or ``guest_path`` where there is one.
+what the server said and ``expected`` what was foretold of it, ``record`` what Packer recorded. A failing case gives
+the ``message`` in full, and the ``pointer`` or ``guest_path`` where there is one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.checks.problems import ProblemOfImage
 from imgbuild.model import Inspection, Manifest
+from imgbuild.packer import Record
 from imgbuild.recognition import recognise
+from imgbuild.sums import Digest
 
 CASES = Path(__file__).parent / "rules"
 REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
     {"platform": "Ubuntu", "os_version_key": "Ubuntu 22.04 server 64bit", "os_version": "Ubuntu 22.04 server 64bit",
      "os_bit": 64, "os_type": "Linux"}]}])
 KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
-        "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity"}
+        "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity", "record"}
 
 
 @cache
@@ -70,7 +72,8 @@ def context_of(case: dict[str, Any]) -> Context:
     operation = found.operation if found is not None else case.get("operation", "create-metadata")
     return Context(operation=operation, recognised=found, document=document, body=body, path=case.get("path"),
                    image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json",
-                   manifest=manifest_of(case), answer=answer_of(case), expected=case.get("expected", {}))
+                   record=record_of(case), manifest=manifest_of(case), answer=answer_of(case),
+                   expected=case.get("expected", {}))
 
 
 def manifest_of(case: dict[str, Any]) -> Manifest | None:
@@ -81,6 +84,14 @@ def manifest_of(case: dict[str, Any]) -> Manifest | None:
             "request": {"operation": "create-metadata", "method": "POST", "path": "/v2/images", "body": {}},
             "route": {"operation": None, "why": []}, "expected": {"created": {}, "active": {}}}
     return msgspec.convert(made, Manifest)
+
+
+def record_of(case: dict[str, Any]) -> Record | None:
+    if "record" not in case:
+        return None
+    size = case["record"].get("size")
+    digests = tuple(Digest(name, value, "SHA256SUMS", 1) for name, value in case["record"].items() if name != "size")
+    return Record("disk.qcow2", "qemu", size, digests, "packer-manifest.json")
 
 
 def answer_of(case: dict[str, Any]) -> jsontext.JsonDocument | None:

@@ -18,7 +18,7 @@ PACKAGES = {
     "gzip": "gzip", "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",
     "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
     "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",
-    "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "mmd": "mtools",
+    "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools", "mkswap": "util-linux", "packer": "packer", "mmd": "mtools",
     "ntfscat": "ntfs-3g",
     "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp",
     "sfdisk": "fdisk", "sgdisk": "gdisk", "sha256sum": "coreutils", "tune2fs": "e2fsprogs", "wimlib-imagex": "wimtools",

@@ -15,6 +15,7 @@ from imgbuild.checks import (
     guest,
     objects,
     problems,
+    records,
     relations,
     shape,
     system,
@@ -45,7 +46,7 @@ AnyCheck = (
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
     | guest.GuestFact
-    | verification.ManifestImage | verification.Answer
+    | records.Recorded | verification.ManifestImage | verification.Answer
 )
 
 KINDS: dict[str, type[Check]] = {str(kind.__struct_config__.tag): kind for kind in AnyCheck.__args__}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from imgbuild.jsontext import JsonDocument
     from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind, View
+    from imgbuild.packer import Record
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
 
 QUOTED_LENGTH = 80
@@ -45,6 +46,7 @@ class Context:
         image: The facts of the image.
         min_disk_policy: The reading of *min_disk against the disk*; ``None`` takes the profile's.
         request_path: Where the request came from; findings have lines only where it is given.
+        record: What was recorded of the image when it was built.
         manifest: The manifest that image and answer are compared with.
         answer: The server's answer as it was read, with positions; ``answer_path`` is where it came from.
         expected: What the answer must show at its stage, field by field.
@@ -61,6 +63,7 @@ class Context:
     request_path: str | None = None
     nearest: str | None = None
     path: str | None = None
+    record: Record | None = None
     manifest: Manifest | None = None
     answer: JsonDocument | None = None
     answer_path: str | None = None

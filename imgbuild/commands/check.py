@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,16 +10,21 @@ from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_fai
 from imgbuild.errors import UsageError
 
 # Where click's name of an option is not the option's.
+if TYPE_CHECKING:
+    from imgbuild.packer import Record
+
 _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "data_images"}
 
 
 @click.command("check", short_help="Inspect, build and lint in one pass.",
                epilog="\b\nExample:\n  imgbuild check samples/debian-12-tiny.qcow2")
-@options("images")
+@click.argument("images", metavar="[IMAGE...]", nargs=-1)
+@option("--packer-manifest", metavar="FILE", help="Check the images of Packer's last run, as its manifest lists them, "
+        "and compare sizes and checksum files.")
 @option("--request", metavar="R.json", help="Check this request instead of building one.")
 @option("--manifest", metavar="FILE", help="Write the manifest, too, as JSON.")
 @options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", *IMAGE, *CHOICES, *REPORT)
-def command(images: tuple[str, ...], request: str | None, manifest: str | None,
+def command(images: tuple[str, ...], packer_manifest: str | None, request: str | None, manifest: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether disk images are ready to be uploaded: inspect them, build their requests, lint both.
 
@@ -34,12 +39,15 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
     choices = choices_of(words)
+    records = _records(images, packer_manifest)
+    images = tuple(dict.fromkeys((*images, *(record.path for record in records))))
     if request is not None:
         _check_request_words(images, manifest, words)
-    output = Output(words, inputs=[*images, *([request] if request else [])], others=[manifest] if manifest else [])
+    output = Output(words, inputs=[*images, *(path for path in (request, packer_manifest) if path)],
+                    others=[manifest] if manifest else [])
     data = read_request(request) if request else None
     checked = pipeline.check(images, settings_of(words), choices, progress=bar(quiet=words["quiet"]),
-                             request=(request, data) if request and data is not None else None)
+                             request=(request, data) if request and data is not None else None, records=records)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
     output.show(FindingsView(
         findings=checked.findings, cloud=words["cloud"], status=status, name=request, request=data,
@@ -50,6 +58,18 @@ def command(images: tuple[str, ...], request: str | None, manifest: str | None,
     if manifest and built:
         write_whole(manifest, b"".join(encode(made, line=len(images) > 1) for made in built))
     return status
+
+
+def _records(images: tuple[str, ...], packer_manifest: str | None) -> tuple[Record, ...]:
+    """Return what Packer recorded of its images; raises UsageError where nothing is named to be checked."""
+    if packer_manifest is None:
+        if not images:
+            raise UsageError("no image is named", cure="imgbuild check IMAGE..., or --packer-manifest FILE")
+        return ()
+    from imgbuild.commands.files import read_request  # noqa: PLC0415 - for those who use Packer
+    from imgbuild.packer import MANIFEST_BYTES, read_manifest  # noqa: PLC0415 - as above
+
+    return read_manifest(packer_manifest, read_request(packer_manifest, MANIFEST_BYTES + 1))
 
 
 def _check_request_words(images: tuple[str, ...], manifest: str | None, words: dict[str, Any]) -> None:
