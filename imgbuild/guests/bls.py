@@ -13,7 +13,7 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgbuild.guests.bootentries import Entry, Menu, version_key
+from imgbuild.guests.bootentries import LONGEST, MOST_INITRDS, Entry, Menu, version_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +45,9 @@ def parse_entry(text: str, source: str) -> Type1:
             line_of.setdefault(key, number)
     name = _COUNTER.sub("", source.rpartition("/")[2].removesuffix(_SUFFIX))
     linux = _first(keys, "linux") or _first(keys, "uki") or None
-    entry = Entry(_first(keys, "title"), name, linux, tuple(" ".join(keys.get("initrd", [])).split()),
-                  " ".join(keys["options"]) if "options" in keys else None, _first(keys, "devicetree") or None, source,
+    initrds = tuple(" ".join(keys.get("initrd", [])).split()[:MOST_INITRDS])
+    options = " ".join(keys["options"])[:LONGEST] if "options" in keys else None
+    entry = Entry(_first(keys, "title"), name, linux, initrds, options, _first(keys, "devicetree") or None, source,
                   line_of.get("options", line_of.get("linux", 0)))
     return Type1(entry, _first(keys, "sort-key"), _first(keys, "machine-id"), _first(keys, "version"))
 

@@ -12,6 +12,9 @@ LIMIT = 1024 * 1024
 """Bytes read of a boot loader's configuration; grub.cfg with a hundred kernels has 300 KiB."""
 
 MOST_ENTRIES = 512
+MOST_INITRDS = 16
+LONGEST = 8192
+"""Characters of a command line, or of any other word of a menu; Linux itself takes 4096 at most."""
 
 _SEGMENT = re.compile(r"(\d+)|([A-Za-z]+)|(~)")
 
@@ -48,7 +51,8 @@ def by_number(entries: tuple[Entry, ...], number: str) -> Entry | None:
     """Return the entry with this number, from 0; the first where there are fewer; ``None`` where it is no number."""
     if not number.isdecimal():
         return None
-    return entries[int(number)] if int(number[:9]) < len(entries) else next(iter(entries), None)
+    place = int(number) if len(number) <= len(str(MOST_ENTRIES)) else MOST_ENTRIES
+    return entries[place] if place < len(entries) else next(iter(entries), None)
 
 
 def version_key(text: str) -> tuple[tuple[int, int, str], ...]:

@@ -83,10 +83,18 @@ def read_machine(head: bytes) -> Machine | None:
 
 
 def machine_of(tree: Careful) -> Machine | None:
-    """Return the machine of the first program of the guest that can be read, or ``None`` where none can."""
+    """Return the machine that two programs of the guest agree on; of a sole one its own, ``None`` where none can tell.
+
+    One program alone can be a stray: an emulator's, or one that was copied from another machine.
+    """
+    seen: dict[str, Machine] = {}
     for path in _PROGRAMS:
-        machine = read_machine(tree.read(path, _HEAD))
-        if machine:
-            return machine
-    return next((machine for pattern in _LOADERS for path in tree.glob(pattern)
-                 if (machine := read_machine(tree.read(path, _HEAD)))), None)
+        place = tree.resolve(path)
+        machine = read_machine(tree.read(place, _HEAD)) if place is not None and place not in seen else None
+        if machine is not None and place is not None:
+            if machine in seen.values():
+                return machine
+            seen[place] = machine
+    found = list(seen.values()) or [machine for pattern in _LOADERS for path in tree.glob(pattern)
+                                    if (machine := read_machine(tree.read(path, _HEAD)))][:1]
+    return found[0] if len(found) == 1 else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild.guests.bootentries import MOST_ENTRIES, Entry, Menu
+from imgbuild.guests.bootentries import LONGEST, MOST_ENTRIES, MOST_INITRDS, Entry, Menu
 from imgbuild.guests.grubwords import UNKNOWN, statements, truth
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def parse_environment(text: str) -> dict[str, str]:
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
     """Return ``text`` with its variables; one that is not set is nothing."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text)
+    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], ""), text[:LONGEST])[:LONGEST]
 
 
 def parse(text: str, environment: Mapping[str, str] | None = None, bls: Sequence[Entry] = (),
@@ -152,13 +152,13 @@ class _Script:
         node = self._open[-1] if self._open else self._implicit(line)
         if node is None or node.is_menu:
             return
-        path, options = _DEVICE.sub("", rest[0]), " ".join(rest[1:]).replace(UNKNOWN, "")
+        path, options = _DEVICE.sub("", rest[0]), " ".join(rest[1:]).replace(UNKNOWN, "")[:LONGEST]
         if head.startswith("multiboot"):
             node.is_xen = "xen" in path
         elif head in _LINUX or (head in _MODULE and node.is_xen and node.linux is None):
             node.linux, node.options, node.line = path, options, line
         elif head in _INITRD or (head in _MODULE and node.is_xen):
-            node.initrds = tuple(_DEVICE.sub("", word) for word in rest if word != "--nounzip")
+            node.initrds = tuple(_DEVICE.sub("", word) for word in rest if word != "--nounzip")[:MOST_INITRDS]
         elif head == "devicetree":
             node.devicetree = path
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from imgbuild.guests.bootentries import LONGEST
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,14 +24,14 @@ _RUN_TIME = frozenset({"grub_platform", "grub_cpu", "root", "prefix", "cmdpath",
 UNKNOWN = "\0"
 """What stands for the value of a variable that GRUB sets by itself."""
 
-_LONGEST = 256
+_MOST_WORDS = 256
 
 
 def statements(line: str, variables: Mapping[str, str]) -> list[list[str]]:
     """Return the statements of a line, each a list of words with quotes taken off and variables put in."""
     found: list[list[str]] = [[]]
     word: str | None = None
-    for match in _PIECE.finditer(line.replace(UNKNOWN, "")):
+    for match in _PIECE.finditer(line[:LONGEST].replace(UNKNOWN, "")):
         kind = match.lastgroup or "blank"
         text = match[kind]
         if kind in {"blank", "end"}:
@@ -41,7 +43,7 @@ def statements(line: str, variables: Mapping[str, str]) -> list[list[str]]:
         if kind == "bare" and word is None and text.startswith("#"):
             break
         value = _value(kind, text, variables)
-        word = (word or "") + value if value or kind in {"single", "double"} else word
+        word = ((word or "") + value)[:LONGEST] if value or kind in {"single", "double"} else word
     _keep(found[-1], word)
     return [words for words in found if words]
 
@@ -61,7 +63,7 @@ def truth(condition: list[str]) -> bool | None:
 
 
 def _keep(words: list[str], word: str | None) -> None:
-    if word is not None and len(words) < _LONGEST:
+    if word is not None and len(words) < _MOST_WORDS:
         words.append(word)
 
 

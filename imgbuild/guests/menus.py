@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from imgbuild.guests.bootentries import MOST_ENTRIES, Entry, Menu, by_number, by_title
+from imgbuild.guests.bootentries import MOST_ENTRIES, MOST_INITRDS, Entry, Menu, by_number, by_title
 
 _DEVICE = re.compile(r"^(?:\([^)]*\))?")
 _SECTION = re.compile(r"\[([^\]]*)\]|:(\w+)")
@@ -79,7 +79,7 @@ def _syslinux_key(entry: dict[str, Any], head: str, value: str, number: int) -> 
     if head in {"linux", "kernel", "fit"}:
         entry["linux"] = value
     elif head == "initrd":
-        entry["initrds"] = tuple(value.split(","))
+        entry["initrds"] = tuple(value.split(",")[:MOST_INITRDS])
     elif head == "append":
         _append(entry, value, number)
     elif head in {"fdt", "devicetree"}:
@@ -91,7 +91,7 @@ def _append(entry: dict[str, Any], value: str, number: int) -> None:
     entry.update(options=value, line=number)
     named = re.search(r"(?:^|\s)initrd=(\S+)", value)
     if named:
-        entry["initrds"] = tuple(named[1].split(","))
+        entry["initrds"] = tuple(named[1].split(",")[:MOST_INITRDS])
 
 
 def parse_zipl(text: str, source: str = "") -> Menu:

@@ -73,6 +73,17 @@ def test_none_without_a_program():
     assert of({"/etc/os-release": "ID=x"}) is None
 
 
+def test_a_stray_program_of_another_machine_is_outvoted():
+    files = {"/bin/sh": head(183), "/usr/bin/env": head(62), "/bin/bash": head(62)}
+    assert of(files) == ("x86_64", 64)
+    assert of({"/bin/sh": head(183), "/usr/bin/env": head(62)}) is None
+
+
+def test_one_program_under_many_names_is_one():
+    files = {"/bin/busybox": head(40, 32), "/bin/sh": Link("busybox"), "/sbin/init": Link("/bin/busybox")}
+    assert of(files) == ("arm", 32)
+
+
 def test_damage_is_passed_over():
     assert of({"/bin/sh": head(3, 32), "/usr/bin/env": head(62)}, damaged=("/bin/sh",)) == ("x86_64", 64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,18 @@ def test_no_nesting_is_too_deep_and_no_menu_too_long():
     parse("if [ a ]; then\n" * 50_000 + "linux /x\n")
     many = parse("menuentry a {\nlinux /x\n}\n" * 10_000)
     assert len(many.entries) == 512
+
+
+def test_words_do_not_grow_without_end():
+    doubled = "set a=" + "x" * 4000 + "\n" + "set a=$a$a\n" * 50
+    menu = parse(doubled + "menuentry a {\nlinux /x " + "$a" * 4000 + "\ninitrd" + " /i" * 300 + "\n}\n")
+    assert len(menu.default.options) <= 8192
+    assert len(menu.default.initrds) == 16
+    started = time.monotonic()
+    parse('a"b"' * 250_000 + "\nlinux /x\n")
+    parse(("linux " + 'a"b"' * 2_000 + "\n") * 120)
+    assert time.monotonic() - started < 5
+
+
+def test_a_number_of_many_digits_is_past_the_end():
+    assert parse("set default=" + "1" * 6000 + "\n" + LINES).default.title == "A"

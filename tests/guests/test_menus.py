@@ -99,6 +99,7 @@ def test_grub_legacy_of_centos_6():
 
 @pytest.mark.parametrize(("default", "saved", "chosen"), [
     ("default=0", "", 0), ("default 1", "", 1), ("default\t=2", "", 2), ("", "", 0), ("default=9", "", 0),
+    ("default=" + "7" * 6000, "", 0),
     ("default=saved", "1\n#\n#\n", 1), ("default saved", "", 0), ("default=x", "", None)])
 def test_the_default_of_grub_legacy(default, saved, chosen):
     menu = parse_legacy(CENTOS6.replace("default=1", default), saved)
