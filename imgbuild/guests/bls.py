@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LIMIT = 64 * 1024
 """Bytes read of one entry."""
 
-_COUNTER = re.compile(r"\+\d+(?:-\d+)?$")
+_COUNTER = r"\+\d+(?:-\d+)?$"
 _SUFFIX = ".conf"
 
 
@@ -43,7 +43,7 @@ def parse_entry(text: str, source: str) -> Type1:
         if key and not key.startswith("#"):
             keys.setdefault(key, []).append(value.strip())
             line_of.setdefault(key, number)
-    name = _COUNTER.sub("", source.rpartition("/")[2].removesuffix(_SUFFIX))
+    name = re.sub(_COUNTER, "", source.rpartition("/")[2].removesuffix(_SUFFIX))
     linux = _first(keys, "linux") or _first(keys, "uki") or None
     initrds = tuple(" ".join(keys.get("initrd", [])).split()[:MOST_INITRDS])
     options = " ".join(keys["options"])[:LONGEST] if "options" in keys else None

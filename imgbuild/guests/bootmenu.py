@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.guests import bls, grubcfg, menus, uki
+from imgbuild.guests import bls, uki
 from imgbuild.guests.bootentries import LIMIT, MOST_ENTRIES
 
 if TYPE_CHECKING:
@@ -37,16 +37,20 @@ def read(tree: Careful) -> Menu | None:
 
 
 def _grub(tree: Careful) -> Menu | None:
-    for path in _globbed(tree, _GRUB):
-        text = tree.read_text(path, LIMIT) or ""
-        entries = bls.for_grub(_type1(tree)) if "blscfg" in text else ()
-        menu = grubcfg.parse(text, _environment(tree, path), entries, path)
-        if menu is not None:
-            return menu
-    return None
+    found = ((path, tree.read_text(path, LIMIT)) for path in _globbed(tree, _GRUB))
+    return next((menu for path, text in found if text and (menu := _grub_at(tree, path, text)) is not None), None)
+
+
+def _grub_at(tree: Careful, path: str, text: str) -> Menu | None:
+    from imgbuild.guests import grubcfg  # noqa: PLC0415 - not all guests have GRUB
+
+    entries = bls.for_grub(_type1(tree)) if "blscfg" in text else ()
+    return grubcfg.parse(text, _environment(tree, path), entries, path)
 
 
 def _environment(tree: Careful, beside: str) -> dict[str, str]:
+    from imgbuild.guests import grubcfg  # noqa: PLC0415 - as above
+
     places = (beside.rpartition("/")[0] + "/grubenv", *_globbed(tree, _GRUBENV))
     texts = (tree.read_text(path, _GRUBENV_SIZE) for path in dict.fromkeys(places))
     return next((grubcfg.parse_environment(text) for text in texts if text), {})
@@ -64,15 +68,21 @@ def _systemd_boot(tree: Careful) -> Menu | None:
 
 
 def _legacy(tree: Careful) -> Menu | None:
+    from imgbuild.guests import menus  # noqa: PLC0415 - most guests have one of the menus above
+
     saved = tree.read_text("/boot/grub/default", bls.LIMIT) or ""
     return _first(menus.parse_legacy(tree.read_text(path, LIMIT) or "", saved, path) for path in _LEGACY)
 
 
 def _syslinux(tree: Careful) -> Menu | None:
+    from imgbuild.guests import menus  # noqa: PLC0415 - as above
+
     return _first(menus.parse_syslinux(tree.read_text(path, LIMIT) or "", path) for path in _SYSLINUX)
 
 
 def _zipl(tree: Careful) -> Menu | None:
+    from imgbuild.guests import menus  # noqa: PLC0415 - as above
+
     return _first(menus.parse_zipl(tree.read_text(path, LIMIT) or "", path) for path in _ZIPL)
 
 

@@ -37,7 +37,7 @@ _INITRAMFS = ("initramfs-{0}.img", "initrd.img-{0}", "initrd-{0}", "initramfs-{0
               "initramfs-genkernel-x86_64-{0}", "initramfs.img", "initrd")
 _MOST = 128
 _VERSION_POINTER = 0x20E
-_FIRST_WORD = re.compile(r"\d+\.\d[\w.+~-]*")
+_FIRST_WORD = r"\d+\.\d[\w.+~-]*"
 
 
 class Kernel(NamedTuple):
@@ -202,5 +202,5 @@ def _written_version(tree: Careful, image: str) -> str | None:
     if head[0x202:0x206] != b"HdrS":
         return None
     start = int.from_bytes(head[_VERSION_POINTER:], "little") + 0x200
-    match = _FIRST_WORD.match(tree.read_at(image, start, 128).decode("ascii", errors="replace"))
+    match = re.match(_FIRST_WORD, tree.read_at(image, start, 128).decode("ascii", errors="replace"))
     return match[0] if match else None

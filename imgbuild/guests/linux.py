@@ -46,7 +46,7 @@ _NOT_LINUX = frozenset({"freebsd", "openbsd", "netbsd", "dragonfly", "midnightbs
 _NOT_LINUX_KERNELS = ("GNU/Hurd", "GNU/kFreeBSD")
 _LINUX_SIGNS = ("/lib/modules", "/usr/lib/modules", "/lib/ld-*", "/lib64/ld-*")
 _KERNELS = (("/bsd", "openbsd", "OpenBSD"), ("/netbsd", "netbsd", "NetBSD"))
-_FREEBSD_VERSION = re.compile(r'^USERLAND_VERSION="([\w.-]+)"', re.MULTILINE)
+_FREEBSD_VERSION = r'^USERLAND_VERSION="([\w.-]+)"'
 _EXACT = ("DEBIAN_VERSION_FULL", "OSTREE_VERSION")
 _FILES_OF = {"raspbian": "debian"}  # whose release file it carries
 _LEADING_NUMBER = re.compile(r"[\d.]*\d")
@@ -146,7 +146,8 @@ def _by_release_files(tree: Careful) -> OperatingSystem | None:
 
 
 def _by_freebsd_version(tree: Careful) -> OperatingSystem | None:
-    written = _FREEBSD_VERSION.search(tree.read_text("/bin/freebsd-version", osrelease.LIMIT) or "")
+    text = tree.read_text("/bin/freebsd-version", osrelease.LIMIT)
+    written = re.search(_FREEBSD_VERSION, text, re.MULTILINE) if text else None
     if written is None:
         return None
     number = _LEADING_NUMBER.match(written[1])

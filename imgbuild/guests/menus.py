@@ -15,7 +15,7 @@ from typing import Any
 from imgbuild.guests.bootentries import MOST_ENTRIES, MOST_INITRDS, Entry, Menu, by_number, by_title
 
 _DEVICE = re.compile(r"^(?:\([^)]*\))?")
-_SECTION = re.compile(r"\[([^\]]*)\]|:(\w+)")
+_SECTION = r"\[([^\]]*)\]|:(\w+)"
 
 
 def parse_legacy(text: str, saved: str = "", source: str = "") -> Menu:
@@ -99,7 +99,7 @@ def parse_zipl(text: str, source: str = "") -> Menu:
     entries: list[dict[str, Any]] = []
     default = ""
     for number, line in enumerate(text.split("\n"), start=1):
-        section = _SECTION.match(line.strip())
+        section = re.match(_SECTION, line.strip())
         key, _, value = (part.strip() for part in line.partition("="))
         value = value.strip("\"'")
         if section and len(entries) < MOST_ENTRIES:

@@ -31,20 +31,21 @@ class Words(NamedTuple):
     source: str = ""
 
 
+# Patterns that few guests need are compiled when they are used: that would cost each start a millisecond.
 _MAJOR_ONLY = frozenset({"centos", "debian", "raspbian", "fedora", "virtuozzo", "clearos"})
 _SUSE_PRODUCTS = frozenset({"sles", "sled"})
 _WITH_LETTER = frozenset({"kylin", "neokylin"})
 _UNNUMBERED = frozenset({"funtoo"})  # the number in the line is that of baselayout
 _VERSION = re.compile(r"(?<![\w.])(V?\d+(?:\.\d+)*)", re.IGNORECASE)
-_UPDATE = re.compile(r"\bUpdate (\d+)\)")
+_UPDATE = r"\bUpdate (\d+)\)"
 _PACK = re.compile(r"(?<![A-Za-z])((?:LTS-)?SP ?(\d+)|Update\d+)(?: (\d{4})(?!\d))?")
-_SUSE = re.compile(r"^(VERSION|PATCHLEVEL)\s*=\s*(\d[\d.]*)", re.MULTILINE)
-_CODE_NAME = re.compile(r"[\w./-]{1,40}", re.ASCII)
-_UOS = re.compile(r"^(SystemName|MajorVersion|MinorVersion|EditionName)=(.*)$", re.MULTILINE)
-_KYLIN = re.compile(r"^dist_id=Kylin\S*?-(V?\d+)(?:-(SP\d+))?(?:-(\d{4})(?=-))?", re.MULTILINE)
-_SUNOS = re.compile(r"OmniOS|OpenIndiana|SmartOS|(?:Oracle )?Solaris")
-_SUNOS_VERSION = re.compile(r"\b(r\d{6}\w*|oi_[\d.]+|\d{8}T\d{6}Z|\d{4}\.\d\d|\d+(?:\.\d+)?)(?=\s|$)")
-_NETBSD = re.compile(r"NetBSD (\d+\.\d+\w*)")
+_SUSE = r"^(VERSION|PATCHLEVEL)\s*=\s*(\d[\d.]*)"
+_CODE_NAME = r"[\w./-]{1,40}"
+_UOS = r"^(SystemName|MajorVersion|MinorVersion|EditionName)=(.*)$"
+_KYLIN = r"^dist_id=Kylin\S*?-(V?\d+)(?:-(SP\d+))?(?:-(\d{4})(?=-))?"
+_SUNOS = r"OmniOS|OpenIndiana|SmartOS|(?:Oracle )?Solaris"
+_SUNOS_VERSION = r"\b(r\d{6}\w*|oi_[\d.]+|\d{8}T\d{6}Z|\d{4}\.\d\d|\d+(?:\.\d+)?)(?=\s|$)"
+_NETBSD = r"NetBSD (\d+\.\d+\w*)"
 
 
 def pack_of(version: str, text: str) -> str | None:
@@ -71,7 +72,7 @@ def line(text: str) -> Words | None:
         return None
     if number is None or word in _UNNUMBERED:
         return Words(word, None, None, name)
-    update = _UPDATE.search(name)
+    update = re.search(_UPDATE, name)
     version = number[1] if word in _WITH_LETTER else number[1].lstrip("Vv")
     version = f"{version}.{update[1]}" if update else version
     exact = pack_of(version, name)
@@ -87,7 +88,7 @@ def productinfo(text: str) -> Words | None:
 
 def kyinfo(text: str) -> Words | None:
     """``dist_id=Kylin-Desktop-V10-SP1-2403-Release-…``, Kylin's own; the name of the system is elsewhere."""
-    found = _KYLIN.search(text)
+    found = re.search(_KYLIN, text, re.MULTILINE)
     if found is None:
         return None
     version = f"V{found[1].lstrip('V')}"
@@ -111,7 +112,7 @@ def lsb(text: str) -> Words | None:
 
 def suse(text: str) -> Words | None:
     """A line with the name, then ``VERSION = 11`` and ``PATCHLEVEL = 4``."""
-    values = dict(_SUSE.findall(text))
+    values = dict(re.findall(_SUSE, text, re.MULTILINE))
     name = clean(text.strip().split("\n")[0])
     word, version, pack = identify(name), values.get("VERSION"), values.get("PATCHLEVEL", "0")
     if word is None or version is None:
@@ -126,7 +127,7 @@ def suse(text: str) -> Words | None:
 def debian(text: str) -> Words | None:
     """A number, or the code name of what is to come (``trixie/sid``)."""
     version = clean(text)
-    name = f"Debian GNU/Linux {version}" if _CODE_NAME.fullmatch(version) else "Debian GNU/Linux"
+    name = f"Debian GNU/Linux {version}" if re.fullmatch(_CODE_NAME, version, re.ASCII) else "Debian GNU/Linux"
     if not _VERSION.fullmatch(version):
         return Words("debian", None, None, name)
     # Up to 3.1 the second number made another release, not a point release.
@@ -161,7 +162,7 @@ def pld(text: str) -> Words | None:
 
 def uos(text: str) -> Words | None:
     """The INI file ``os-version`` of UnionTech and Deepin; servers are of an edition a, c, d or e."""
-    values = {key: clean(value) for key, value in _UOS.findall(text)}
+    values = {key: clean(value) for key, value in re.findall(_UOS, text, re.MULTILINE)}
     system, version = values.get("SystemName", ""), values.get("MajorVersion")
     word = identify(system)
     if word is None or not version:
@@ -174,7 +175,7 @@ def uos(text: str) -> Words | None:
 def other(text: str) -> Words | None:
     """``/etc/release`` of NetBSD and of the family of Solaris; Mageia and Mandriva have their usual line there."""
     name = clean(text.strip().split("\n")[0])
-    netbsd, sunos, number = _NETBSD.match(name), _SUNOS.match(name), _SUNOS_VERSION.search(name)
+    netbsd, sunos, number = re.match(_NETBSD, name), re.match(_SUNOS, name), re.search(_SUNOS_VERSION, name)
     if netbsd:
         return Words("netbsd", netbsd[1], netbsd[1], name)
     if sunos:

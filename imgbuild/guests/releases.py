@@ -51,10 +51,10 @@ _FILES: tuple[tuple[str, Callable[[str], Words | None]], ...] = (
 _READERS = dict(_FILES)
 _SHARED = frozenset({"os", "lsb", "system", "redhat", "distro", "upstream", "board", "image"})
 _MOST_FILES = 16
-_OWN = re.compile(r"([A-Za-z][\w.+]*?)[-_](?:release|version)$")
-_TITLE = re.compile(r"(?!release )[^\W_][^ ]* \S")
-_NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)*")
-_ISSUE = re.compile(r"^(?:Welcome to )?(.*?)(?:\s*\\[a-z].*| - Kernel.*)?$", re.IGNORECASE)
+_OWN = r"([A-Za-z][\w.+]*?)[-_](?:release|version)$"
+_TITLE = r"(?!release )[^\W_][^ ]* \S"
+_NUMBER = r"(?<![\w.])\d+(?:\.\d+)*"
+_ISSUE = r"^(?:Welcome to )?(.*?)(?:\s*\\[a-z].*| - Kernel.*)?$"
 
 PATHS = tuple(path for path, _ in _FILES)
 """The release files from before os-release, in the order in which they are asked."""
@@ -88,16 +88,16 @@ def _read(tree: Careful, path: str) -> Words | None:
 def _unknown(tree: Careful, names: list[str]) -> Words | None:
     """Take the line of a release file that is in no table."""
     found = []
-    for own in [match for name in names if (match := _OWN.match(name))][:_MOST_FILES]:
+    for own in [match for name in names if (match := re.match(_OWN, name))][:_MOST_FILES]:
         path = f"/etc/{own[0]}"
         title = clean((tree.read_text(path, LIMIT) or "").strip().split("\n")[0])
-        if _TITLE.match(title) and "=" not in title:
+        if re.match(_TITLE, title) and "=" not in title:
             found.append(_own_words(own[1], title, path))
     return next((words for words in found if words.id), next(iter(found), None))
 
 
 def _own_words(word: str, title: str, path: str) -> Words:
-    first, number = title.split(" ", maxsplit=1)[0], _NUMBER.search(title)
+    first, number = title.split(" ", maxsplit=1)[0], re.search(_NUMBER, title)
     if word in _SHARED or first.casefold() != word.casefold() or number is None:
         return Words(None, None, None, title, path)
     return Words(word.casefold(), number[0], number[0] if "." in number[0] else None, title, path)
@@ -106,6 +106,6 @@ def _own_words(word: str, title: str, path: str) -> Words:
 def _issue(tree: Careful) -> Words | None:
     text = tree.read_text("/etc/issue", LIMIT) or ""
     shown = next((row.strip() for row in text.split("\n") if row.strip()), "")
-    match = _ISSUE.match(shown)
+    match = re.match(_ISSUE, shown, re.IGNORECASE)
     words = line(match[1]) if match else None
     return words._replace(source="/etc/issue") if words is not None else None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.filesystems.tree import GuestTree
-from imgbuild.guests import bls, grubcfg, linux, names, uki
+from imgbuild.guests import bls, linux, names, uki
 from imgbuild.guests.bootentries import LIMIT
 from imgbuild.guests.careful import Careful
 from imgbuild.guests.osrelease import clean
@@ -35,11 +35,11 @@ _TYPES = {
     "OpenBSD": ("openbsd", "OpenBSD"), "OpenBSD data": ("openbsd", "OpenBSD"),
     "NetBSD": ("netbsd", "NetBSD"), "NetBSD FFS": ("netbsd", "NetBSD"), "NetBSD LFS": ("netbsd", "NetBSD"),
 }
-_TALOS = re.compile(r"[AB] - Talos (v\d\S*)")
+_TALOS = r"[AB] - Talos (v\d\S*)"
 _MENU = "/grub/grub.cfg"
 _LOADER_CONF = "/loader/loader.conf"
 _COMPOSEFS = ("/composefs/images", "/composefs/objects", "/state/deploy")
-_BOOT_BANK = re.compile(r"^build=(\d+\.\d+\.\d+)-(\S+)", re.MULTILINE)
+_BOOT_BANK = r"^build=(\d+\.\d+\.\d+)-(\S+)"
 
 
 def find(blocks: Sequence[Block], *, beside: bool = False) -> list[OperatingSystem]:
@@ -73,9 +73,11 @@ def _unified(trees: Sequence[tuple[Block, Careful]]) -> OperatingSystem | None:
 
 
 def _by_menu(trees: Sequence[tuple[Block, Careful]]) -> OperatingSystem | None:
+    from imgbuild.guests import grubcfg  # noqa: PLC0415 - most disks have a guest, and no need of this
+
     for _, tree in trees:
         menu = grubcfg.parse(tree.read_text(_MENU, LIMIT) or "", source=_MENU)
-        match = _TALOS.match(menu.default.title) if menu is not None and menu.default is not None else None
+        match = re.match(_TALOS, menu.default.title) if menu is not None and menu.default is not None else None
         if match:
             version = clean(match[1])
             return _system("Linux", "talos", version, f"Talos ({version})", _MENU)
@@ -98,7 +100,7 @@ def _by_boot_bank(trees: Sequence[tuple[Block, Careful]]) -> OperatingSystem | N
         paths = tree.glob("/[Bb][Oo][Oo][Tt].[Cc][Ff][Gg]") if block.is_fat else []
         for path in paths:
             text = tree.read_text(path, LIMIT) or ""
-            build = _BOOT_BANK.search(text)
+            build = re.search(_BOOT_BANK, text, re.MULTILINE)
             if build and "ESXi" in text:
                 name = f"VMware ESXi {build[1]}"
                 return msgspec.structs.replace(_system("Other", "esxi", build[1], name, path),
