@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from imgbuild.model import OperatingSystem
+from imgbuild.numbering import is_same_system, version_numbers
 
 MinDiskPolicy = Literal["greater", "not-less"]
 FieldType = Literal["string", "integer", "boolean", "string-list", "object-list", "object", "binary"]
@@ -257,13 +258,20 @@ class Profile(Leaf, frozen=True, kw_only=True):
 ARM = frozenset({"aarch64", "arm"})
 """The architectures of guests, 64 and 32 bit, that the clouds call arm."""
 SERVICE_PACK = re.compile(r"(?:SP|U)\d+")
-# Ids of os-release under which one and the same system goes.
-SAME_SYSTEM = ({"opensuse", "opensuse-leap"}, {"sles", "sles_sap"}, {"coreos", "coreos-container-linux"})
 
 
-def is_same_system(one: str | None, other: str | None) -> bool:
-    """Say whether two ids of os-release name one distribution."""
-    return one == other or any({one, other} <= group for group in SAME_SYSTEM)
+_EDITION_ENDS = ("evalcore", "evalcor", "eval", "core", "cor")
+
+
+def edition_words(editions: str | None) -> tuple[str, ...]:
+    """Return the editions of a Windows so that two ways to write one are equal: ``ServerStandard``, ``Standard``.
+
+    What stands behind a colon is a part of the edition (``Datacenter: Azure Edition``).
+    """
+    words = [fold(part.partition(":")[0]).removeprefix("server") for part in (editions or "").split(",")]
+    for end in _EDITION_ENDS:
+        words = [word.removesuffix(end) or word for word in words]
+    return tuple(word for word in words if word)
 
 
 class CatalogueEntry(Leaf, frozen=True, kw_only=True):
@@ -302,24 +310,10 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
 
 LONGEST_SPELLING = 100
 
-# Systems whose releases are told apart by both numbers: 22.04 and 22.10, 2012 and 2012 R2 are not one system.
-TWO_PART_MAJOR = frozenset({"ubuntu", "openEuler", "euleros", "hce", "alpine", "windows"})
-
-
-def version_numbers(version: str | None) -> tuple[int, ...]:
-    """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; ``15-SP5`` gives 15, 5; ``sid`` nothing."""
-    return tuple(int(digits[:9]) for digits in re.findall(r"\d+", version or ""))
-
 
 def exact_version(system: OperatingSystem) -> str | None:
     """Return the version of a guest to compare with the catalogue's: for a Windows the product's, not its builds."""
     return system.version if system.id == "windows" else system.release or system.version
-
-
-def major_version(system_id: str | None, version: str | None) -> tuple[int, ...]:
-    """Return what tells major versions of a distribution apart; empty where there is no number."""
-    numbers = version_numbers(version)
-    return numbers[:2] if system_id in TWO_PART_MAJOR else numbers[:1]
 
 
 def fold(text: str) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
-from imgbuild.profiles import ARM, exact_version, is_same_system, major_version, version_numbers
+from imgbuild.numbering import is_same_system, major_version, release_numbers
+from imgbuild.profiles import ARM, edition_words, exact_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,12 +146,21 @@ def _near_guest(case: Case, value: str) -> _Found:
     entry, guest = case.catalogue().find(value), case.image.os if case.image else None
     if entry is None or guest is None or _contradiction(entry, guest) or entry.version is None:
         return None
-    listed, known = entry.numbers, version_numbers(exact_version(guest))
+    if entry.id == "windows":
+        return _other_edition(entry, guest)
+    listed, known = entry.numbers, release_numbers(guest.id, exact_version(guest))
     width = min(len(listed), len(known))
     if listed[:width] == known[:width]:
         return None
     return (f"the guest is {quoted(exact_version(guest))}, the catalogue has {quoted(entry.version)}: same"
             " major version"), ""
+
+
+def _other_edition(entry: CatalogueEntry, guest: OperatingSystem) -> _Found:
+    editions = edition_words(guest.edition)
+    if entry.variant is None or not editions or edition_words(entry.variant) == editions:
+        return None
+    return f"the guest is the edition {quoted(guest.edition)}, the catalogue has {quoted(entry.variant)}", ""
 
 
 def _not_the_guest(case: Case, value: str) -> _Found:

@@ -14,7 +14,7 @@ from imgbuild.profiles import ARM, exact_version
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
-    from imgbuild.profiles import Operation
+    from imgbuild.profiles import CatalogueEntry, Operation
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
@@ -39,7 +39,7 @@ def _os_version(system: OperatingSystem | None, book: RuleBook, *, needed: bool)
     if system is None:
         return None
     match = match_system(system, book.catalogue, book.profile)
-    if match.entry is not None:
+    if match.value is not None:
         return _of_entry(system, match, book)
     return None if _default_fits(system) and not needed else _default(system, book)
 
@@ -66,12 +66,27 @@ def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:
     guest = f"the guest is {describe(system)}" + (f" ({system.source})" if system.source else "")
     words = {
         "exact": f"{match.cloud} lists exactly this system",
-        "near": f"{match.cloud} lists no {exact_version(system)}; same distribution, major version and"
-                f" architecture: {entry.version}",
+        "near": f"{match.cloud} lists no {_exactly(system)}; same distribution, major version and"
+                f" architecture: {_listed(entry)}",
         "sister": f"not in the list of {book.profile.name}; {match.cloud} lists it",
     }
-    return Derived(value=entry.os_version, why=(guest, words[match.grade]),
+    why = [guest, words[match.grade]]
+    if match.label is not None:
+        why.append(f"{match.label.os_version!r} is the name of an image; its value is the spelling without it")
+    return Derived(value=entry.os_version, why=tuple(why),
                    sources=tuple(book.source(source) for source in entry.sources[:2]))
+
+
+def _exactly(system: OperatingSystem) -> str:
+    """Return what tells the system from the entries that are near: its release, its edition."""
+    if system.id == "windows":
+        return f"{system.version} {system.edition or 'without an edition'}"
+    version = str(exact_version(system))
+    return f"{system.id} {version}" if system.id == "sles_sap" else version
+
+
+def _listed(entry: CatalogueEntry) -> str:
+    return " ".join(filter(None, (entry.version, entry.variant)))
 
 
 def _default_fits(system: OperatingSystem) -> bool:
