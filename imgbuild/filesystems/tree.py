@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MAX_LINKS = 40
 MAX_COMPONENTS = 256
 """Names in a path with all its links spliced in."""
-MAX_MATCHES = 10_000
+MAX_MATCHES = 512
+"""Paths that a pattern leads to, at each of its names: patterns stand in files of the guest, too."""
 _CACHED = 8192
 
 

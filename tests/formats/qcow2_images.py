@@ -134,7 +134,14 @@ class Builder:
         image = put(b"", 0, header + extensions)
         image = put(image, 2 * self.cluster_size, l1)
         image = put(image, l2_offset, b"".join(self.entries).ljust(tables * self.cluster_size, b"\0"))
-        return put(image, (3 + 64) * self.cluster_size, self.data) if self.data else image
+        image = put(image, (3 + 64) * self.cluster_size, self.data) if self.data else image
+        return self._counted(image, 3 + (63 if self.data else tables))
+
+    def _counted(self, image: bytes, block: int) -> bytes:
+        """Return the image with refcounts of 1 for all clusters, as far as one refcount block goes."""
+        counts = struct.pack(">H", 1) * min(max(block, len(image) // self.cluster_size) + 1, self.cluster_size // 2)
+        image = put(image, self.cluster_size, struct.pack(">Q", block * self.cluster_size))
+        return put(image, block * self.cluster_size, counts.ljust(self.cluster_size, b"\0"))
 
 
 def plain(version: int = 3) -> bytes:

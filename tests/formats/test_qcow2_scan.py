@@ -12,7 +12,7 @@ from qcow2_images import FIELDS, Builder, Sparse, codes, dice, patch, plain, put
 
 from imgbuild.formats.qcow2 import scan
 from imgbuild.formats.qcow2.container import open_qcow2
-from imgbuild.formats.qcow2.tables import Geometry
+from imgbuild.formats.qcow2.tables import Geometry, big_endian
 from imgbuild.readers import BrokenImage, Memory
 
 MIB = 1 << 20
@@ -172,10 +172,12 @@ def test_the_scan_finds_what_a_loop_finds(values, extended, file_size):
     lanes = scan.Lanes(geometry, file_size, 1024)
     width = geometry.entry_size
     block = b"".join(value.to_bytes(8, "big").ljust(width, b"\xff") for value in values[: 1024 // width])
-    last, first = lanes.suspects(block)
+    last, first, places = lanes.suspects(block)
     decoded = [scan._decode(geometry, scan.Block(0, 0, block), number) for number in range(len(block) // width)]
     past = {entry.place // width for entry in decoded if entry.end > file_size}
     assert past <= set(last) or len(last) == scan.SUSPECTS
     unaligned = [number for number, value in enumerate(values[: 1024 // width])
                  if not value >> 62 & 1 and value & 0x00FF_FFFF_FFFF_FE00 & 16383]
     assert first == unaligned[:1]
+    assert list(big_endian(places))[:: width // 8] == [0 if value >> 62 & 1 else value & 0x00FF_FFFF_FFFF_FE00
+                                           for value in values[: 1024 // width]]

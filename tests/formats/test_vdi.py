@@ -133,10 +133,15 @@ def test_a_size_that_no_disk_has_is_none(size, expected):
 
 
 @pytest.mark.parametrize("changes", [
-    {"disk_size": SIZE - 511}, {"header_size": 0}, {"image_flags": NEVER}, {"uuid_last_snap": b"\1" * 16},
-    {"blocks_in_image": 5}])
+    {"disk_size": SIZE - 511}, {"header_size": 0}, {"image_flags": NEVER}, {"uuid_last_snap": b"\1" * 16}])
 def test_the_good_side_of_each_boundary_is_silent(changes):
     assert codes(patch(vdi("bcad"), **{"blocks_allocated": 4, **changes})) == []
+
+
+def test_a_map_may_have_more_entries_than_the_disk_needs_but_none_twice():
+    image = patch(vdi("bcad"), blocks_in_image=5, blocks_allocated=4)
+    assert codes(entries(image, 1, 2, 0, 3, NEVER)) == []
+    assert codes(entries(image, 1, 2, 0, 3, 0)) == ["block-overlap", "vdi-block-count"]
 
 
 @pytest.mark.parametrize(("values", "code", "message", "offset"), [

@@ -10,6 +10,8 @@ from imgbuild.formats.qcow2 import backing, checks
 from imgbuild.formats.qcow2.disk import Disk
 from imgbuild.formats.qcow2.extensions import read_extensions
 from imgbuild.formats.qcow2.header import Autoclear, Compatible, Header, Incompatible, read_header
+from imgbuild.formats.qcow2.owners import Owners
+from imgbuild.formats.qcow2.refcounts import refcount_problems
 from imgbuild.formats.qcow2.scan import table_problems
 from imgbuild.formats.qcow2.sharing import shared_tables
 from imgbuild.formats.qcow2.tables import Geometry, Tables, big_endian
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
 
     from imgbuild.formats.qcow2.extensions import Extension
     from imgbuild.readers import Reader
+
+
+# Where one of these is said, wrong owners and counts only follow from it.
+_DAMAGE = frozenset({"corrupt", "dirty", "table-entry-invalid", "table-misplaced", "table-too-large", "tables-overlap",
+                     "truncated"})
 
 
 class Qcow2(Container):
@@ -58,7 +65,10 @@ def _attach_disk(container: Qcow2, file: Reader, header: Header, below: Reader |
     geometry = Geometry.of(header)
     l1 = big_endian(file.read_at(header.l1_table_offset, 8 * geometry.l1_entries) if header.size else b"")
     container.problems += shared_tables(header, l1, file.size)
-    container.problems += table_problems(file, geometry, l1, header.l1_table_offset)
+    owners = Owners(header, l1)
+    container.problems += table_problems(file, geometry, l1, header.l1_table_offset, owners)
+    if not _DAMAGE & {known.code for known in container.problems}:
+        container.problems += list(owners.problems()) or refcount_problems(file, header, l1)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
     container.disk = Disk(file, geometry, tables, header.compression_type, below)
 

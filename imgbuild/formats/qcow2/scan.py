@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterator
 
+    from imgbuild.formats.qcow2.owners import Owners
     from imgbuild.model import Problem
     from imgbuild.readers import Reader
 
@@ -60,11 +61,11 @@ class Block(NamedTuple):
     data: bytes
 
 
-def table_problems(file: Reader, geometry: Geometry, l1: array[int], l1_offset: int) -> list[Problem]:
+def table_problems(file: Reader, geometry: Geometry, l1: array[int], l1_offset: int, owners: Owners) -> list[Problem]:
     """Return at most two problems: ``truncated`` for the entry that reaches furthest, ``table-entry-invalid`` for one.
 
-    ``l1`` holds the entries that the virtual size needs. Reads at most 512 L2 tables, at most 16 MiB of them: those
-    of 128 GiB of allocated clusters of the usual size.
+    ``owners`` is told the offsets of all clusters. ``l1`` holds the entries that the virtual size needs. Reads at most
+    512 L2 tables, at most 16 MiB of them: those of 128 GiB of allocated clusters of the usual size.
     """
     highest = Entry(0, "", 0, 0)
     unsound: list[Entry] = []
@@ -76,7 +77,8 @@ def table_problems(file: Reader, geometry: Geometry, l1: array[int], l1_offset: 
             unsound.append(whole)
         elif whole.end <= file.size:
             for block in _blocks(file, geometry, table, index):
-                far, unaligned = lanes.suspects(block.data)
+                far, unaligned, offsets = lanes.suspects(block.data)
+                owners.add(block.place, offsets)
                 highest = max([highest, *(_decode(geometry, block, number) for number in far)])
                 unsound += [_decode(geometry, block, number) for number in unaligned]
     return [*_truncated(file, highest), *_unsound(geometry, unsound)]
@@ -98,15 +100,19 @@ class Lanes:
         self._headroom = self._repeat((1 << 63) - 1 - limit)
         self._top = self._repeat(1 << 63)
 
-    def suspects(self, block: bytes) -> tuple[list[int], list[int]]:
-        """Return the numbers of the last few entries that may reach past the file, and of the first unaligned one."""
+    def suspects(self, block: bytes) -> tuple[list[int], list[int], bytes]:
+        """Return the numbers of the last few entries that may reach past the file, and of the first unaligned one.
+
+        The third is the offset of each standard cluster, 0 where there is none; two of them for an extended entry.
+        """
         entries = int.from_bytes(block.ljust(self._size, b"\0"), "big")
         flags = entries >> 62 & self._flag
         # Subtracting 1 from the lane above fills each lane whose flag is set with ones.
         compressed = entries & ((flags << 64) - flags)
         standard = entries ^ compressed
         offsets = (compressed & self._compressed_offset) | (standard & self._offset)
-        return self._last(offsets), self._first(standard & self._unaligned)
+        places = self._bytes(standard & self._offset)[: len(block)]
+        return self._last(offsets), self._first(standard & self._unaligned), places
 
     def _last(self, offsets: int) -> list[int]:
         over = offsets + self._headroom & self._top

@@ -92,10 +92,10 @@ def places(reader: Reader, header: Header) -> Iterator[Problem]:
 
 
 def map_problems(reader: Reader, header: Header) -> Iterator[Problem]:
-    """Yield what is wrong with the entries of the block map, those of the first TiB."""
-    entries = read_numbers(reader, header.offset_bmap, min(header.blocks, MAX_ENTRIES))
+    """Yield what is wrong with the entries of the block map, those of the first TiB; it may have more than it needs."""
+    entries = read_numbers(reader, header.offset_bmap, min(header.blocks_in_image, MAX_ENTRIES))
     used = [entry for entry in entries if entry < DISCARDED]
-    yield from _truncated(reader, header, entries)
+    yield from _truncated(reader, header, entries[: header.blocks])
     if len(set(used)) < len(used):
         double = next(one for one, after in pairwise(sorted(used)) if one == after)
         yield _blame(header, entries, double, "block-overlap", "is in the block map twice")
