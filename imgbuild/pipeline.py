@@ -165,7 +165,7 @@ def _answered(manifest: Manifest, answer: tuple[str, bytes] | None) -> dict[str,
         return {}
     document = jsontext.parse(answer[1])
     return {"answer": document, "answer_path": shown(answer[0]),
-            "expected": expected_at(manifest, stage_of(document.value))}
+            "expected": expected_at(manifest, document.value)}
 
 
 def _context_for(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,

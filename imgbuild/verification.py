@@ -74,16 +74,24 @@ def stage_of(answer: object) -> Stage:
     return "active" if status == "active" else "created"
 
 
-def expected_at(manifest: Manifest, stage: Stage) -> dict[str, Any]:
-    """Return what an answer of this stage must show, field by field; once active, what the upload made of it."""
-    expected = manifest.expected
-    return {**expected.created, **expected.active} if stage == "active" else expected.created
+def expected_at(manifest: Manifest, answer: object) -> dict[str, Any]:
+    """Return what an answer must show, field by field; once the image is active, what the upload made of it.
+
+    A call that answers with a job says nothing of the image: then a GET is compared with what is known of that alone.
+    """
+    expected, active = manifest.expected, stage_of(answer) == "active"
+    if "job_id" in expected.created:
+        of_image = isinstance(answer, dict) and "job_id" not in answer and "id" in answer
+        return expected.active if active else {} if of_image else expected.created
+    return {**expected.created, **expected.active} if active else expected.created
 
 
 def next_steps(manifest: Manifest, answer: object, operations: dict[str, Operation]) -> tuple[str, ...]:
     """Return what is to be done after an answer, in words; where there is none, what comes after the build."""
     if not isinstance(answer, dict):
         return (f"send the request: {manifest.request.method} {manifest.request.path}",)
+    if "job_id" in answer:
+        return _after_job(answer)
     image_id, status = answer.get("id"), answer.get("status")
     known = image_id if isinstance(image_id, str) and image_id else "{image_id}"
     if status == "queued":
@@ -93,6 +101,19 @@ def next_steps(manifest: Manifest, answer: object, operations: dict[str, Operati
     if status == "saving":
         return (f"the file is on its way: ask again, GET /v2/images/{known}",)
     return (f"this image will not become active: delete {known} and send the request again",)
+
+
+def _after_job(answer: dict[str, Any]) -> tuple[str, ...]:
+    """Return what comes after the answer of a call that began a job, or after the job's own."""
+    job, status = answer["job_id"], answer.get("status")
+    if status == "SUCCESS":
+        entities = answer.get("entities")
+        image_id = entities.get("image_id") if isinstance(entities, dict) else None
+        return (f"the image is made: compare it, GET /v2/images/{image_id or '{image_id}'}",)
+    if status == "FAIL":
+        return ("the job has failed: mend what it says, and send the request again",)
+    known = job if isinstance(job, str) and job else "{job_id}"
+    return (f"the job runs: ask how far it is, GET /v1/{{project_id}}/jobs/{known}",)
 
 
 def _upload(manifest: Manifest, image_id: str, operations: dict[str, Operation]) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 from program import run
 
 from imgbuild import rulebook, verification
 from imgbuild.errors import SourceError
-from imgbuild.verification import ManifestError, next_steps, read_manifest, stage_of
+from imgbuild.model import Expected
+from imgbuild.verification import ManifestError, expected_at, next_steps, read_manifest, stage_of
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 IMAGE = "debian-12-tiny.qcow2"
@@ -172,10 +174,25 @@ def test_stages(answer, stage):
 @pytest.mark.parametrize(("answer", "words"), [
     ({"status": "saving", "id": "x"}, "the file is on its way: ask again, GET /v2/images/x"),
     ({"status": "killed", "id": "x"}, "this image will not become active: delete x and send the request again"),
+    ({"job_id": "j"}, "the job runs: ask how far it is, GET /v1/{project_id}/jobs/j"),
+    ({"job_id": 7, "status": "INIT"}, "the job runs: ask how far it is, GET /v1/{project_id}/jobs/{job_id}"),
+    ({"job_id": "j", "status": "FAIL"}, "the job has failed: mend what it says, and send the request again"),
+    ({"job_id": "j", "status": "SUCCESS", "entities": {"image_id": "x"}},
+     "the image is made: compare it, GET /v2/images/x"),
+    ({"job_id": "j", "status": "SUCCESS", "entities": 7}, "the image is made: compare it, GET /v2/images/{image_id}"),
     ({"status": "queued", "id": 7}, "upload the image file (native OpenStack): PUT /v2/images/{image_id}/file")])
 def test_what_comes_next(built, answer, words):
     manifest = read_manifest((built / "manifest.json").read_bytes(), "m")
     assert next_steps(manifest, answer, rulebook.load().profile.operations) == (words,)
+
+
+@pytest.mark.parametrize(("expected", "answer"), [
+    ({"job_id": 1}, {"job_id": "j"}), ({"job_id": 1}, None), ({"job_id": 1}, {}), ({"size": 7}, {"status": "active"}),
+    ({}, {"status": "saving", "id": "x"})])
+def test_of_a_call_that_began_a_job_only_the_image_is_compared_with_a_get(built, expected, answer):
+    manifest = read_manifest((built / "manifest.json").read_bytes(), "m")
+    manifest = msgspec.structs.replace(manifest, expected=Expected(created={"job_id": 1}, active={"size": 7}))
+    assert expected_at(manifest, answer) == expected
 
 
 def test_find_image_asks_beside_the_manifest_first(built, monkeypatch, tmp_path):

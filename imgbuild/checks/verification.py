@@ -111,6 +111,8 @@ def _failed(answer: dict[str, Any]) -> Hits:
     if status in {"killed", "deleted"}:
         yield Hit(message=f"status is {status!r}: the upload failed, or the image is gone", on="response",
                   pointer="/status", value=status)
+    elif "job_id" in answer and status == "FAIL":
+        yield Hit(message="status is 'FAIL': the job has made no image", on="response", pointer="/status", value=status)
 
 
 def _cited(field: ResponseField) -> tuple[tuple[str, str], ...]:
