@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from imgbuild.reports.views import FindingsView
 
 _SEVERITIES = ("error", "warning", "note")
+_USUAL = "create-metadata"  # goes without saying
 
 
 def write(sheet: Sheet, view: FindingsView) -> None:
@@ -82,7 +83,9 @@ def _parts(view: FindingsView) -> Iterator[_Part]:
 def _write_verdict(sheet: Sheet, name: str, found: Sequence[Finding], view: FindingsView) -> None:
     counts = flat(counted(sum(finding.severity == severity for finding in found), severity) for severity in _SEVERITIES)
     good = not any(finding.severity == "error" for finding in found) and (view.status == 0 or not found)
-    title = Word(f"{name} -> {view.cloud}", "title")
+    operation = view.findings.operation
+    target = view.cloud if operation in {None, _USUAL} else f"{view.cloud} {operation}"
+    title = Word(f"{name} -> {target}", "title")
     word = "READY" if view.verification is None else "VERIFIED"
     verdict = Word(word, "good") if good else Word(f"NOT {word}", "error")
     if sheet.page.quiet:
