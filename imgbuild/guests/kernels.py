@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from imgbuild.guests.careful import Careful
 
 _IMAGES = ("/boot/vmlinu[xz]*", "/boot/kernel-*", "/boot/*Image*", "/boot/image-*", "/boot/linux-*",
-           "/boot/ostree/*/vmlinuz*", "/usr/lib/modules/*/vmlinuz", "/lib/modules/*/vmlinuz",
+           "/boot/ostree/*/vmlinuz*", "/boot/flatcar/vmlinuz-[ab]", "/boot/coreos/vmlinuz-[ab]",
+           "/usr/lib/modules/*/vmlinuz", "/lib/modules/*/vmlinuz",
            "/nix/var/nix/profiles/system/kernel", "/var/guix/profiles/system/kernel/bzImage")
+_SPARE = "/usr/boot/vmlinuz*"  # Flatcar's, which it copies to the EFI system partition
 _MODULES = ("/usr/lib/modules", "/lib/modules", "/nix/var/nix/profiles/system/kernel-modules/lib/modules")
+_SIGNS = ("modules.dep", "modules.builtin", "kernel")
 _LINKS = ("/boot/vmlinuz", "/vmlinuz", "/boot/vmlinux", "/boot/Image", "/boot/image")
 _NAMED = re.compile(r"(?:vmlinu[xz]|kernel|[bz]?[Ii]mage|uImage|linux)(?:-[A-Za-z_]+(?:-x86_64)?)?-(\d+\.\d[\w.+~-]*)")
 _SUFFIX = re.compile(r"\.(?:gz|xz|efi|efi\.signed|signed|old|img|bak)$")
@@ -76,7 +79,7 @@ def find(tree: Careful) -> tuple[Kernel, ...]:
 def find_with(tree: Careful, menu: Menu | None) -> tuple[Kernel, ...]:
     """Return the installed kernels where the menu is known already."""
     booted = _booted(tree, menu)
-    images = dict.fromkeys([*booted, *_installed(tree)])
+    images = dict.fromkeys([*booted, *_installed(tree)]) or dict.fromkeys(tree.glob(_SPARE))
     folders = _module_folders(tree)
     if not images:
         return tuple(Kernel(clean(name), None, modules=path) for name, path in _newest(folders))
@@ -130,8 +133,7 @@ def _module_folders(tree: Careful) -> dict[str, str]:
     for base in _MODULES:
         for name in tree.listdir(base)[:_MOST]:
             path = tree.resolve(f"{base}/{name}")
-            if path is not None and name not in found and (
-                    tree.exists(f"{path}/modules.dep") or tree.exists(f"{path}/kernel")):
+            if path is not None and name not in found and any(tree.exists(f"{path}/{sign}") for sign in _SIGNS):
                 found[name] = path
     return found
 

@@ -168,7 +168,7 @@ def uos(text: str) -> Words | None:
     if word is None or not version:
         return None
     minor, edition = values.get("MinorVersion", ""), values.get("EditionName", "")
-    exact = f"{version}-{minor}{edition if edition in set('acde') else ''}"
+    exact = f"{version}.{minor}" if word == "deepin" else f"{version}-{minor}{edition * (edition in set('acde'))}"
     return Words(word, version, exact if minor.isalnum() else None, f"{system} {version}")
 
 

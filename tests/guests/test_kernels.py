@@ -177,6 +177,15 @@ def test_nixos_whose_kernels_have_names_of_its_own():
     assert kernel.initramfs == "/boot/kernels/def-initrd-linux-6.6.31-initrd"
 
 
+def test_flatcar_whose_loader_has_its_menu_inside():
+    files = {"/boot/flatcar/vmlinuz-a": bzimage("6.6.74-flatcar"), "/usr/boot/vmlinuz": bzimage("6.6.74-flatcar"),
+             **modules("6.6.74-flatcar")}
+    assert [(kernel.version, kernel.image, kernel.is_default) for kernel in find(files)] == [
+        ("6.6.74-flatcar", "/boot/flatcar/vmlinuz-a", True)]
+    del files["/boot/flatcar/vmlinuz-a"]
+    assert [kernel.image for kernel in find(files)] == ["/usr/boot/vmlinuz"]
+
+
 def test_without_a_menu_the_link_says_which():
     files = {"/vmlinuz": Link("boot/vmlinuz-5.10"), "/boot/vmlinuz-5.10": "k", "/boot/vmlinuz-6.1": "k"}
     assert default_of(find(files)) == ["5.10"]

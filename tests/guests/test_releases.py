@@ -83,6 +83,15 @@ def test_a_damaged_etc_is_noted():
     assert [problem.code for problem in tree.problems] == ["filesystem-damaged"]
 
 
+@pytest.mark.parametrize(("system", "edition", "exact"), [
+    ("UnionTech OS Server", "e", "20-9e"), ("UnionTech OS Desktop", "Professional", "20-9"), ("Deepin", "Community",
+                                                                                            "20.9")])
+def test_os_version(system, edition, exact):
+    found = words(os__version=f"[Version]\r\nSystemName={system}\r\nEditionName={edition}\r\nMajorVersion=20\r\n"
+                              "MinorVersion=9\r\n")
+    assert (found.version, found.release) == ("20", exact)
+
+
 @pytest.mark.parametrize(("text", "release"), [
     ("dist_id=Kylin-Server-10-SP1-Release-Build04-20200711-arm64-2020", "V10-SP1"),
     ("dist_id=Kylin-Desktop-V10-SP1-Release-2107-loongarch64-2021-09-22 12:03:40", "V10-SP1"),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from phonydisk import ESP, part
+from images import filesystems
+from images.disks import Part, partitioned
+from phonydisk import ESP, LINUX, part
+from tools import needs
 from unified import unified
 
+from imgbuild import inspect
 from imgbuild.guests import traces
 
 TALOS = 'ID=talos\nNAME=Talos\nVERSION_ID=v1.7.0\nPRETTY_NAME="Talos (v1.7.0)"\n'
@@ -111,3 +115,25 @@ def test_damage_is_no_crash():
              "/boot.cfg": "build=1.2.3-4"}
     for path in (*files, "/EFI", "/EFI/Linux"):
         traces.find([part(1, files, "fat32", damaged=(path,), type="EFI system", type_id=ESP)])
+
+
+def write(disk, mib, parts):
+    partitioned(disk, "gpt", mib, parts)
+    return inspect(disk)
+
+
+@needs("sfdisk")
+def test_a_disk_of_freebsd(tmp_path):
+    parts = [Part(1, 1, 1, "83BD6B9D-7F41-11DC-BE0B-001560B84F0F"),
+             Part(2, 2, 4, "516E7CB6-6ECF-11D6-8FF8-00022D09712B")]
+    system = write(tmp_path / "disk.raw", 8, parts).os
+    assert (system.type, system.id, system.version) == ("Other", "freebsd", None)
+
+
+@needs("sfdisk", "mkfs.vfat", "mmd", "mcopy")
+def test_a_disk_with_a_unified_image_and_an_encrypted_root(tmp_path):
+    image = unified(osrel=TALOS, uname="6.6.30-talos", cmdline="talos.platform=openstack")
+    boot = filesystems.fat(tmp_path / "esp", 40, {"EFI/Linux/Talos-v1.7.0.efi": image})
+    luks = b"LUKS\xba\xbe\0\2" + (16384).to_bytes(8, "big") + bytes(4096)
+    system = write(tmp_path / "disk.raw", 60, [Part(1, 1, 40, ESP, boot), Part(2, 41, 16, LINUX, luks)]).os
+    assert (system.id, system.version, system.kernels) == ("talos", "v1.7.0", ("6.6.30-talos",))
