@@ -116,13 +116,15 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
 class Place(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A place in a guest file; ``line`` counts from 1, ``text`` is that line in a form that is safe to show.
 
-    ``says`` is what is wrong there, where the check's own detail does not say it.
+    ``says`` is what is wrong there, where the check's own detail does not say it. ``soft`` is true where the guest
+    comes up all the same.
     """
 
     path: str
     line: int | None = None
     text: str | None = None
     says: str | None = None
+    soft: bool = False
 
 
 class GuestCheck(Value, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,7 +16,7 @@ from imgbuild.acceptance import NOTHING_ACCEPTED
 from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
 from imgbuild.choices import DATA_OPERATION, Choices
-from imgbuild.clouds.systems import closest_entry
+from imgbuild.clouds.systems import closest_entry, match_system
 from imgbuild.comparison import compare
 from imgbuild.derivation import derive
 from imgbuild.errors import ImgbuildError, UsageError
@@ -238,7 +238,14 @@ def _context(settings: Settings, book: RuleBook, *, image: Inspection | None,
              body: dict[str, Any] | None = None) -> Context:
     operation = _operation(settings, book).id
     return Context(operation=operation, body=body, image=image, nearest=_nearest(image, book),
-                   min_disk_policy=_policy(settings, book.profile, operation))
+                   listed=_is_listed(image, book), min_disk_policy=_policy(settings, book.profile, operation))
+
+
+def _is_listed(image: Inspection | None, book: RuleBook) -> bool:
+    """Return whether this cloud's list has the guest's system, in the same major version."""
+    if image is None or image.os is None:
+        return False
+    return match_system(image.os, book.catalogue, book.profile).grade in {"exact", "near"}
 
 
 def _nearest(image: Inspection | None, book: RuleBook) -> str | None:

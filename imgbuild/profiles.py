@@ -221,6 +221,27 @@ class ResponseField(Leaf, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class ImportException(Leaf, frozen=True, kw_only=True):
+    """A guest that the import does not repair: one with a file system of its own at ``mount``, or such a system.
+
+    ``ids`` are those of os-release, ``versions`` begin its version, ``filesystem`` is that of its root.
+    """
+
+    says: str
+    mount: str | None = None
+    ids: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    filesystem: str | None = None
+
+
+class ImportRepairs(Leaf, frozen=True, kw_only=True):
+    """When an import repairs the guest: ``asked_by`` is the field of the request that asks for it."""
+
+    asked_by: str
+    exceptions: tuple[ImportException, ...] = ()
+    sources: tuple[str, ...]
+
+
 class Profile(Leaf, frozen=True, kw_only=True):
     """The values of one cloud. ``disk_formats`` maps our format to the cloud's word for it, where it takes it.
 
@@ -242,6 +263,7 @@ class Profile(Leaf, frozen=True, kw_only=True):
     platforms: dict[str, str] = {}
     min_disk: MinDisk
     default_system: DefaultSystem
+    import_repairs: ImportRepairs | None = None
     default_operation: str = "create-metadata"
     operations: dict[str, Operation] = {}
     response: dict[str, ResponseField] = {}

@@ -50,6 +50,7 @@ class Context:
         manifest: The manifest that image and answer are compared with.
         answer: The server's answer as it was read, with positions; ``answer_path`` is where it came from.
         expected: What the answer must show at its stage, field by field.
+        listed: Whether this cloud's catalogue has the guest's system, in the same major version.
         nearest: The catalogue's closest spelling for the guest where no entry fits, for messages only.
         path: The path of a call that was built, with what is not known in braces; ``None`` for a request that was read.
     """
@@ -61,6 +62,7 @@ class Context:
     image: Inspection | None = None
     min_disk_policy: MinDiskPolicy | None = None
     request_path: str | None = None
+    listed: bool = False
     nearest: str | None = None
     path: str | None = None
     record: Record | None = None

@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits
+from imgbuild.profiles import version_numbers
 
 if TYPE_CHECKING:
-    from imgbuild.model import GuestCheck
+    from imgbuild.model import GuestCheck, Inspection
+    from imgbuild.profiles import ImportException
 
 
 class GuestFact(Check, frozen=True, kw_only=True, tag="guest"):
-    """The readiness check with the id ``check`` did not fail; one that could not look is no finding."""
+    """The readiness check with the id ``check`` did not fail; one that could not look is no finding.
+
+    What does not keep the guest from starting is a note, and so is what the import repairs (``repaired_by_import``),
+    where it is certain that it will.
+    """
 
     needs: ClassVar[frozenset[str]] = IMAGE
 
     check: str
+    repaired_by_import: bool = False
 
     def applies(self, case: Case) -> bool:
         """Say whether the question arises in this guest, and could be looked at."""
@@ -27,12 +34,42 @@ class GuestFact(Check, frozen=True, kw_only=True, tag="guest"):
         fact = self._fact(case)
         if fact is None or fact.status != "fail":
             return
+        repaired = self.repaired_by_import and is_repaired(case)
+        more = "; the import repairs this" if repaired else ""
         if not fact.places:
-            yield Hit(message=fact.detail, on="guest", hint=fact.cure)
+            yield Hit(message=fact.detail + more, on="guest", hint=fact.cure, severity="note" if repaired else None)
         for place in fact.places:
-            yield Hit(message=place.says or fact.detail, on="guest", hint=fact.cure, guest_path=place.path,
-                      guest_line=place.line, excerpt=place.text)
+            yield Hit(message=(place.says or fact.detail) + more, on="guest", hint=fact.cure, guest_path=place.path,
+                      guest_line=place.line, excerpt=place.text, severity="note" if repaired or place.soft else None)
 
     def _fact(self, case: Case) -> GuestCheck | None:
         facts = case.image.guest if case.image else ()
         return next((fact for fact in facts if fact.check == self.check), None)
+
+
+def is_repaired(case: Case) -> bool:
+    """Say whether the import will repair the guest.
+
+    It does so in the operation that configures, where the request asks for it, for systems that this cloud lists, and
+    with exceptions.
+    """
+    repairs = case.profile.import_repairs
+    operation, image = case.operation, case.image
+    if repairs is None or operation is None or image is None or not operation.configures or not case.context.listed:
+        return False
+    if case.body.get(repairs.asked_by) is not True:
+        return False
+    return not any(_holds(exception, image) for exception in repairs.exceptions)
+
+
+def _holds(exception: ImportException, image: Inspection) -> bool:
+    """Say whether an exception holds for the guest, or may: a version that is not known in full may be that one."""
+    mounts = {part.mount: part.filesystem for part in image.partitions} | {
+        volume.mount: volume.filesystem for volume in image.volumes}
+    if exception.mount is not None:
+        return exception.mount in mounts
+    guest = image.os
+    if guest is None or guest.id not in exception.ids or mounts.get("/", exception.filesystem) != exception.filesystem:
+        return False
+    known = version_numbers(guest.release or guest.version)
+    return any(known[: len(named)] == named[: len(known)] for named in map(version_numbers, exception.versions))

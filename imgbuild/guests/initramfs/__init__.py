@@ -22,6 +22,8 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from imgbuild.guests.initramfs.cpio import Member
+
 __all__ = ["Budget", "Contents", "module_name", "scan"]
 
 PIECE = 1 << 16
@@ -35,7 +37,7 @@ _BUILDERS = (("dracut", re.compile(r"(?:usr/)?lib/dracut(?:/.*)?")),
              ("mkinitfs", re.compile(r"usr/share/mkinitfs/.*")))
 _HOST_ONLY = re.compile(r"(?:usr/)?lib/dracut/(?:hostonly-files|(?:hostonly|loaded)-kernel-modules\.txt)")
 _NESTED = re.compile(r"(?:.*/)?(?:squash(?:fs)?-root\.img|erofs-root\.img)")
-_NET_RULE = re.compile(r".*/rules\.d/(?=[^/]*persistent)(?=[^/]*net)[^/]*")
+_NET_RULE = re.compile(r".*/rules\.d/(?=[^/]*persistent)(?=[^/]*net)(?![^/]*generator)[^/]*")
 _MOST_KEPT = 16
 
 _BOMB_FROM = 32 << 20
@@ -59,7 +61,8 @@ class Contents(msgspec.Struct):
     """What was seen of an archive.
 
     ``modules`` are names as ``lsmod`` has them, by the kernel release of their folder (empty for other folders).
-    ``complete`` says whether all of it was read; if it could not be, ``trouble`` says why.
+    ``net_rules`` are udev rules that hold something. ``complete`` says whether all of it was read; if it could not be,
+    ``trouble`` says why.
     """
 
     modules: dict[str, set[str]] = {}
@@ -75,7 +78,7 @@ class Contents(msgspec.Struct):
         own = self.modules.get(release or "")
         return own | self.modules.get("", set()) if own else set().union(*self.modules.values())
 
-    def add(self, name: str) -> None:
+    def add(self, name: str, size: int = 0) -> None:
         """Take note of a member."""
         module = _MODULE.fullmatch(name)
         if module:
@@ -86,7 +89,7 @@ class Contents(msgspec.Struct):
         self.host_only = self.host_only or _HOST_ONLY.fullmatch(name) is not None
         if _NESTED.fullmatch(name):
             self.nested = name
-        if _NET_RULE.fullmatch(name) and len(self.net_rules) < _MOST_KEPT:
+        if size and _NET_RULE.fullmatch(name) and len(self.net_rules) < _MOST_KEPT:
             self.net_rules.append(name)
 
 
@@ -105,8 +108,8 @@ def scan(read: Callable[[int, int], bytes], size: int, wanted: set[str], budget:
     seen = Contents()
     left = set(wanted)
     try:
-        for name in _members(_Meter(read, size, budget)):
-            seen.add(name)
+        for name, length in _members(_Meter(read, size, budget)):
+            seen.add(name, length)
             if left and name.endswith((".ko", ".xz", ".zst", ".gz", ".bz2", ".lzma", ".lz4")):
                 left = wanted - seen.modules.get(release or "", set())
                 if not left:
@@ -156,7 +159,7 @@ class _Meter:
             raise Unreadable("there are more files in it than are looked at")
 
 
-def _members(meter: _Meter) -> Iterator[str]:
+def _members(meter: _Meter) -> Iterator[Member]:
     flow = Flow(meter.file())
     while flow.skip_zeros():
         start = flow.peek(9)
@@ -171,7 +174,7 @@ def _members(meter: _Meter) -> Iterator[str]:
             raise Unreadable(f"what begins with the bytes {start.hex(' ')} is no archive that is known")
 
 
-def _archive(flow: Flow, meter: _Meter) -> Iterator[str]:
-    for name in cpio.members(flow):
+def _archive(flow: Flow, meter: _Meter) -> Iterator[Member]:
+    for member in cpio.members(flow):
         meter.member()
-        yield name
+        yield member

@@ -1,4 +1,4 @@
-"""cpio archives as the kernel unpacks them: a flow in, the names of the members out.
+"""cpio archives as the kernel unpacks them: a flow in, names and sizes of the members out.
 
 One member is a header of 110 characters, its name with a zero byte, padding to 4 bytes, its content, padding again.
 All numbers of the header are 8 hexadecimal digits; an archive ends with the member ``TRAILER!!!``.
@@ -15,7 +15,7 @@ The kernel's description of the format, https://docs.kernel.org/driver-api/early
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.guests.initramfs.flow import Unreadable
 
@@ -31,8 +31,15 @@ _LONGEST_NAME = 4096
 _TRAILER = "TRAILER!!!"
 
 
-def members(flow: Flow) -> Iterator[str]:
-    """Yield the names of the members of one archive, without ``./`` or ``/`` before them.
+class Member(NamedTuple):
+    """A file of an archive: its name without ``./`` or ``/`` before it, the size of its content in bytes."""
+
+    name: str
+    size: int
+
+
+def members(flow: Flow) -> Iterator[Member]:
+    """Yield the members of one archive.
 
     Raises:
         Unreadable: What comes next is no header, or the archive ends in the middle.
@@ -47,7 +54,7 @@ def members(flow: Flow) -> Iterator[str]:
             return
         flow.skip(_padded(size))
         if name:
-            yield name
+            yield Member(name, size)
 
 
 def _number(header: bytes, offset: int) -> int:

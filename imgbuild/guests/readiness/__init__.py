@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.guests.readiness import access, agent, fstab, leftovers, network
+from imgbuild.guests.readiness import (
+    access,
+    agent,
+    bootline,
+    fstab,
+    growth,
+    kernel,
+    leftovers,
+    netnames,
+    network,
+    platform,
+    virtio,
+)
 from imgbuild.guests.readiness.base import Answer, View, unknown
 from imgbuild.model import GuestCheck
 from imgbuild.readers import BrokenImage
@@ -19,6 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["LINUX", "WINDOWS", "View", "examine", "unseen"]
 
 LINUX: dict[str, Callable[[View], Answer]] = {
+    "lin_virtio": virtio.virtio,
+    "lin_virtio_scsi": virtio.scsi,
+    "lin_ide": virtio.ide,
+    "lin_kernel_version": kernel.version,
+    "lin_multiqueue": kernel.multiqueue,
+    "lin_udev_rules": netnames.udev_rules,
+    "lin_grub_uuid": bootline.by_uuid,
+    "lin_boot_ids": bootline.on_this_disk,
+    "lin_console": bootline.console,
     "lin_fstab_uuid": fstab.by_uuid,
     "lin_dhcp": network.dhcp,
     "lin_dhcp_persistent": network.persistent,
@@ -45,6 +66,14 @@ LINUX: dict[str, Callable[[View], Answer]] = {
     "lin_random_seed": leftovers.random_seed,
     "lin_clean": leftovers.personal,
     "lin_logs": leftovers.logs,
+    "lin_fstab_no_data": fstab.no_data,
+    "lin_no_data_disks": fstab.no_data_disks,
+    "lin_lvm": fstab.lvm,
+    "lin_growpart": growth.growpart,
+    "lin_root_last": growth.root_last,
+    "lin_pv_driver": platform.pv_driver,
+    "lin_third_party_tools": platform.third_party_tools,
+    "lin_coreos": platform.coreos,
 }
 WINDOWS: dict[str, Callable[[View], Answer]] = {}
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from imgbuild.guests import networks
+from imgbuild.guests import bootmenu, drivers, networks
 from imgbuild.guests.cloudinit import CloudInit
+from imgbuild.guests.initramfs import Budget
 from imgbuild.guests.osrelease import clean
 from imgbuild.guests.sshd import SshdConfig
 from imgbuild.guests.units import Units
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from imgbuild.filesystems.tree import GuestTree
     from imgbuild.guests.blocks import Block
+    from imgbuild.guests.bootentries import Menu
+    from imgbuild.guests.drivers import Drivers
+    from imgbuild.guests.kernels import Kernel
     from imgbuild.guests.layout import Guest
     from imgbuild.guests.networks import Network
     from imgbuild.model import Firmware, OperatingSystem
@@ -67,6 +71,22 @@ class View(msgspec.Struct, eq=False, dict=True):
         """What each manager of networks in the guest would do."""
         return networks.read(self.tree, self.units)
 
+    @cached_property
+    def menu(self) -> Menu | None:
+        """The boot loader's menu, or ``None`` where none is known."""
+        return bootmenu.read(self.guest.careful)
+
+    @cached_property
+    def kernels(self) -> tuple[Kernel, ...]:
+        """The installed kernels: the one that boots first, then the newest first."""
+        return tuple(sorted(self.guest.kernels, key=lambda kernel: not kernel.is_default))
+
+    @cached_property
+    def drivers(self) -> tuple[Drivers, ...]:
+        """What is known of the drivers of each kernel, in the same order."""
+        budget = Budget() if self.initramfs else None
+        return tuple(drivers.look(self.tree, self.guest.careful, kernel, budget) for kernel in self.kernels)
+
 
 class Answer(NamedTuple):
     """What a check says; ``detail`` is one line for a person, ``files`` are the guest files that show it."""
@@ -76,7 +96,6 @@ class Answer(NamedTuple):
     files: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
     cure: str | None = None
-
 
 
 def passed(detail: str, *files: str) -> Answer:
@@ -100,7 +119,8 @@ def not_applicable(detail: str) -> Answer:
     return Answer("not-applicable", detail)
 
 
-def place(path: str, line: int | None = None, text: str | None = None, says: str | None = None) -> Place:
-    """Return a place in a guest file with its text made safe to show."""
+def place(path: str, line: int | None = None, text: str | None = None, says: str | None = None, *,
+          soft: bool = False) -> Place:
+    """Return a place in a guest file with its text made safe to show; a ``soft`` one does not keep it from starting."""
     return Place(path=clean(path), line=line, text=None if text is None else clean(text),
-                 says=None if says is None else clean(says))
+                 says=None if says is None else clean(says), soft=soft)

@@ -13,13 +13,17 @@ from imgbuild.guests.initramfs.flow import Flow, Unreadable
 
 
 def names(data, piece=7):
-    return list(members(Flow(iter(data[at : at + piece] for at in range(0, len(data), piece)))))
+    return [name for name, _ in members(Flow(iter(data[at : at + piece] for at in range(0, len(data), piece))))]
 
 
 @pytest.mark.parametrize("piece", [1, 7, 4096])
 def test_names_in_pieces_of_any_size(piece):
     files = {"init": b"#!/bin/sh\n", "lib/x.ko": bytes(5), "a": b"", "./b": b"abc", "/etc/c": b"abcd"}
     assert names(cpio(files), piece) == ["init", "lib/x.ko", "a", "b", "etc/c"]
+
+
+def test_sizes():
+    assert list(members(Flow(iter([cpio({"a": b"", "b": b"abc"})])))) == [("a", 0), ("b", 3)]
 
 
 @needs("cpio")

@@ -16,7 +16,8 @@ from imgbuild.guests.initramfs import Budget, scan
 RELEASE = "6.1.0-18-amd64"
 VIRTIO = {"virtio", "virtio_pci", "virtio_blk"}
 FILES = {
-    "bin/sh": b"x", "conf/initramfs.conf": b"MODULES=most\n", "etc/udev/rules.d/70-persistent-net.rules": b"",
+    "bin/sh": b"x", "conf/initramfs.conf": b"MODULES=most\n", "etc/udev/rules.d/70-persistent-net.rules": b"SUBSYSTEM",
+    "etc/udev/rules.d/75-persistent-net-generator.rules": b"x", "etc/udev/rules.d/71-persistent-net.rules": b"",
     **archives.modules("drivers/block/virtio_blk", "drivers/virtio/virtio", "drivers/virtio/virtio_pci"),
     "usr/lib/udev/rules.d/60-persistent-storage.rules": b"",
 }

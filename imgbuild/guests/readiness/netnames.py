@@ -1,0 +1,47 @@
+"""Whether network interfaces keep the names of another machine: the readiness check on udev's rules.
+
+A rule that ties a name to the address of a network card leaves the card of the new server with another name, for which
+there is no configuration. Deleting Files from the Network Rule Directory, OTC (source otc-netrules of the rules).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imgbuild.guests.osrelease import clean
+from imgbuild.guests.readiness import repair
+from imgbuild.guests.readiness.base import Answer, View, failed, passed, place, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = "/etc/udev/rules.d"
+_LIMIT = 64 * 1024
+
+
+def udev_rules(view: View) -> Answer:
+    """lin_udev_rules: no rule ties the name of a network interface to the card of another machine."""
+    written = list(_with_rules(view))
+    packed = [(path, name) for found in view.drivers[:1] for path, name in found.net_rules]
+    if written:
+        return failed("a udev rule names network interfaces by the cards of the machine that the image was made on",
+                      [place(path) for path in written], cure=f"rm {' '.join(repair.quoted(path) for path in written)}")
+    if packed:
+        says = f"its {clean(packed[0][1])} names network interfaces by the cards of another machine"
+        return failed(f"the initramfs has a udev rule for network interfaces: {says}",
+                      [place(packed[0][0], says=says)], cure=repair.pack_again(view, view.drivers[0]))
+    closed = [found.unseen for found in view.drivers[:1] if found.has_initramfs and not found.archives]
+    if closed:
+        return unknown(f"none in {FOLDER}, but {closed[0]}")
+    return passed(f"no rule in {FOLDER} or the initramfs ties names to network cards", FOLDER)
+
+
+def _with_rules(view: View) -> Iterator[str]:
+    """Yield the files whose names have both words and that hold a rule; an empty one keeps others from being made."""
+    for name in view.tree.listdir(FOLDER):
+        if "persistent" in name and "net" in name and _has_rule(view.tree.read_text(f"{FOLDER}/{name}", _LIMIT) or ""):
+            yield f"{FOLDER}/{name}"
+
+
+def _has_rule(text: str) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in text.split("\n"))
