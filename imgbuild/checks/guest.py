@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits
-from imgbuild.profiles import version_numbers
+from imgbuild.numbering import version_numbers
 
 if TYPE_CHECKING:
     from imgbuild.model import GuestCheck, Inspection
