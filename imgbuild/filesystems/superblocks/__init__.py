@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["Identity", "identify"]
 
 _TABLE = (
-    containers.raid, containers.lvm2, containers.luks, windows.bitlocker, containers.verity,
+    containers.raid, containers.lvm2, containers.luks, windows.bitlocker, containers.verity, containers.integrity,
+    containers.vdo, containers.bcache, containers.stratis, containers.geli,
     windows.ntfs, windows.exfat, windows.refs, fat.fat, linux.swap, linux.xfs, ext.ext, linux.reiserfs, linux.jfs,
-    media.iso9660, media.udf, linux.btrfs, linux.f2fs, linux.bcachefs, linux.nilfs2, media.squashfs, media.erofs,
-    media.cramfs, others.ufs, others.zfs, others.apfs, others.hfsplus,
+    media.iso9660, media.udf, linux.btrfs, linux.f2fs, linux.bcachefs, linux.nilfs2, linux.gfs2, linux.ocfs2,
+    media.squashfs, media.erofs, media.cramfs, others.ufs, others.zfs, others.apfs, others.hfsplus,
 )
 
 

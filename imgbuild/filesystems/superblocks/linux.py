@@ -20,6 +20,10 @@ JFS at 32 KiB: 0 "JFS1", 8 s_size (8), 24 s_pbsize (4), 136 s_uuid, 152 s_label 
 s_block_count (4), 44 s_blocksize (2), 52 s_magic, 84 s_uuid, 100 s_label (16). NILFS2 at 1024: 6 s_magic (2), 20
 s_log_block_size (4), 32 s_dev_size (8), 152 s_uuid, 168 s_volume_name (80).
 https://github.com/torvalds/linux/tree/v6.1/fs
+
+GFS2 at 64 KiB, big-endian: 0 0x01161970, 4 type 1 (4), 24 sb_fs_format (4), 160 sb_locktable (64), 256 sb_uuid. https://github.com/torvalds/linux/blob/v6.1/include/uapi/linux/gfs2_ondisk.h
+OCFS2 in the block 2 of 512 to 4096 bytes: 0 "OCFSV2"; 272 s_label (64), 336 s_uuid.
+https://github.com/torvalds/linux/blob/v6.1/fs/ocfs2/ocfs2_fs.h
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ _PAGE_SIZES = (4096, 8192, 16384, 32768, 65536)
 _HIBERNATED = frozenset({b"S1SUSPEND\0", b"S2SUSPEND\0", b"ULSUSPEND\0", b"LINHIB0001"})
 _BCACHEFS = frozenset({bytes.fromhex("c68573f666ce90a9d96a60cf803df7ef"),
                        bytes.fromhex("c68573f64e1a45ca8265f57f48ba6d81")})
+_GFS2_FORMAT = 1801
 _MIN_XFS_BLOCK, _MAX_XFS_BLOCK = 512, 65536
 
 
@@ -108,3 +113,20 @@ def nilfs2(start: Start) -> Identity | None:
         return None
     return Identity("nilfs2", uuid(start.at(1024 + 152, 16)), text(start.at(1024 + 168, 80)),
                     start.number(1024 + 32, 8))
+
+
+def gfs2(start: Start) -> Identity | None:
+    """Look for GFS2 or GFS; its label is the name of its lock table."""
+    place = 64 * _KIB
+    if start.at(place, 8) != b"\x01\x16\x19\x70\0\0\0\1":
+        return None
+    return Identity("gfs2" if start.number(place + 24, 4, "big") >= _GFS2_FORMAT else "gfs",
+                    uuid(start.at(place + 256, 16)), text(start.at(place + 160, 64)))
+
+
+def ocfs2(start: Start) -> Identity | None:
+    """Look for OCFS2."""
+    for place in (1024, 2048, 4096, 8192):
+        if start.at(place, 8) == b"OCFSV2\0\0":
+            return Identity("ocfs2", uuid(start.at(place + 336, 16)), text(start.at(place + 272, 64)))
+    return None
