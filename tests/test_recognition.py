@@ -5,12 +5,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from imgbuild import rulebook
+from imgbuild import linting, rulebook
+from imgbuild.checks import Context
 from imgbuild.model import Inspection
 from imgbuild.recognition import recognise
 
-PROFILE = rulebook.load().profile
+BOOK = rulebook.load()
+PROFILE = BOOK.profile
 SAMPLES = Path(__file__).parent.parent / "samples" / "requests"
 SYSTEM = {"name": "a", "image_url": "images:a.raw", "min_disk": 40, "os_version": "CentOS 7.0 64bit"}
 DATA = {"name": "a", "image_url": "images:a.qcow2", "min_disk": 40}
@@ -92,3 +96,26 @@ def test_it_says_why(why, body):
     {"data_images": [1, {"image_url": []}]}, {f"key{number}": number for number in range(5000)}])
 def test_absurd_bodies_are_for_something(body):
     assert recognised(body).operation in PROFILE.operations
+
+
+# Whatever a body holds: it is for something, and every rule of that operation can be asked
+
+NAMES = sorted({part for found in PROFILE.operations.values() for name, field in found.fields.items()
+                for part in (name, *field.items)} | {"hw_firmware_type", "os_shutdown_timeout", "status"})
+WORDS = st.sampled_from(["images:a.iso", "images:a.raw", ":", "a.b", "IsoImage", "BMS", "DataImage", "Windows",
+                         "arm", "CentOS 7.0 64bit", "", "\ud800", "=", "true"])
+LEAVES = st.none() | st.booleans() | st.integers(-(1 << 63), 1 << 63) | st.floats() | st.text(max_size=5) | WORDS
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+    st.sampled_from(NAMES) | st.text(max_size=3), inner, max_size=4), max_leaves=12)
+BODIES = st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), VALUES, max_size=8)
+
+
+@given(body=BODIES, image=st.sampled_from([None, {"format": "iso"}, {"firmware": {"bios": True}}, {"format": "raw"}]),
+       named=st.sampled_from([None, *PROFILE.operations]))
+@settings(max_examples=200, deadline=None)
+def test_no_body_is_too_odd_for_a_rule(body, image, named):
+    facts = msgspec.convert({"path": "a", "size": 1, "format": "raw"} | image, Inspection) if image else None
+    found = recognise(body, PROFILE, facts)
+    assert found.operation in PROFILE.operations
+    context = Context(operation=named or found.operation, recognised=found, body=body, image=facts)
+    assert all(finding.message for finding in linting.lint(BOOK, context)[0])
