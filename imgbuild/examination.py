@@ -160,6 +160,10 @@ def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source
     early = ended if outcome.problem is None else (*ended, outcome.problem)
     if early:
         facts = msgspec.structs.replace(facts, problems=(*facts.problems, *early))
+    if facts.format == "iso":
+        from imgbuild.guests.media import osinfo  # noqa: PLC0415 - for a disc alone
+
+        facts = osinfo.supplement(facts)
     witness = qemu.witness(facts, source, timeout=settings.time_limit, probe=settings.run_facts,
                            named=settings.run_facts)
     problems = qemu.compare(facts, witness, settings.claim)

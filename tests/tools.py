@@ -13,6 +13,7 @@ from functools import cache
 import pytest
 
 PACKAGES = {
+    "/usr/share/osinfo/os": "osinfo-db",
     "bash": "bash", "blkid": "util-linux", "btrfs": "btrfs-progs", "bzip2": "bzip2", "cat": "coreutils",
     "cpio": "cpio", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage",
     "gzip": "gzip", "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",
@@ -31,7 +32,9 @@ PACKAGES = {
 
 @cache
 def find_tool(name: str) -> str | None:
-    """Return the path of the program, also where only root's PATH has it."""
+    """Return the path of the program, also where only root's PATH has it; a path itself stands for data."""
+    if os.path.isabs(name):
+        return name if os.path.exists(name) else None
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin")))
 
 

@@ -1,18 +1,9 @@
 """The names of real media: a table with what they install, and names that must not be taken for a system."""
 
-from pathlib import Path
-
 import pytest
+from medialabels import ROWS, header
 
 from imgbuild.guests.media.volume import identify
-
-ROWS = [[cell.strip() for cell in line.split(" | ")]
-        for line in (Path(__file__).parent / "labels.txt").read_text(encoding="utf-8").splitlines()
-        if line and line[0] != "#"]
-
-
-def header(volume, application="", volume_set="", **other):
-    return {"volume_id": volume, "application_id": application or None, "volume_set_id": volume_set or None, **other}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[3])
