@@ -29,7 +29,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     from imgbuild.reports.views import ManifestView  # noqa: PLC0415 - as above
 
     output = Output(words, inputs=images)
-    settings, choices, progress = settings_of(words), choices_of(words), bar(quiet=words["quiet"])
+    settings, choices, progress = settings_of(words), choices_of(words, len(images)), bar(quiet=words["quiet"])
     status = 0
     for number, path in enumerate(images):
         built = pipeline.build(path, settings, choices, progress=progress)

@@ -38,7 +38,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
-    choices = choices_of(words)
+    choices = choices_of(words, len(images))
     records = _records(images, packer_manifest)
     images = tuple(dict.fromkeys((*images, *(record.path for record in records))))
     if request is not None:

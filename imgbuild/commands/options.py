@@ -111,10 +111,17 @@ def settings_of(words: dict[str, Any]) -> Settings:
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))
 
 
-def choices_of(words: dict[str, Any]) -> Choices:
-    """Return the choices of a person; raises UsageError for a ``--set`` that is not KEY=VALUE."""
+def choices_of(words: dict[str, Any], images: int = 1) -> Choices:
+    """Return the choices of a person for so many images.
+
+    Raises:
+        UsageError: A ``--set`` is not KEY=VALUE, or one object is named for several images.
+    """
     from imgbuild.choices import Choices  # noqa: PLC0415 - as above
 
+    if images > 1 and words["address"] is not None and not words["address"].endswith((":", "/")):
+        raise UsageError(f"--object {words['address']!r} is one file, but there are {images} images",
+                         cure="name a folder: --object BUCKET:FOLDER/")
     extra: dict[str, str] = {}
     for pair in words["extra"]:
         key, equals, value = pair.partition("=")

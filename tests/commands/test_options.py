@@ -55,6 +55,15 @@ def test_places_in_the_object_store():
         DataImage(path="a=b.raw", address="images:data/"), DataImage(path="c.raw", address="images:c.raw")))
 
 
+def test_several_images_are_not_one_object():
+    folder = {**NOTHING, "address": "images:web/"}
+    assert choices_of(folder, 2).address == "images:web/"
+    with pytest.raises(UsageError) as caught:
+        choices_of({**NOTHING, "address": "images:web.raw"}, 2)
+    assert str(caught.value) == ("--object 'images:web.raw' is one file, but there are 2 images"
+                                 " (name a folder: --object BUCKET:FOLDER/)")
+
+
 @pytest.mark.parametrize("text", ["data.raw", "=images:data.raw", "data.raw=", "data.raw=images"])
 def test_a_data_disk_needs_a_file_and_a_place(text):
     with pytest.raises(UsageError) as caught:
