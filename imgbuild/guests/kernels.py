@@ -20,12 +20,12 @@ from imgbuild.guests.bootentries import version_key
 from imgbuild.guests.osrelease import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from imgbuild.guests.bootentries import Entry, Menu
     from imgbuild.guests.careful import Careful
 
-_IMAGES = ("/boot/vmlinu[xz]*", "/boot/kernel-*", "/boot/*Image*", "/boot/image-*", "/boot/linux-*",
+_IMAGES = ("/boot/vmlinuz*", "/boot/vmlinux*", "/boot/kernel-*", "/boot/*Image*", "/boot/image-*", "/boot/linux-*",
            "/boot/ostree/*/vmlinuz*", "/boot/flatcar/vmlinuz-[ab]", "/boot/coreos/vmlinuz-[ab]",
            "/usr/lib/modules/*/vmlinuz", "/lib/modules/*/vmlinuz",
            "/nix/var/nix/profiles/system/kernel", "/var/guix/profiles/system/kernel/bzImage")
@@ -79,7 +79,7 @@ def find(tree: Careful) -> tuple[Kernel, ...]:
 def find_with(tree: Careful, menu: Menu | None) -> tuple[Kernel, ...]:
     """Return the installed kernels where the menu is known already."""
     booted = _booted(tree, menu)
-    images = dict.fromkeys([*booted, *_installed(tree)]) or dict.fromkeys(tree.glob(_SPARE))
+    images = dict.fromkeys([*booted, *_installed(tree, booted)]) or dict.fromkeys(tree.glob(_SPARE))
     folders = _module_folders(tree)
     if not images:
         return tuple(Kernel(clean(name), None, modules=path) for name, path in _newest(folders))
@@ -99,8 +99,9 @@ def place(tree: Careful, source: str, path: str) -> str | None:
     starts = (home, "/boot", "/") if path.startswith("/") else (source.rpartition("/")[0], home)
     tries = ["/".join([start.rstrip("/"), *names]) for start in dict.fromkeys(starts)]
     tries += ["/" + "/".join(names[number:]) for number in range(1, min(len(names), 8))]
-    found = (tree.resolve(guess) for guess in [*tries, f"/boot/{names[-1]}"] if names)
-    return next((known for known in found if known is not None), None)
+    tries += [f"/boot/{name}" for name in names[-1:]]
+    found = (tree.resolve(guess) for guess in tries if names)
+    return next((known for known in found if known is not None and not tree.is_dir(known)), None)
 
 
 def _booted(tree: Careful, menu: Menu | None) -> dict[str, Entry]:
@@ -114,15 +115,17 @@ def _booted(tree: Careful, menu: Menu | None) -> dict[str, Entry]:
     return found
 
 
-def _installed(tree: Careful) -> Iterator[str]:
-    seen: set[str] = set()
+def _installed(tree: Careful, known: Iterable[str]) -> Iterator[str]:
+    """Yield the images that lie where kernels do, but no second form of one.
+
+    SUSE has each uncompressed too, Fedora in the folder of its modules.
+    """
+    seen = {_named_version(image) for image in known} - {None}
     for pattern in _IMAGES:
         for path in tree.glob(pattern):
             image = tree.resolve(path)
             version = _named_version(image or "")
-            # Fedora has each image a second time, in the folder of its modules.
-            again = version is not None and version in seen and "/modules/" in path
-            if image is not None and not _NO_KERNEL.search(image) and not again and not tree.is_dir(image):
+            if image is not None and version not in seen and not _NO_KERNEL.search(image) and not tree.is_dir(image):
                 seen |= {version} if version else set()
                 yield image
 

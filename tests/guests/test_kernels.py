@@ -134,7 +134,8 @@ def test_opensuse_on_btrfs():
              "/boot/vmlinuz": Link(f"vmlinuz-{version}"), "/boot/initrd": Link(f"initrd-{version}"),
              f"/boot/vmlinux-{version}.gz": "debug", "/boot/grub2/grubenv": "# GRUB Environment Block\n",
              **modules(version)}
-    found = [kernel for kernel in find(files) if kernel.is_default]
+    found = find(files)
+    assert [kernel.is_default for kernel in found] == [True]
     assert [(kernel.version, kernel.initramfs, kernel.command_line) for kernel in found] == [
         (version, f"/boot/initrd-{version}", "root=UUID=1 splash=silent quiet")]
 
@@ -246,3 +247,10 @@ def test_damage_is_no_crash():
     files = dict(RHEL8)
     for damaged in files:
         find(files, damaged=(damaged,))
+
+
+@pytest.mark.parametrize("path", ["/", "(hd0,1)", "(hd0,1)/", "/boot", "..", "/../..", "//", "."])
+def test_a_path_that_leads_to_no_file(path):
+    menu = f"menuentry 'x' {{\nlinux {path} ro\ninitrd {path}\n}}\n"
+    files = {"/boot/grub/grub.cfg": menu, "/boot/vmlinuz-6.1.0": "k"}
+    assert [(kernel.version, kernel.initrds) for kernel in find(files)] == [("6.1.0", ())]

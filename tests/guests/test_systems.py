@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
+from casefiles import load
 from phonydisk import ESP, part
+from test_kernels import DEBIAN
+from test_menus import ALPINE, CENTOS6, ZIPL
 from unified import unified
 
 from imgbuild.guests import systems
@@ -41,3 +46,32 @@ def test_a_system_that_is_no_linux_has_no_kernels_of_linux():
     files = {"/etc/os-release": "ID=freebsd\n", "/boot/kernel-6.1": "k"}
     ((_, system),) = systems.name(assemble([part(1, files)]), [])
     assert (system.type, system.kernels) == ("Other", ())
+
+
+PIECES = (b"\n", b"{", b"}", b"'", b'"', b"$", b"${a}", b"blscfg\n", b"\0", b"submenu x {\n", b"if [ a ]; then\n",
+          b"\xff\xfe", b"9" * 21, b"linux /\n", b"linux (hd0,1)\n", b"/../", b"initrd /\n", b"default=saved\n")
+SEEDS = ({"/boot/grub/grub.cfg": DEBIAN, "/boot/vmlinuz-6.1.0-9-amd64": "k", "/boot/grub/grubenv": "saved_entry=1>2\n"},
+         {"/boot/grub/grub.conf": CENTOS6, "/boot/vmlinuz-2.6.32-754.el6.x86_64": "k"},
+         {"/boot/extlinux.conf": ALPINE, "/boot/vmlinuz-virt": "k", "/lib/modules/6.6.31-0-virt/modules.dep": ""},
+         {"/etc/zipl.conf": ZIPL, "/boot/vmlinuz-4.18.0-80.el8.s390x": "k"},
+         {"/boot/EFI/Linux/a.efi": unified(osrel="ID=x\n", uname="6.1"), "/boot/loader/loader.conf": "default a*\n"})
+
+
+def mutated(data, chance):
+    changed = bytearray(data.encode() if isinstance(data, str) else data)
+    for _ in range(chance.randrange(12) if changed else 0):
+        place = chance.randrange(len(changed) + 1)
+        changed[place : place + chance.choice((0, 0, 1, 20))] = chance.choice((*PIECES, chance.randbytes(1)))
+    return bytes(changed)
+
+
+def test_mutants_of_everything_that_names_a_system():
+    chance = random.Random(7)  # noqa: S311 - a fixed set of cases
+    cases = load()
+    for _ in range(600):
+        files = {**chance.choice(SEEDS), **chance.choice(cases).files}
+        files = {path: mutated(data, chance) for path, data in files.items()}
+        damaged = tuple(path for path in files if chance.random() < 0.03)
+        for _, system in systems.name(assemble([part(1, files, damaged=damaged)]), []):
+            words = (system.id, system.version, system.release, system.name, system.source, *system.kernels)
+            assert all(word.isprintable() for word in words if word)
