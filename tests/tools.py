@@ -18,6 +18,8 @@ PACKAGES = {
     "cpio": "cpio", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage",
     "gzip": "gzip", "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",
     "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
+    "db5.3_load": "db5.3-util", "dpkg": "dpkg", "dpkg-query": "dpkg", "netplan": "netplan.io", "rpm": "rpm",
+    "rpmbuild": "rpm", "systemctl": "systemd",
     "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",
     "make-bcache": "bcache-tools", "makefs": "makefs", "mkfs.erofs": "erofs-utils", "mkfs.exfat": "exfatprogs",
     "mkfs.f2fs": "f2fs-tools", "mkfs.jfs": "jfsutils", "mkfs.nilfs2": "nilfs-tools", "mkfs.reiserfs": "reiserfsprogs",

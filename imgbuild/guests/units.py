@@ -39,8 +39,7 @@ _RUNLEVELS = ("/etc/rc2.d", "/etc/rc3.d", "/etc/rc5.d", "/etc/rc.d/rc3.d", "/etc
               "/etc/rcS.d", "/etc/rc.d")
 _OPENRC = ("/etc/runlevels/sysinit", "/etc/runlevels/boot", "/etc/runlevels/default")
 # The vendor's folder has hundreds of entries, of which a few are those of targets: these are asked for by name.
-_TARGETS = ("multi-user", "sockets", "network-online", "network", "sysinit", "basic", "default",
-            "cloud-init", "timers", "local-fs")
+_TARGETS = ("multi-user", "sockets", "network-online", "sysinit", "basic", "default", "cloud-init")
 _ORDER: tuple[State, ...] = ("enabled", "static", "masked", "disabled", "absent")
 _LIMIT = 64 * 1024
 _INSTALLS = ("WantedBy=", "RequiredBy=", "UpheldBy=", "Alias=", "Also=")
