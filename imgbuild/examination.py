@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.digest import Progress
+    from imgbuild.guests.assertions import Question
     from imgbuild.model import Witness
     from imgbuild.profiles import Profile
     from imgbuild.serving import Service
@@ -62,6 +63,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     """
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
+    questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
     with open_source(path) as source:
         # The child is forked before any thread starts; then it looks while the file is hashed.
@@ -134,6 +136,7 @@ def _serve(source: Source) -> Service | None:
 
 def _start(source: Source, settings: Settings, service: Service | None) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
+    questions = questions_of(settings)
     parts = MOST_PARTS if settings.allow_external else 0
     limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source),
                             open_files=sandbox.Limits().open_files + parts)
@@ -141,12 +144,40 @@ def _start(source: Source, settings: Settings, service: Service | None) -> sandb
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         if service is None:
             return sandbox.start(lambda report: look(source, settings.claim, report, folder,
-                                                     initramfs=settings.initramfs), Look, limits, keep)
+                                                     initramfs=settings.initramfs, questions=questions),
+                                 Look, limits, keep)
         child = sandbox.start(lambda report: look(source, settings.claim, report, folder, service.content,
-                                                  initramfs=settings.initramfs), Look,
+                                                  initramfs=settings.initramfs, questions=questions), Look,
                               limits, [*keep, *service.descriptors])
         service.hand_over()
         return child
+
+
+def questions_of(settings: Settings) -> tuple[Question, ...]:
+    """Return what a person's own rules ask of the guest; raises RuleBookError where they do not hold together."""
+    return () if settings.rules is None else _questions(settings.cloud, settings.rules)
+
+
+@cache
+def _questions(cloud: str, rules: str) -> tuple[Question, ...]:
+    from imgbuild import rulebook  # noqa: PLC0415 - for those who have rules of their own
+    from imgbuild.checks.assertions import Assertion  # noqa: PLC0415 - as above
+    from imgbuild.guests.assertions import Question  # noqa: PLC0415 - as above
+
+    book = rulebook.load(cloud, rules=rules)
+    return tuple(Question(rule.id, rule.check) for rule in book.rules if isinstance(rule.check, Assertion))
+
+
+def _with_unanswered(facts: Inspection, settings: Settings) -> Inspection:
+    """Return the facts with one for each question that the child did not come to."""
+    answered = {fact.check for fact in facts.guest}
+    left = [question for question in questions_of(settings) if question.rule not in answered]
+    if not left:
+        return facts
+    from imgbuild.guests.assertions import unanswered  # noqa: PLC0415 - as above
+
+    reason = "no system was found in the image" if facts.os is None else "the look ended before it"
+    return msgspec.structs.replace(facts, guest=(*facts.guest, *unanswered(left, reason)))
 
 
 def _seconds_to_inflate(source: Source) -> float:
@@ -157,6 +188,7 @@ def _seconds_to_inflate(source: Source) -> float:
 def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source: Source,
               settings: Settings) -> _Found:
     facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.name, size=source.size)
+    facts = _with_unanswered(facts, settings)
     early = ended if outcome.problem is None else (*ended, outcome.problem)
     if early:
         facts = msgspec.structs.replace(facts, problems=(*facts.problems, *early))

@@ -22,13 +22,14 @@ from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from imgbuild.chain import Link
     from imgbuild.filesystems import Identity
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.formats.base import Container
+    from imgbuild.guests.assertions import Question
     from imgbuild.guests.layout import Guest
     from imgbuild.readers import Reader
     from imgbuild.source import ImageFolder, Source
@@ -58,18 +59,21 @@ class Look(Value, frozen=True, kw_only=True):
 
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
          folder: ImageFolder | None = None, content: Reader | Problem | None = None, *,
-         initramfs: bool = True) -> None:
+         initramfs: bool = True, questions: Sequence[Question] = ()) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
     of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
-    reads, or says why it does not. ``initramfs`` is false where initramfs archives must not be opened. Nothing is
+    reads, or says why it does not. ``initramfs`` is false where initramfs archives must not be opened; ``questions``
+    are what a person's own rules ask of the guest. Nothing is
     raised for what is wrong with the image.
     """
     state = _State(source, claim, report, folder)
     state.content = content
     state.initramfs = initramfs
-    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness):
+    state.questions = questions
+    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness,
+                 _ask_questions):
         try:
             goes_on = step(state)
         except BrokenImage as broken:
@@ -97,6 +101,8 @@ class _State:
         self.blocks: list[Block] = []
         self.guest: Guest | None = None
         self.initramfs = True
+        self.questions: Sequence[Question] = ()
+        self.view: readiness.View | None = None
         self.failed = False
         self._problems: list[Problem] = []
         self._report = report
@@ -304,6 +310,17 @@ def _as_firmware_sees(state: _State, modes: Firmware) -> Firmware:
 
 def _read_readiness(state: _State) -> bool:
     if state.guest is not None and state.facts.os is not None:
-        view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
-        state.learn(guest=readiness.examine(view))
+        state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
+        state.learn(guest=readiness.examine(state.view))
+    return True
+
+
+def _ask_questions(state: _State) -> bool:
+    """Answer a person's own questions; each is reported at once, for their patterns can take all the time there is."""
+    if state.questions and state.view is not None:
+        from imgbuild.guests import assertions  # noqa: PLC0415 - for those who ask
+
+        for fact in assertions.answer(state.view, state.questions):
+            state.learn(guest=(*state.facts.guest, fact))
+            state.report()
     return True

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from imgbuild.checks import Case, Context, Hit, hit_of_problem
 from imgbuild.errors import UsageError
 from imgbuild.model import Finding, Group, Severity, Source, Subject, Tally
+from imgbuild.rulebook.own import PACK as OWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -88,7 +89,7 @@ def _finding(book: RuleBook, context: Context, rule: Rule, hit: Hit) -> Finding:
 
 def _cloud(book: RuleBook, rule: Rule) -> str | None:
     """Return the cloud that a rule speaks for; the common rules on files and guests speak for all."""
-    return None if rule.pack == "common" else book.profile.name
+    return None if rule.pack in {"common", OWN} else book.profile.name
 
 
 def _sources(book: RuleBook, rule: Rule, hit: Hit) -> tuple[Source, ...]:

@@ -185,7 +185,7 @@ def _built_context(settings: Settings, book: RuleBook, image: Inspection, manife
 def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:
     """Return the facts of an image; the rule book is read while the file is hashed."""
     profile = rulebook.load_profile(settings.cloud)
-    if settings.operation not in {None, profile.default_operation}:
+    if settings.rules is not None or settings.operation not in {None, profile.default_operation}:
         _load(settings)  # a wrong word is told before any work
     return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_load, settings))
 
@@ -198,7 +198,7 @@ def _examine_disks(choices: Choices, settings: Settings, progress: Progress | No
 
 @cache
 def _load(settings: Settings) -> RuleBook:
-    book = rulebook.load(settings.cloud)
+    book = rulebook.load(settings.cloud, rules=settings.rules)
     if settings.acceptance is not None:
         _check_known(settings.acceptance, book)
     if settings.operation is not None and settings.operation not in book.profile.operations:

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         allow_external: Whether other files of a disk may be opened, if they lie in the image's own folder.
         initramfs: Whether initramfs archives may be opened, which can take a moment.
         run_facts: Whether facts on the run itself are given.
+        rules: A folder with rules of one's own.
         select: Only these rules are asked; all when empty.
         ignore: These rules are not asked.
         acceptance: Which findings count less, or are accepted.
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_external: bool = False
     initramfs: bool = True
     run_facts: bool = False
+    rules: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     acceptance: Acceptance | None = None

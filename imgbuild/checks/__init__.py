@@ -7,6 +7,7 @@ one line here; ``rules/README.md`` lists them all.
 from __future__ import annotations
 
 from imgbuild.checks import (
+    assertions,
     boot,
     call,
     disk,
@@ -46,6 +47,7 @@ AnyCheck = (
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
     | guest.GuestFact
+    | assertions.GuestFile | assertions.GuestText | assertions.GuestPackage | assertions.GuestUnit
     | records.Recorded | verification.ManifestImage | verification.Answer
 )
 

@@ -32,19 +32,22 @@ class GuestFact(Check, frozen=True, kw_only=True, tag="guest"):
     def find(self, case: Case) -> Hits:
         """Yield each place at which the check failed, or one hit where it names none."""
         fact = self._fact(case)
-        if fact is None or fact.status != "fail":
-            return
-        repaired = self.repaired_by_import and is_repaired(case)
-        more = "; the import repairs this" if repaired else ""
-        if not fact.places:
-            yield Hit(message=fact.detail + more, on="guest", hint=fact.cure, severity="note" if repaired else None)
-        for place in fact.places:
-            yield Hit(message=(place.says or fact.detail) + more, on="guest", hint=fact.cure, guest_path=place.path,
-                      guest_line=place.line, excerpt=place.text, severity="note" if repaired or place.soft else None)
+        if fact is not None and fact.status == "fail":
+            yield from hits_of(fact, repaired=self.repaired_by_import and is_repaired(case))
 
     def _fact(self, case: Case) -> GuestCheck | None:
         facts = case.image.guest if case.image else ()
         return next((fact for fact in facts if fact.check == self.check), None)
+
+
+def hits_of(fact: GuestCheck, *, repaired: bool = False) -> Hits:
+    """Yield a hit for each place of a fact that failed, or one where it has none; a note for what is repaired."""
+    more = "; the import repairs this" if repaired else ""
+    if not fact.places:
+        yield Hit(message=fact.detail + more, on="guest", hint=fact.cure, severity="note" if repaired else None)
+    for place in fact.places:
+        yield Hit(message=(place.says or fact.detail) + more, on="guest", hint=fact.cure, guest_path=place.path,
+                  guest_line=place.line, excerpt=place.text, severity="note" if repaired or place.soft else None)
 
 
 def is_repaired(case: Case) -> bool:

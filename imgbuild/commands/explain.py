@@ -22,7 +22,7 @@ _NEAR = 3
 @click.command("explain", short_help="Show one rule, or an error code.",
                epilog="\b\nExample:\n  imgbuild explain image-backing-file")
 @click.argument("rule")
-@options("cloud", *REPORT)
+@options("cloud", "rules", *REPORT)
 def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Show one rule: why it is one, what to do, what the server answers, and which documents say so.
 
@@ -34,7 +34,7 @@ def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
 
     output = Output(words)
-    book = rulebook.load(words["cloud"])
+    book = rulebook.load(words["cloud"], rules=words["rules"])
     output.show(RulesView(rules=_rules(rule, book), page=True))
     output.close()
     return 0

@@ -14,7 +14,7 @@ from imgbuild.commands.options import REPORT, is_failure, option, options, setti
 @click.argument("request")
 @option("--image", metavar="FILE", help="Compare the request with this image, too.")
 @options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
-         *REPORT)
+         "rules", *REPORT)
 def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Compare a create request with the documented rules. REQUEST is a JSON file, or - for standard input.
 
@@ -32,6 +32,6 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
     findings = pipeline.lint(data, settings, name=request, image=image)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in findings.findings))
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
-                             fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"])))
+                             fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"], words["rules"])))
     output.close()
     return status

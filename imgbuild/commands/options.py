@@ -52,6 +52,8 @@ OPTIONS: dict[str, Decorator] = {
     "checksum": option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
                              "sha256 and the cloud's own. May be repeated.", multiple=True),
     "no-checksum": option("--no-checksum", is_flag=True, help="Do not read the whole file."),
+    "rules": option("--rules", metavar="DIR", help="Rules of your own, in TOML files; they are added, or change those "
+                                                "of their ids."),
     "initramfs": option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
                               "archives, to see which drivers are in them."),
     "allow-external": option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
@@ -82,7 +84,7 @@ OPTIONS: dict[str, Decorator] = {
 }
 _FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
 REPORT = ("format", "output", "verbose", "quiet")
-IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "initramfs", "time-limit", "run-facts")
+IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "initramfs", "time-limit", "rules", "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "object", "data-image",
            "set")
 
@@ -105,7 +107,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
     names = ("cloud", "operation", "claim", "allow_external", "initramfs", "time_limit", "min_disk_policy",
-             "select", "ignore")
+             "select", "ignore", "rules")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))

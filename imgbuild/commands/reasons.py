@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from imgbuild.model import Findings, RuleEntry
 
 
-def entries_for(findings: Findings, cloud: str) -> dict[str, RuleEntry]:
-    """Return the entry of each rule that found something, by its id."""
+def entries_for(findings: Findings, cloud: str, rules: str | None = None) -> dict[str, RuleEntry]:
+    """Return the entry of each rule that found something, by its id; ``rules`` is a folder with a person's own."""
     if not findings.findings:
         return {}
     from imgbuild import rulebook  # noqa: PLC0415 - nothing was found on most images
     from imgbuild.commands.rules import entry_of  # noqa: PLC0415 - as above
 
-    book = rulebook.load(cloud)
-    rules = [book.rule(rule_id) for rule_id in sorted({finding.rule for finding in findings.findings})]
-    return {rule.id: entry_of(rule, book) for rule in rules if rule is not None}
+    book = rulebook.load(cloud, rules=rules)
+    found = [book.rule(rule_id) for rule_id in sorted({finding.rule for finding in findings.findings})]
+    return {rule.id: entry_of(rule, book) for rule in found if rule is not None}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("rules", short_help="List the rules.",
                epilog="\b\nExample:\n  imgbuild rules")
-@options("cloud", *REPORT)
+@options("cloud", "rules", *REPORT)
 def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
     """List the rules that hold on a cloud, with severity, group and title."""
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
@@ -25,7 +25,7 @@ def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
 
     output = Output(words)
-    book = rulebook.load(words["cloud"])
+    book = rulebook.load(words["cloud"], rules=words["rules"])
     entries = tuple(entry_of(rule, book) for rule in book.rules)
     output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=entries)))
     output.close()

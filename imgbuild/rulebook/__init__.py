@@ -35,14 +35,15 @@ class Document(Leaf, frozen=True, kw_only=True):
     """A source: ``date`` is that of the document, of its commit, or the month it was read.
 
     ``kind`` is ``logic`` for what no page says but follows from the request itself, ``seed`` for the page that the
-    contract began with, ``specification`` for a file format's. ``also`` are further addresses of the same facts.
+    contract began with, ``specification`` for a file format's, ``own`` for a person's own rules. ``also``
+    are further addresses of the same facts.
     """
 
     title: str
     url: str | None = None
     date: str | None = None
     also: tuple[str, ...] = ()
-    kind: Literal["page", "logic", "seed", "specification"] = "page"
+    kind: Literal["page", "logic", "seed", "specification", "own"] = "page"
     note: str | None = None
 
 
@@ -138,8 +139,10 @@ class RuleBook:
                      or code in rule.check.server_codes(self.profile, rule.operations))
 
 
-def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBook:
+def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None, rules: str | None = None) -> RuleBook:
     """Return the rule book of a cloud; ``catalogue`` is the OS list of a region, which then counts as exact.
+
+    ``rules`` is a folder with rules of a person's own, which are added, or change those of their ids.
 
     Raises:
         UsageError: There is no such cloud.
@@ -148,6 +151,10 @@ def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None) -> RuleBo
     from imgbuild.rulebook.rules import read_rules  # noqa: PLC0415 - inspect needs no rule, nor the checks behind them
 
     packs = read_packs(cloud)
+    if rules is not None:
+        from imgbuild.rulebook.own import add_own  # noqa: PLC0415 - for those who have some
+
+        add_own(packs, rules)
     return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs),
                     catalogue)
 

@@ -29,7 +29,10 @@ READ_WHEN_ASKED = frozenset({CATALOGUE_FILE, OTHER_ERRORS_FILE})
 
 
 class Packs(msgspec.Struct):
-    """The tables of a chain of packs. ``origin`` says for each rule and source which file had it first."""
+    """The tables of a chain of packs. ``origin`` says for each rule and source which file had it first.
+
+    ``own`` are the ids of rules that a person wrote or changed.
+    """
 
     chain: tuple[str, ...]
     rules: dict[str, dict[str, Any]] = {}
@@ -37,6 +40,27 @@ class Packs(msgspec.Struct):
     errors: dict[str, dict[str, Any]] = {}
     profile: dict[str, Any] = {}
     origin: dict[str, str] = {}
+    own: set[str] = set()
+
+    def add_sources(self, tables: dict[str, dict[str, Any]], path: str) -> None:
+        """Add the documents of a file; raises RuleBookError where one of that id is another document."""
+        for key, value in tables.items():
+            if self.sources.setdefault(key, value) != value:
+                raise RuleBookError(f"{shown(path)}: the source {key!r} is another one in {shown(self.origin[key])}",
+                                    cure="give one of them another id")
+            self.origin.setdefault(key, path)
+
+    def add_rule(self, rule: dict[str, Any], path: str, pack: str, seen: set[str]) -> None:
+        """Add a rule of a file, or what it says anew of one that is there; ``seen`` are the ids that ``pack`` has."""
+        rule_id = rule.get("id")
+        if not isinstance(rule_id, str):
+            raise RuleBookError(f"{shown(path)}: a rule has no id", cure='begin it with id = "..."')
+        if rule_id in seen:
+            raise RuleBookError(f"{shown(path)}:{line_of(path, rule_id)}: the rule {rule_id!r} stands in {pack} twice",
+                                cure="give one of them another id")
+        seen.add(rule_id)
+        self.rules[rule_id] = {**self.rules.get(rule_id, {}), **rule, "pack": pack}
+        self.origin[rule_id] = path
 
 
 @cache
@@ -138,8 +162,9 @@ def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(path: str) -> str:
-    """Return how a file of a pack is called in messages: ``rules/common/qcow2.toml``."""
-    return "/".join(("rules", *path.split(os.sep)[-2:]))
+    """Return how a file is called in messages: ``rules/common/qcow2.toml`` for ours, its path for anybody else's."""
+    is_ours = os.path.dirname(os.path.dirname(path)) == os.fspath(folder())
+    return "/".join(("rules", *path.split(os.sep)[-2:])) if is_ours else path
 
 
 def line_of(path: str, rule_id: str) -> int | None:
@@ -155,24 +180,8 @@ def _path(*names: str) -> str:
 
 def _add(packs: Packs, path: str, pack: str, seen: set[str]) -> None:
     tables = dict(read_toml(path))
-    for key, value in tables.pop("sources", {}).items():
-        if packs.sources.setdefault(key, value) != value:
-            raise RuleBookError(f"{shown(path)}: the source {key!r} is another one in {shown(packs.origin[key])}",
-                                cure="give one of them another id")
-        packs.origin.setdefault(key, path)
+    packs.add_sources(tables.pop("sources", {}), path)
     packs.errors.update(tables.pop("errors", {}))
     for rule in tables.pop("rule", []):
-        _add_rule(packs, rule, path, pack, seen)
+        packs.add_rule(rule, path, pack, seen)
     packs.profile = merged(packs.profile, tables)
-
-
-def _add_rule(packs: Packs, rule: dict[str, Any], path: str, pack: str, seen: set[str]) -> None:
-    rule_id = rule.get("id")
-    if not isinstance(rule_id, str):
-        raise RuleBookError(f"{shown(path)}: a rule has no id", cure='begin it with id = "..."')
-    if rule_id in seen:
-        raise RuleBookError(f"{shown(path)}:{line_of(path, rule_id)}: the rule {rule_id!r} stands in {pack} twice",
-                            cure="give one of them another id")
-    seen.add(rule_id)
-    packs.rules[rule_id] = {**packs.rules.get(rule_id, {}), **rule, "pack": pack}
-    packs.origin[rule_id] = path

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.checks import AnyCheck  # noqa: TC001 - msgspec reads the annotation when it converts
+from imgbuild.checks.patterns import check_pattern
 from imgbuild.errors import RuleBookError
 from imgbuild.model import Group, Severity  # noqa: TC001 - as above
 from imgbuild.profiles import Leaf
@@ -66,6 +67,8 @@ def _read(rule_id: str, packs: Packs) -> Rule:
         rule = msgspec.convert(table, Rule)
     except msgspec.ValidationError as error:
         raise _broken(rule_id, packs, str(error), "see rules/README.md for the keys of a rule") from error
+    if rule_id in packs.own:  # ours are tested
+        _check_pattern_of(rule, packs)
     if not _ID.fullmatch(rule_id):
         raise _broken(rule_id, packs, "the id is not in kebab-case", "write it as image-backing-file")
     if not rule.sources:
@@ -77,6 +80,15 @@ def _read(rule_id: str, packs: Packs) -> Rule:
         if packs.errors and code not in packs.errors:
             raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors")
     return rule
+
+
+def _check_pattern_of(rule: Rule, packs: Packs) -> None:
+    pattern = getattr(rule.check, "pattern", None)
+    try:
+        if isinstance(pattern, str):
+            check_pattern(pattern)
+    except ValueError as error:
+        raise _broken(rule.id, packs, str(error), "write it as Python's re has it") from error
 
 
 def _broken(rule_id: str, packs: Packs, what: str, cure: str) -> RuleBookError:
