@@ -7,7 +7,8 @@ Where several files disagree:
   ``centos-release``.
 - ``lsb-release`` is the derivative's own in the family of Debian, and counts before ``debian_version``.
 - A file whose line names no distribution that is known is passed over; where no other file helps, its line is the
-  name of the system, and its id is the word in the file's own name if the line begins with the same one.
+  name of the system, and its id is the word in the file's own name if the line begins with the same one. If it does,
+  the file also counts before those of CentOS, Fedora, Red Hat and Debian, which so many derivatives keep.
 - What people are greeted with (``/etc/issue``) is asked last, and only for a name that is known.
 """
 
@@ -50,6 +51,8 @@ _FILES: tuple[tuple[str, Callable[[str], Words | None]], ...] = (
 )
 _READERS = dict(_FILES)
 _SHARED = frozenset({"os", "lsb", "system", "redhat", "distro", "upstream", "board", "image"})
+_OF_PARENTS = frozenset({"/etc/centos-release", "/etc/fedora-release", "/etc/redhat-release", "/etc/system-release",
+                         "/etc/debian_version"})
 _MOST_FILES = 16
 _OWN = r"([A-Za-z][\w.+]*?)[-_](?:release|version)$"
 _TITLE = r"(?!release )[^\W_][^ ]* \S"
@@ -66,11 +69,14 @@ def derive(tree: Careful, *, guess: bool = True) -> Words | None:
     Without ``guess`` only the files are asked that a known distribution has.
     """
     there = set(tree.listdir("/etc"))
-    for path in PATHS:
-        words = _read(tree, path) if path.split("/")[2] in there else None
-        if words is not None:
-            return words
-    return (_unknown(tree, sorted(there)) or _issue(tree)) if guess else None
+    found = (_read(tree, path) for path in PATHS if path.split("/")[2] in there)
+    words = next((words for words in found if words is not None), None)
+    if not guess or (words is not None and words.source not in _OF_PARENTS):
+        return words
+    own = _unknown(tree, sorted(there))
+    if words is not None:
+        return own if own is not None and own.id and own.source.endswith("-release") else words
+    return own or _issue(tree)
 
 
 def derive_kylin(tree: Careful) -> Words | None:
@@ -88,7 +94,8 @@ def _read(tree: Careful, path: str) -> Words | None:
 def _unknown(tree: Careful, names: list[str]) -> Words | None:
     """Take the line of a release file that is in no table."""
     found = []
-    for own in [match for name in names if (match := re.match(_OWN, name))][:_MOST_FILES]:
+    unknown = (name for name in names if f"/etc/{name}" not in _READERS or name.partition("-")[0] in _SHARED)
+    for own in [match for name in unknown if (match := re.match(_OWN, name))][:_MOST_FILES]:
         path = f"/etc/{own[0]}"
         title = clean((tree.read_text(path, LIMIT) or "").strip().split("\n")[0])
         if re.match(_TITLE, title) and "=" not in title:

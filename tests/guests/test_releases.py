@@ -65,8 +65,16 @@ def test_a_file_in_no_table_names_the_system(file, text, word):
     assert (found.id, found.name) == (word, text)
 
 
-def test_a_file_in_no_table_is_no_help_beside_a_known_one():
-    assert words(unheard__release="Unheard Linux 1", debian_version="6.0.1").id == "debian"
+@pytest.mark.parametrize(("files", "word"), [
+    ({"unheard__release": "Unheard Linux 1", "debian_version": "6.0.1"}, "unheard"),
+    ({"unheard__release": "Unheard Linux 1", "centos__release": "CentOS release 6.5 (Final)"}, "unheard"),
+    ({"unheard__release": "Of Linux 1", "redhat__release": "CentOS release 6.5 (Final)"}, "centos"),
+    ({"unheard_version": "Unheard 1", "redhat__release": "CentOS release 6.5 (Final)"}, "centos"),
+    ({"unheard__release": "Unheard Linux 1", "oracle__release": "Oracle Linux Server release 5.11"}, "ol"),
+    ({"unheard__release": "Unheard Linux 1", "lsb__release": "DISTRIB_ID=Ubuntu\n"}, "ubuntu"),
+])
+def test_a_derivative_that_keeps_the_files_of_its_parent(files, word):
+    assert words(**files).id == word
 
 
 @pytest.mark.parametrize(("text", "name"), [
