@@ -125,5 +125,39 @@ def test_superblocks_that_make_no_sense(tmp_path: Path, tree: Path, offset: int,
     assert raised.value.problem.code == code
 
 
+def test_another_identifier_does_not_hide_the_files(tmp_path: Path, tree: Path) -> None:
+    path = make(tmp_path / "fs", tree)
+    run("xfs_db", "-x", "-c", "uuid 11111111-2222-4333-8444-555555555555", path)
+    reader = Memory(path.read_bytes())
+    found = identify(reader)
+    assert found is not None
+    assert found.uuid == "11111111-2222-4333-8444-555555555555"
+    assert reader.read_at(216, 4)[3] & 4
+    assert differences(open_xfs(reader), tree) == []
+
+
+@pytest.mark.parametrize("bit", [0x10, 0x40, 0x80, 0x100])
+def test_features_that_change_nothing_for_a_reader(tmp_path: Path, tree: Path, bit: int) -> None:
+    data = bytearray(make(tmp_path / "fs", tree).read_bytes())
+    struct.pack_into(">I", data, 216, struct.unpack_from(">I", data, 216)[0] | bit)
+    assert differences(open_xfs(Memory(bytes(data))), tree) == []
+
+
+@pytest.mark.parametrize("place", [208, 212])  # sb_features_compat, sb_features_ro_compat
+def test_unknown_features_that_do_not_forbid_reading_are_ignored(tmp_path: Path, tree: Path, place: int) -> None:
+    data = bytearray(make(tmp_path / "fs", tree).read_bytes())
+    struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] | 0x80000000)
+    assert differences(open_xfs(Memory(bytes(data))), tree) == []
+
+
+def test_features_that_change_how_files_are_read_are_refused(tmp_path: Path, tree: Path) -> None:
+    data = bytearray(make(tmp_path / "fs", tree).read_bytes())
+    struct.pack_into(">I", data, 216, 0x3 | 0x200 | 0x40000000)
+    with pytest.raises(BrokenImage) as raised:
+        open_xfs(Memory(bytes(data)))
+    assert (raised.value.problem.code, raised.value.problem.message) == (
+        "filesystem-feature-unknown", "the XFS file system uses features that cannot be read: zoned, 0x40000000")
+
+
 def test_mutants(tmp_path: Path, tree: Path) -> None:
     visit_mutants(make(tmp_path / "fs", tree, mib=16).read_bytes(), "xfs", 150)
