@@ -29,6 +29,7 @@ _ASSIGNMENT = re.compile(r"(\w+)=(.*)", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _DEVICE = re.compile(r"^\(+[^)]*\)+")
 _DEEPEST = 8
+_ENVIRONMENT_LINE = r"(?:\\.|[^\\\n])+"  # a backslash takes the next character as it is, a line end too
 # What every GRUB of distributions has switched on; the menus ask for it.
 _FEATURES = {"feature_menuentry_id": "y", "feature_default_font_path": "y", "feature_200_final": "y",
              "feature_platform_search_hint": "y", "feature_timeout_style": "y", "feature_all_video_module": "y",
@@ -38,8 +39,9 @@ _WITH_VALUE = frozenset({"--class", "--users", "--hotkey", "--id", "--source", "
 
 def parse_environment(text: str) -> dict[str, str]:
     """Return the variables of ``grubenv``."""
-    lines = text.replace("\\\n", "\n").split("\n")
-    return {name: value for name, found, value in (line.partition("=") for line in lines) if found and name[0:1] != "#"}
+    pairs = (line.partition("=") for line in re.findall(_ENVIRONMENT_LINE, text, re.DOTALL))
+    return {name: re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL) for name, found, value in pairs
+            if found and name[0:1] != "#"}
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:

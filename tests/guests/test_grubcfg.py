@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from tools import needs
 
 from imgbuild.guests import grubcfg
 from imgbuild.guests.bootentries import Entry
 from imgbuild.guests.grubwords import statements, truth
 
-DEBIAN = (Path(__file__).parent / "menus" / "debian-grub.cfg").read_text()
+MENUS = Path(__file__).parent / "menus"
+DEBIAN = (MENUS / "debian-grub.cfg").read_text()
 MENU = """
 set default="${saved_entry}"
 menuentry 'A' --id a { linux /a; initrd /ia }
@@ -133,6 +136,22 @@ def test_grubenv():
     block = "\n".join((*lines, "#" * 900))
     assert grubcfg.parse_environment(block) == {"saved_entry": "a>b=c", "kernelopts": "root=UUID=1 ro"}
     assert grubcfg.parse_environment("") == {}
+
+
+@needs("grub-editenv")
+def test_grubenv_as_grub_itself_writes_and_reads_it(tmp_path):
+    block = tmp_path / "grubenv"
+    values = {"saved_entry": "Advanced>Debian, with Linux 6.1", "kernelopts": r"root=UUID=1 back\slash", "one": "=#=",
+              "empty": ""}
+    subprocess.run(["grub-editenv", block, "create"], check=True)
+    subprocess.run(["grub-editenv", block, "set", *(f"{name}={value}" for name, value in values.items())],
+                   check=True)
+    assert grubcfg.parse_environment(block.read_text()) == values
+
+
+@needs("grub-script-check")
+def test_the_sample_is_a_script_for_grub():
+    subprocess.run(["grub-script-check", MENUS / "debian-grub.cfg"], check=True)
 
 
 @pytest.mark.parametrize(("line", "found"), [

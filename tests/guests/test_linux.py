@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 
+import distro
 import pytest
 from casefiles import load
 from phony import Link, PhonyFileSystem
@@ -31,6 +32,22 @@ def test_release_files_of_real_systems(case):
     assert (system.id, system.version, system.release, system.name) == (case.id, case.version, case.release, case.name)
     assert system.type == case.type
     assert system.source in case.files
+
+
+def test_the_module_distro_reads_the_same_words(tmp_path):
+    """A second reader of os-release; what it has no ID for is ours alone."""
+    compared = 0
+    for number, case in enumerate(CASES):
+        for path, text in case.files.items():
+            file = tmp_path / str(number) / path[1:]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        witness = distro.LinuxDistribution(include_lsb=False, include_uname=False, root_dir=str(tmp_path / str(number)))
+        words = witness.os_release_info()
+        if words.get("id"):
+            assert (words["id"], words.get("version_id") or None) == (case.id, case.version)
+            compared += 1
+    assert compared > 150
 
 
 def test_the_table_is_large_enough():
