@@ -44,8 +44,11 @@ READ_FORWARD_ONLY = frozenset({"zvhd"})
 # What a block may hold that has no files of its own, or none without a key: other rules speak of these.
 WITHOUT_FILES = frozenset({"swap", "lvm2", "jbd", "luks", "bitlocker"})
 
+# What encrypts the root of a system, the type of such systems, and what people call it.
+ENCRYPTED = {"bitlocker": ("Windows", "BitLocker"), "luks": ("Linux", "LUKS")}
+
 # Where "not clean" means that the machine was cut off; on FAT the mark is often left by tools that copied files in.
-JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "ntfs"})
+JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
 
 
 class Look(Value, frozen=True, kw_only=True):
@@ -233,6 +236,9 @@ def _identify(state: _State, reader: Reader, where: str, promised: int) -> Ident
     if identity is not None and identity.clean is False and identity.kind in JOURNALLED:
         state.object(problem("filesystem-not-clean", f"the {identity.kind} file system of {where} was not unmounted, or"
                                                      " has errors: what its journal holds was not looked at"))
+    if identity is not None and identity.clean is False and identity.kind == "ntfs":
+        state.object(problem("ntfs-dirty", f"the NTFS volume of {where} is marked dirty: Windows was not shut down,"
+                                           " or is to check it at its next start"))
     # The reader of ISO files has compared the volume's size with the file's already.
     if identity is not None and state.facts.format != "iso" and (identity.size or 0) > promised:
         sizes = f"{human_size(identity.size or 0)}, but there is room for {human_size(promised)} only"
@@ -312,6 +318,12 @@ def _read_readiness(state: _State) -> bool:
     if state.guest is not None and state.facts.os is not None:
         state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
         state.learn(guest=readiness.examine(state.view))
+    elif state.guest is None:
+        kinds = [block.identity.kind for block in state.blocks if block.identity is not None]
+        encrypted = next((kind for kind in kinds if kind in ENCRYPTED), None)
+        if encrypted is not None:
+            os_type, title = ENCRYPTED[encrypted]
+            state.learn(guest=readiness.unseen(os_type, f"the volume is encrypted ({title})"))
     return True
 
 

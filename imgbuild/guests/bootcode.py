@@ -21,6 +21,9 @@ from imgbuild.readers import BrokenImage, read_clipped
 from imgbuild.volumes.types import BIOS_BOOT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from imgbuild.guests.blocks import Block
     from imgbuild.model import Partition
     from imgbuild.readers import Reader
     from imgbuild.volumes.base import PartitionTable
@@ -34,10 +37,14 @@ _GRUB_2, _GRUB_LEGACY = b"\xeb\x63", b"\xeb\x48"
 
 
 class Code(NamedTuple):
-    """Boot code by name, and what it does: load its own next stage, start the active partition, or nothing."""
+    """Boot code by name, and what it does: load its own next stage, start the active partition, or nothing.
+
+    ``loads`` is the file that it looks for in the root of its own partition.
+    """
 
     name: str
     kind: Literal["grub", "whole", "chain", "freebsd", "none", "unknown"]
+    loads: str | None = None
 
 
 _NONE = Code("no boot code", "none")
@@ -47,8 +54,8 @@ _UNKNOWN = Code("boot code that is not known", "unknown")
 _MARKS = (
     (b"GRUB", Code("GRUB boot code", "grub")),
     (b"isolinux.bin missing", Code("ISOLINUX hybrid boot code", "whole")),
-    (b"BOOTMGR", Code("Windows boot code (BOOTMGR)", "whole")),
-    (b"NTLDR", Code("Windows boot code (NTLDR)", "whole")),
+    (b"BOOTMGR", Code("Windows boot code (BOOTMGR)", "whole", "bootmgr")),
+    (b"NTLDR", Code("Windows boot code (NTLDR)", "whole", "ntldr")),
     (b"SYSLINUX", Code("SYSLINUX boot code", "whole")),
     (b"EXTLINUX", Code("EXTLINUX boot code", "whole")),
     (b"LILO", Code("LILO boot code", "whole")),
@@ -65,12 +72,17 @@ _BEGINNINGS = (
 )
 
 
-def bios(disk: Reader, table: PartitionTable | None, architecture: str | None) -> Verdict:
-    """Say whether a BIOS can boot the disk, for a guest of this architecture (``None``: not known)."""
+def bios(disk: Reader, table: PartitionTable | None, architecture: str | None,
+         blocks: Sequence[Block] = ()) -> Verdict:
+    """Say whether a BIOS can boot the disk, for a guest of this architecture (``None``: not known).
+
+    ``blocks`` are the partitions with their files: Windows writes its boot code to every volume that it formats, but
+    the program that this loads to one of them.
+    """
     if architecture is not None and architecture not in X86:
         return Verdict(value=False, why=f"{architecture} machines have no BIOS")
     try:
-        return _judge(disk, table)
+        return _judge(disk, table, blocks)
     except BrokenImage as broken:
         return Verdict(value=None, why=f"the boot code cannot be read: {broken.problem.message}")
 
@@ -84,13 +96,13 @@ def classify(sector: bytes) -> Code:
     return next(marked, None) or next(begun, None) or _UNKNOWN
 
 
-def _judge(disk: Reader, table: PartitionTable | None) -> Verdict:
+def _judge(disk: Reader, table: PartitionTable | None, blocks: Sequence[Block]) -> Verdict:
     sector = read_clipped(disk, 0, SECTOR)
     code = classify(sector)
     if code.kind == "grub":
         return _grub(disk, table, sector)
     if code.kind == "chain":
-        return _chain(disk, table, code)
+        return _chain(disk, table, code, blocks)
     if code.kind == "freebsd":
         return _in_partition(disk, table, _FREEBSD_BOOT, code, "FreeBSD boot partition")
     answers = {"whole": True, "none": False, "unknown": None}
@@ -136,14 +148,28 @@ def _in_partition(disk: Reader, table: PartitionTable | None, type_id: str, code
     return Verdict(value=True, why=f"{code.name} in sector 0, its core image in {title} {full.index}")
 
 
-def _chain(disk: Reader, table: PartitionTable | None, code: Code) -> Verdict:
+def _chain(disk: Reader, table: PartitionTable | None, code: Code, blocks: Sequence[Block]) -> Verdict:
     active = next((part for part in table.partitions if part.bootable), None) if table is not None else None
     if active is None:
         return Verdict(value=False, why=f"{code.name} in sector 0, but no partition is marked active for it to start")
     started = classify(read_clipped(disk, active.start, SECTOR))
     answers = {"grub": True, "whole": True, "none": False}
-    return Verdict(answers.get(started.kind), f"{code.name} in sector 0 starts partition {active.index},"
-                                              f" which has {started.name} in its first sector")
+    why = f"{code.name} in sector 0 starts partition {active.index}, which has {started.name} in its first sector"
+    if started.loads is not None and _lacks(blocks, active, started.loads):
+        return Verdict(value=False, why=f"{why}, but no {started.loads} for it to load")
+    return Verdict(answers.get(started.kind), why)
+
+
+def _lacks(blocks: Sequence[Block], part: Partition, name: str) -> bool:
+    """Say whether a file is seen not to be in the root of a partition."""
+    held = (block for block in blocks if block.partition is not None and block.partition.index == part.index)
+    filesystem = next((block.filesystem for block in held), None)
+    if filesystem is None:
+        return False
+    try:
+        return not any(entry.casefold() == name for entry in filesystem.listdir("/"))
+    except BrokenImage:
+        return False
 
 
 def _owner(table: PartitionTable | None, offset: int) -> str:

@@ -31,7 +31,7 @@ def boot_modes(disk: Reader, table: PartitionTable | None, blocks: Sequence[Bloc
     platforms = (container or {}).get("boot_platforms")
     if isinstance(platforms, (list, tuple)):
         return _disc_modes([str(platform) for platform in platforms])
-    bios = bootcode.bios(disk, table, architecture)
+    bios = bootcode.bios(disk, table, architecture, blocks)
     uefi, secure_boot = loaders.uefi(blocks, architecture)
     why = (bios.why, uefi.why) if secure_boot is None else (bios.why, uefi.why, secure_boot.why)
     return Firmware(bios=bios.value, uefi=uefi.value, secure_boot=secure_boot.value if secure_boot else None, why=why)

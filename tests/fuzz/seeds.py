@@ -18,7 +18,8 @@ import vdi_images
 import vhd_writer
 import vhdx_writer
 import vmdk_images
-from images import containers, discs, disks, isos
+from images import containers, discs, disks, isos, windows
+from images.ntfsrecords import File, symlink, system_compressed
 from table_writer import Gpt, Part, record
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Seed:
 
 def all_seeds() -> tuple[Seed, ...]:
     """Return all seeds, those of a format together."""
-    return tuple(sorted((*_samples(), *_written(), *_deltas(), *_mastered(), *_disks(), *_wrapped()), key=str))
+    return tuple(sorted((*_samples(), *_written(), *_deltas(), *_mastered(), *_disks(), *_windows(), *_wrapped()),
+                        key=str))
 
 
 def _samples() -> list[Seed]:
@@ -148,9 +150,21 @@ def _mastered() -> list[Seed]:
 def _disks() -> list[Seed]:
     kinds = {"gpt-uefi-ext4": "gpt", "mbr-bios-ext4": "mbr", LVM: "lvm", "gpt-bios-xfs": "xfs",
              "whole-disk-ext4": "ext", "fedora-40-cloud": "btrfs", "opensuse-15.6-btrfs": "btrfs",
-             "debian-12-cloud": "fat", "ubuntu-24.04-cloud": "guest", "opensuse-15.6-cloud": "guest"}
+             "debian-12-cloud": "fat", "ubuntu-24.04-cloud": "guest", "opensuse-15.6-cloud": "guest",
+             "gpt-uefi-windows": "windows"}
     return [Seed(kinds.get(name, "guest"), name, partial(disks.build, name), layout.tools)
             for name, layout in disks.LAYOUTS.items()]
+
+
+def _windows() -> list[Seed]:
+    text = b"registry " * 20_000
+    files = {"compressed": File(text, "compressed"), "sparse": File(bytes(MIB) + text, "sparse"),
+             "spread": File(text, "spread"), "link": symlink("..\\compressed"), "wof": system_compressed(9000)}
+    names = {f"Windows/System32/file{number:04d}.dll": b"MZ" for number in range(500)}
+    guest = windows.Guest().but(files=files | names)
+    return [Seed("windows", "bios", lambda folder: windows.disk(folder / "seed.img", guest)),
+            Seed("windows", "dirty", lambda folder: windows.disk(
+                folder / "seed.img", windows.Guest().but(dirty=True, dirty_hives=True)))]
 
 
 def _wrapped() -> list[Seed]:

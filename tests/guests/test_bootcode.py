@@ -21,6 +21,7 @@ from bootsectors import (
     grub_legacy,
     sector,
 )
+from phonydisk import part
 
 from imgbuild.guests.bootcode import bios
 from imgbuild.model import Partition
@@ -93,6 +94,16 @@ def test_gpt_with_bios_boot_partition_and_core_image():
         True, "GRUB boot code in sector 0, its core image from sector 64 (partition 14) on")
     assert bios(disk(grub(0), s64=DISKBOOT), gpt(), None) == (
         True, "GRUB boot code in sector 0, its core image in BIOS boot partition 14")
+
+
+@pytest.mark.parametrize(("files", "value"), [
+    ({"/bootmgr": "x"}, True), ({"/BOOTMGR": "x"}, True), ({"/Windows/explorer.exe": "x"}, False), (None, True),
+])
+def test_windows_writes_boot_code_to_each_volume_and_its_program_to_one(files, value):
+    blocks = [part(1, {"/bootmgr": "x"}, "ntfs"), part(2, files, "ntfs")]
+    verdict = bios(disk(WINDOWS_MBR, s128=BOOTMGR_VBR), mbr(2), "x86_64", blocks)
+    assert verdict.value is value
+    assert verdict.why.endswith("but no bootmgr for it to load") is (value is False)
 
 
 def test_gpt_whose_bios_boot_partition_is_empty():

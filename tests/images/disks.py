@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from images import filesystems as fs
-from images import loaders
+from images import loaders, ntfs, windows
 from images.lvm import Linear
 from images.run import run
 from images.tree import (
@@ -42,6 +42,9 @@ LINUX_TYPE = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 ROOT_X86_64_TYPE = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"
 ROOT_ARM64_TYPE = "B921B045-1DF0-41C3-AF44-4C6F280D3FAE"
 XBOOTLDR_TYPE = "BC13C2FF-59E6-4262-A352-B275FD6F7172"
+RESERVED_TYPE = "E3C9E316-0B5C-4DB8-817D-F92DF00215AE"
+BASIC_DATA_TYPE = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"
+RECOVERY_TYPE = "DE94BBA4-06D1-4D40-A16A-BFD50179D6AC"
 PREP_TYPE = "9E1A2D38-C612-4316-AA26-8B49521E5A8B"
 DISK_IDS = {"gpt": "3B0E6E0C-5E0B-4C5E-9C55-5B3B3A0A7C01", "dos": "0x5EED0001"}
 
@@ -381,7 +384,22 @@ def alpine_cloud(disk: Path, work: Path) -> None:
     )
 
 
+def gpt_uefi_windows(disk: Path, work: Path) -> None:
+    """Make a disk as Setup of Windows does: ESP, the reserved partition, Windows, and the recovery environment."""
+    guest = windows.Guest()
+    system = ntfs.write(work / "windows", 6, guest.tree())
+    recovery = ntfs.write(work / "recovery", 4, {"Recovery/WindowsRE/Winre.wim": b"MSWIM"}, label="Recovery")
+    partitioned(disk, "gpt", 64, [
+        Part(1, 1, 36, ESP_TYPE, esp(work / "esp", vendor="Microsoft"), "EFI system partition"),
+        Part(2, 37, 16, RESERVED_TYPE, None, "Microsoft reserved partition"),
+        Part(3, 53, 6, BASIC_DATA_TYPE, system, "Basic data partition"),
+        Part(4, 59, 4, RECOVERY_TYPE, recovery),
+    ])
+
+
 LAYOUTS: dict[str, Layout] = {
+    "gpt-uefi-windows": Layout(gpt_uefi_windows, TOOLS, "gpt", bios=False, uefi=True, os=("windows", "2022", "x86_64"),
+                               filesystems={1: "fat32", 2: None, 3: "ntfs", 4: "ntfs"}),
     "gpt-uefi-ext4": Layout(gpt_uefi_ext4, TOOLS, "gpt", bios=False, uefi=True, filesystems={1: "fat32", 2: "ext4"}),
     "mbr-bios-ext4": Layout(mbr_bios_ext4, TOOLS, "mbr", bios=True, uefi=False, filesystems={1: "ext2", 2: "ext4"}),
     "mbr-lvm-ext4": Layout(

@@ -1,7 +1,8 @@
 """Will the guest come up in the cloud: a guest in, one fact for each readiness check out.
 
 The ids of the checks are those of the guest rules (``rules/common/guest_*.toml``), which say how bad a failure is, who
-asks for it, and how to cure it. A new check is a function ``View -> Answer`` in one of these modules and one line here.
+asks for it, and how to cure it. A new check is a function ``View -> Answer`` in one of these modules and one line here,
+or for Windows in ``windows.py``.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from imgbuild.model import GuestCheck
 from imgbuild.readers import BrokenImage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-__all__ = ["LINUX", "WINDOWS", "View", "examine", "unseen"]
+__all__ = ["LINUX", "View", "checks_of", "examine", "unseen"]
 
 LINUX: dict[str, Callable[[View], Answer]] = {
     "lin_virtio": virtio.virtio,
@@ -75,20 +76,25 @@ LINUX: dict[str, Callable[[View], Answer]] = {
     "lin_third_party_tools": platform.third_party_tools,
     "lin_coreos": platform.coreos,
 }
-WINDOWS: dict[str, Callable[[View], Answer]] = {}
-
-_OF_TYPE = {"Linux": LINUX, "Windows": WINDOWS}
 
 
 def examine(view: View) -> tuple[GuestCheck, ...]:
     """Return the fact of each check for the view's system; none for systems that no document speaks of."""
-    checks = _OF_TYPE.get(view.system.type or "", {})
-    return tuple(_fact(name, _ask(check, view)) for name, check in checks.items())
+    return tuple(_fact(name, _ask(check, view)) for name, check in checks_of(view.system.type).items())
 
 
 def unseen(os_type: str, reason: str) -> tuple[GuestCheck, ...]:
     """Return the facts of a guest whose files cannot be read at all: unknown, each for that reason."""
-    return tuple(_fact(name, unknown(reason)) for name in _OF_TYPE.get(os_type, {}))
+    return tuple(_fact(name, unknown(reason)) for name in checks_of(os_type))
+
+
+def checks_of(os_type: str | None) -> Mapping[str, Callable[[View], Answer]]:
+    """Return the checks for systems of a type by their ids."""
+    if os_type == "Windows":
+        from imgbuild.guests.readiness.windows import CHECKS  # noqa: PLC0415 - most guests are of another type
+
+        return CHECKS
+    return LINUX if os_type == "Linux" else {}
 
 
 def _ask(check: Callable[[View], Answer], view: View) -> Answer:
