@@ -19,7 +19,7 @@ from imgbuild.guests.osrelease import clean
 from imgbuild.readers import BrokenImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from imgbuild.filesystems.tree import GuestTree
     from imgbuild.guests.careful import Careful
@@ -40,7 +40,6 @@ DRIVERS = {
 EARLY = frozenset(DRIVERS) - {"virtio_net"}
 """What may be needed to mount the root file system."""
 
-_MODULE = re.compile(r"([^/\s:]+)\.ko(?:\.\w+)?(?=[:\s]|$)", re.MULTILINE)
 _HEADERS = 8192
 _CONFIGURED = re.compile(r"^CONFIG_(\w+)=([ym])$", re.MULTILINE)
 
@@ -156,9 +155,8 @@ def _open(tree: GuestTree, archive: _Archive, found: Drivers, wanted: set[str], 
 
 
 def _built_in(tree: Careful, kernel: Kernel) -> frozenset[str] | None:
-    listed = tree.read_text(f"{kernel.modules}/modules.builtin", LIMIT) if kernel.modules else None
-    if listed is not None:
-        return _known(_MODULE.findall(listed))
+    if kernel.modules and tree.exists(f"{kernel.modules}/modules.builtin"):
+        return _listed(tree.read(f"{kernel.modules}/modules.builtin", LIMIT))
     places = [f"/boot/config-{kernel.version}", f"/usr/lib/kernel/config-{kernel.version}", f"{kernel.modules}/config"]
     text = next((text for place in places if (text := tree.read_text(place, LIMIT)) is not None), None)
     if text is None:
@@ -170,13 +168,15 @@ def _built_in(tree: Careful, kernel: Kernel) -> frozenset[str] | None:
 def _folder(tree: Careful, kernel: Kernel) -> frozenset[str] | None:
     if kernel.modules is None:
         return None
-    listed = tree.read_text(f"{kernel.modules}/modules.dep", LIMIT)
+    listed = tree.read(f"{kernel.modules}/modules.dep", LIMIT)
     if listed:
-        return _known(_MODULE.findall(listed))
+        return _listed(listed)
     kinds = sorted({kind for _, kind in DRIVERS.values()})
     names = [name for kind in kinds for name in tree.listdir(f"{kernel.modules}/kernel/drivers/{kind}")]
-    return _known(_MODULE.findall("\n".join(names)))
+    return _listed("".join(f"/{name}" for name in names).encode())
 
 
-def _known(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(DRIVERS) & {initramfs.module_name(name) for name in names}
+def _listed(paths: bytes) -> frozenset[str]:
+    """Return the drivers among the paths of modules; looking for each is faster than taking a long list apart."""
+    return frozenset(driver for driver in DRIVERS
+                     if any(f"/{word}.ko".encode() in paths for word in {driver, driver.replace("_", "-")}))

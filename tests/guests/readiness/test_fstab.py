@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from phonydisk import identity, part, volume
+from phonydisk import part, volume
 from phonyguest import view
 
 from imgbuild.guests.blocks import Block
@@ -145,7 +145,3 @@ def test_no_fstab(check):
 def test_what_is_damaged_is_unknown():
     facts = examine(view({"/etc/fstab": "/dev/sda1 / ext4\n"}, damaged_later=("/etc/fstab",)))
     assert {fact.check: fact.status for fact in facts}["lin_fstab_uuid"] == "unknown"
-
-
-def test_identity_is_that_of_the_phony_disk():
-    assert identity("ext4", UUID).uuid == UUID
