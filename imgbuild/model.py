@@ -131,7 +131,7 @@ class GuestCheck(Value, frozen=True, kw_only=True, omit_defaults=True):
     """One readiness fact; ``check`` is an id of the guest rules, ``files`` are guest paths.
 
     ``places`` are where a check that fails has failed, ``cure`` is what repairs this guest, where that is more than the
-    rule's own hint.
+    rule's own hint. ``advice`` is true for a failure that most guests come up with all the same.
     """
 
     check: str
@@ -140,6 +140,7 @@ class GuestCheck(Value, frozen=True, kw_only=True, omit_defaults=True):
     files: tuple[str, ...]
     places: tuple[Place, ...] = ()
     cure: str | None = None
+    advice: bool = False
 
 
 class Witness(Value, frozen=True, kw_only=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from images import filesystems as fs
@@ -185,3 +187,13 @@ def test_a_configuration_names_the_folder(tmp_path):
     result = run("lint", "r.json", "--format", "json", folder=tmp_path)
     assert [finding["severity"] for finding in json.loads(result.out)["findings"]
             if finding["rule"] == "web-name"] == ["note"]
+
+
+@needs("mke2fs", "debugfs")
+def test_the_rules_of_the_readme(image, tmp_path):
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    block = next(block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[[rule]]" in block)
+    write(tmp_path, readme=block)
+    found = findings_of(image, tmp_path)
+    assert {rule for rule in found if rule.startswith("web-")} == {"web-proxy"}
+    assert rulebook.load(rules=str(tmp_path / "own")).rule("guest-no-ipv6").severity == "error"

@@ -42,6 +42,7 @@ _OPENRC = ("/etc/runlevels/sysinit", "/etc/runlevels/boot", "/etc/runlevels/defa
 _TARGETS = ("multi-user", "sockets", "network-online", "sysinit", "basic", "default", "cloud-init")
 _ORDER: tuple[State, ...] = ("enabled", "static", "masked", "disabled", "absent")
 _LIMIT = 64 * 1024
+_MOST_ENTRIES = 2048
 _INSTALLS = ("WantedBy=", "RequiredBy=", "UpheldBy=", "Alias=", "Also=")
 _VERBS = frozenset({"enable", "disable", "ignore"})
 _MASKS = frozenset({"/dev/null", "../../../dev/null"})
@@ -165,13 +166,19 @@ class Units:
 
     def _alias_of(self, name: str) -> str | None:
         """Return a link under another name in the administrator's folder: ``network.service`` for wicked's."""
+        return self._aliases.get(name)
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        """The links of the administrator's folder to units of other names, by that name."""
+        found: dict[str, str] = {}
         for folder in ADMIN:
             for entry in self._list(folder):
-                if entry != name and entry.endswith((".service", ".socket", ".target")):
-                    target = self._tree.readlink(f"{folder}/{entry}")
-                    if target is not None and target.rpartition("/")[2] == name:
-                        return f"{folder}/{entry}"
-        return None
+                if entry.endswith((".service", ".socket", ".target")):
+                    target = (self._tree.readlink(f"{folder}/{entry}") or entry).rpartition("/")[2]
+                    if target != entry:
+                        found.setdefault(target, f"{folder}/{entry}")
+        return found
 
     def _preset_for(self, name: str) -> str | None:
         """Return what enables the unit at the first boot: the preset file, or its own where no preset speaks of it."""
@@ -224,5 +231,5 @@ class Units:
 
     def _list(self, folder: str) -> list[str]:
         if folder not in self._listed:
-            self._listed[folder] = self._tree.listdir(folder)
+            self._listed[folder] = self._tree.listdir(folder)[:_MOST_ENTRIES]
         return self._listed[folder]

@@ -1,7 +1,7 @@
 """Whether a guest will come up, as a checklist: what is wrong first, with place and cure, then what was not seen.
 
-What is well takes one line each, and what does not arise in the guest is shown on request. How bad a failure is, the
-rules say; here it is a fact among others.
+What is well takes one line each, advice that most guests do without comes last, and what does not arise in the guest is
+shown on request. How bad a failure is, the rules say; here it is a fact among others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _ORDER = ("fail", "unknown", "pass", "not-applicable")
 _MARKS = {"pass": Word("ok", "good"), "fail": Word("no", "warning"), "unknown": Word("unseen", "faint"),
           "not-applicable": Word("-", "faint")}
 _COUNTED = (("pass", "ok"), ("fail", "not"), ("unknown", "not seen"))
+_TIP = Word("tip", "faint")
 _MOST_PLACES = 3
 
 
@@ -30,18 +31,20 @@ def write(sheet: Sheet, checks: Sequence[GuestCheck]) -> None:
     if not checks:
         return
     sheet.section("Ready", _counts(checks))
-    for check in (check for check in _sorted(checks) if check.status == "fail"):
+    for check in (check for check in checks if check.status == "fail" and (sheet.page.verbose or not check.advice)):
         _write_failure(sheet, check)
     shown = _ORDER[1:] if sheet.page.verbose else _ORDER[1:-1]
     rows: list[list[str | Word]] = [[_mark(check), check.detail, Word(flat(check.files), "faint")]
                                     for check in _sorted(checks) if check.status in shown]
+    if not sheet.page.verbose:
+        rows += [[_mark(check), check.detail, Word(flat(check.files), "faint")] for check in checks if check.advice]
     if rows:
         sheet.table(rows, sentence=1)
 
 
 def _mark(check: GuestCheck) -> Word:
     """Return the mark as wide as a label, so that rows and failures stand in one line."""
-    mark = _MARKS[check.status]
+    mark = _TIP if check.advice else _MARKS[check.status]
     return Word(mark.text.ljust(LABEL - GAP), mark.style)
 
 
@@ -50,12 +53,14 @@ def _sorted(checks: Sequence[GuestCheck]) -> list[GuestCheck]:
 
 
 def _counts(checks: Sequence[GuestCheck]) -> str:
-    counts = {status: sum(check.status == status for check in checks) for status, _ in _COUNTED}
-    return flat(f"{counts[status]} {word}" for status, word in _COUNTED if counts[status])
+    counts = {status: sum(check.status == status and not check.advice for check in checks) for status, _ in _COUNTED}
+    counts["advice"] = sum(check.advice for check in checks)
+    words = (*_COUNTED, ("advice", "tips" if counts["advice"] > 1 else "tip"))
+    return flat(f"{counts[key]} {word}" for key, word in words if counts[key])
 
 
 def _write_failure(sheet: Sheet, check: GuestCheck) -> None:
-    sheet.fact(_MARKS["fail"], check.detail)
+    sheet.fact(_TIP if check.advice else _MARKS["fail"], check.detail)
     for place in check.places[:_MOST_PLACES]:
         sheet.fact("", *_place_words(place, check.detail))
     more = len(check.places) - _MOST_PLACES

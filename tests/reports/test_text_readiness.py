@@ -50,3 +50,17 @@ def test_what_is_wrong_comes_first():
 def test_bytes_of_the_guest_are_made_visible():
     text = drawn(failure((Place(path="/etc/fstab", line=1, text="\x1b[31mred"),)))
     assert "\x1b" not in text
+
+
+def test_advice_comes_last_and_in_one_line():
+    tip = GuestCheck(check="lin_ipv6", status="fail", detail="no NIC asks for an IPv6 address", cure="ask for it",
+                     files=("/etc/network/interfaces",), places=(Place(path="/etc/network/interfaces", line=3),),
+                     advice=True)
+    well = GuestCheck(check="lin_dhcp", status="pass", detail="DHCP by cloud-init", files=("/etc/cloud/cloud.cfg",))
+    assert drawn(tip, well, failure(), width=100) == """\
+Ready     1 ok, 1 not, 1 tip
+  no      fstab mounts what is not on this disk
+  ok      DHCP by cloud-init               /etc/cloud/cloud.cfg
+  tip     no NIC asks for an IPv6 address  /etc/network/interfaces
+"""
+    assert "fix ask for it" in drawn(tip, verbose=True)

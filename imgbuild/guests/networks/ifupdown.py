@@ -23,7 +23,6 @@ MAIN = "/etc/network/interfaces"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _METHODS: dict[str, Method] = {"dhcp": "dhcp", "bootp": "dhcp", "static": "static"}
 _STANZA_WORDS = 4
-_DEEPEST = 4
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -38,23 +37,26 @@ def read(place: Place) -> Network | None:
     """Return what the file and those that it includes say; ``None`` where there is none."""
     if not place.tree.is_file(MAIN):
         return None
-    lines = [*_lines(place.tree, MAIN, 0)]
+    lines = [*_lines(place.tree, MAIN, [])]
     state = place.units.look("networking", "networking.service")
     active = None if state.state == "absent" else state.enabled
     files = tuple(dict.fromkeys(line.path for line in lines))
     return Network("ifupdown", active, tuple(_nics(lines)), files=files or (MAIN,))
 
 
-def _lines(tree: GuestTree, path: str, depth: int) -> Iterator[_Line]:
+def _lines(tree: GuestTree, path: str, read_before: list[str]) -> Iterator[_Line]:
+    """Yield the lines of a file with those of the files that it includes in their place; each file is read once."""
+    read_before.append(path)
     text = tree.read_text(path, LIMIT) or ""
     written = is_written_by_cloud_init(path, text)
     for number, line in enumerate(text.replace("\\\n", "  \n").split("\n"), start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        if words[0] in {"source", "source-directory"} and depth < _DEEPEST:
+        if words[0] in {"source", "source-directory"}:
             for found in _included(tree, words[1:], posixpath.dirname(path), whole=words[0] == "source-directory"):
-                yield from _lines(tree, found, depth + 1)
+                if found not in read_before and len(read_before) < MOST_FILES:
+                    yield from _lines(tree, found, read_before)
         else:
             yield _Line(path, number, line, words, written)
 

@@ -77,6 +77,15 @@ LINUX: dict[str, Callable[[View], Answer]] = {
     "lin_coreos": platform.coreos,
 }
 
+ADVICE = frozenset({
+    "lin_ci_apply_network", "lin_ci_datasource_only", "lin_ci_etc_hosts", "lin_ci_network", "lin_ci_root_login",
+    "lin_ci_ssh_first", "lin_ci_zeroconf", "lin_console", "lin_dhcp_persistent", "lin_growpart", "lin_ide", "lin_ipv6",
+    "lin_logs", "lin_multiqueue", "lin_networkmanager", "lin_no_data_disks", "lin_password_age", "lin_random_seed",
+    "lin_reset_plugin", "lin_root_last", "lin_sshd_password", "lin_user_linux",
+})
+"""The checks whose rule is a note: guests that fail them come up all the same."""
+
+
 
 def examine(view: View) -> tuple[GuestCheck, ...]:
     """Return the fact of each check for the view's system; none for systems that no document speaks of."""
@@ -106,4 +115,4 @@ def _ask(check: Callable[[View], Answer], view: View) -> Answer:
 
 def _fact(name: str, answer: Answer) -> GuestCheck:
     return GuestCheck(check=name, status=answer.status, detail=answer.detail, files=answer.files,
-                      places=answer.places, cure=answer.cure)
+                      places=answer.places, cure=answer.cure, advice=answer.status == "fail" and name in ADVICE)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from phony import DIRECTORY, Link, PhonyFileSystem
+from tools import needs
 
 from imgbuild.filesystems.tree import GuestTree
 from imgbuild.guests import networks
@@ -48,6 +51,19 @@ def test_netplan(body, method):
     text = f"network:\n  version: 2\n  ethernets:\n    eth0:\n      {body}\n" if body != "{}" else (
         "network:\n  ethernets:\n    eth0: {}\n")
     assert told(BASE | {"/etc/netplan/a.yaml": text}) == [("netplan", "eth0", method)]
+
+
+@needs("netplan")
+@pytest.mark.parametrize(("body", "method"), [case for case in NETPLAN if case[0] != "{}"])
+def test_netplan_itself_agrees(body, method, tmp_path):
+    file = tmp_path / "etc/netplan/a.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"network:\n  version: 2\n  ethernets:\n    eth0:\n      {body}\n")
+    file.chmod(0o600)
+    subprocess.run(["netplan", "generate", "--root-dir", tmp_path], check=True, capture_output=True)
+    made = (tmp_path / "run/systemd/network/10-netplan-eth0.network").read_text()
+    assert ("DHCP=yes" in made or "DHCP=ipv4" in made) == (method == "dhcp")
+    assert method != "static" or "Address=10.0.0.5/24" in made
 
 
 def test_netplan_merges_files_in_the_order_of_their_names():
@@ -104,6 +120,11 @@ def test_ifupdown_follows_its_includes():
     assert [(nic.name, nic.path, nic.line, nic.ipv6, nic.written) for nic in network.nics] == [
         ("eth0", "/etc/network/interfaces.d/50-cloud-init", 2, True, True),
         ("eth1", "/etc/network/more/eth1", 2, False, False)]
+
+
+def test_ifupdown_that_includes_all_again_and_again_ends():
+    parts = {f"/etc/network/more/{number}": "source /etc/network/more/*\nauto lo\n" for number in range(300)}
+    assert read(BASE | parts | {"/etc/network/interfaces": "source /etc/network/more/*\n" * 40})[0].nics == ()
 
 
 def test_ifupdown_that_includes_itself_ends():
