@@ -79,12 +79,12 @@ LINUX: dict[str, Callable[[View], Answer]] = {
 
 ADVICE = frozenset({
     "lin_ci_apply_network", "lin_ci_datasource_only", "lin_ci_etc_hosts", "lin_ci_network", "lin_ci_root_login",
-    "lin_ci_ssh_first", "lin_ci_zeroconf", "lin_console", "lin_dhcp_persistent", "lin_growpart", "lin_ide", "lin_ipv6",
-    "lin_logs", "lin_multiqueue", "lin_networkmanager", "lin_no_data_disks", "lin_password_age", "lin_random_seed",
-    "lin_reset_plugin", "lin_root_last", "lin_sshd_password", "lin_user_linux",
+    "lin_ci_ssh_first", "lin_ci_zeroconf", "lin_console", "lin_dhcp_persistent", "lin_growpart", "lin_ide",
+    "lin_ipv6", "lin_logs", "lin_multiqueue", "lin_networkmanager", "lin_no_data_disks", "lin_password_age",
+    "lin_random_seed", "lin_reset_plugin", "lin_root_last", "lin_sshd_password", "lin_user_linux", "win_clock",
+    "win_logs", "win_reset_plugin", "win_san", "win_sysprep",
 })
 """The checks whose rule is a note: guests that fail them come up all the same."""
-
 
 
 def examine(view: View) -> tuple[GuestCheck, ...]:

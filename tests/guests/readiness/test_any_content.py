@@ -9,7 +9,7 @@ from phonyguest import view
 from phonytrees import on
 
 from imgbuild import rulebook
-from imgbuild.guests.readiness import ADVICE, LINUX, examine
+from imgbuild.guests.readiness import ADVICE, LINUX, checks_of, examine
 
 PATHS = (
     "/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/90.cfg", "/etc/cloud/ds-identify.cfg", "/usr/bin/cloud-init",
@@ -45,4 +45,5 @@ def test_each_check_answers(files, started):
 def test_advice_is_what_the_rules_call_a_note():
     rules = {rule.check.check: rule.severity for rule in rulebook.load().rules
              if rule.check.__struct_config__.tag == "guest"}
-    assert {check for check in LINUX if rules.get(check) == "note"} == ADVICE & LINUX.keys()
+    checks = {*checks_of("Linux"), *checks_of("Windows")}
+    assert {check for check in checks if rules.get(check) == "note"} == ADVICE
