@@ -50,20 +50,20 @@ def _os_type(system: OperatingSystem | None, operation: Operation) -> Derived | 
     if system is None or field is None or "os_version" in operation.fields:
         return None
     word = system.type if system.type in field.allowed else "Other"
-    return Derived(value=word, why=(f"the guest is {describe(system)}",)) if word in field.allowed else None
+    return Derived(value=word, why=(said_of(system),)) if word in field.allowed else None
 
 
 def _architecture(system: OperatingSystem | None, operation: Operation) -> Derived | None:
     word = ARCHITECTURES.get(system.architecture or "") if system is not None else None
     if system is None or word is None or "architecture" not in operation.fields:
         return None
-    return Derived(value=word, why=(f"the guest is {describe(system)}",))
+    return Derived(value=word, why=(said_of(system),))
 
 
 def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:
     entry = match.entry
     assert entry is not None  # noqa: S101 - the caller has looked
-    guest = f"the guest is {describe(system)}" + (f" ({system.source})" if system.source else "")
+    guest = said_of(system) + (f" ({system.source})" if system.source else "")
     words = {
         "exact": f"{match.cloud} lists exactly this system",
         "near": f"{match.cloud} lists no {_exactly(system)}; same distribution, major version and"
@@ -105,6 +105,12 @@ def _default(system: OperatingSystem, book: RuleBook) -> Derived:
                    sources=tuple(book.source(source, default.reading or None) for source in default.sources))
 
 
+def said_of(system: OperatingSystem) -> str:
+    """Return the clause that a reason begins with: a disc is no guest, it installs one."""
+    verb = "the disc installs" if (system.source or "").startswith("installation medium") else "the guest is"
+    return f"{verb} {describe(system)}"
+
+
 def describe(system: OperatingSystem) -> str:
     """Return the system in a few words: name, point release, architecture."""
     name = system.name or " ".join(filter(None, (system.id, system.version))) or "unknown"
@@ -116,7 +122,7 @@ def _support_arm(system: OperatingSystem | None, book: RuleBook) -> Derived | No
     """The create call has no architecture field; this attribute is what tells an Arm image from one for x86."""
     if system is None or system.architecture not in ARM:
         return None
-    return Derived(value="true", why=(f"the guest is {describe(system)}",), sources=_documents("__support_arm", book))
+    return Derived(value="true", why=(said_of(system),), sources=_documents("__support_arm", book))
 
 
 def _documents(name: str, book: RuleBook) -> tuple[Source, ...]:

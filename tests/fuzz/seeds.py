@@ -18,7 +18,7 @@ import vdi_images
 import vhd_writer
 import vhdx_writer
 import vmdk_images
-from images import containers, discs, disks, isos, windows
+from images import containers, discs, disks, isos, udfdiscs, wims, windows
 from images.ntfsrecords import File, symlink, system_compressed
 from table_writer import Gpt, Part, record
 
@@ -144,7 +144,14 @@ def save(content: object, path: Path) -> Path:
 
 
 def _mastered() -> list[Seed]:
-    return [Seed("iso", kind, partial(isos.build, kind), isos.TOOLS) for kind in isos.KINDS]
+    return [Seed("iso", "windows", _windows_disc), *(Seed("iso", kind, partial(isos.build, kind), isos.TOOLS)
+                                                     for kind in isos.KINDS)]
+
+
+def _windows_disc(folder: Path) -> Path:
+    """A disc of UDF whose WIM tells the system."""
+    tree = {"setup.exe": b"MZ", "sources/install.wim": wims.wim(wims.image(), wims.image("ServerDatacenter"))}
+    return udfdiscs.build(folder / "windows.iso", tree, label="SSS_X64FREE_EN-US_DV9")
 
 
 def _disks() -> list[Seed]:

@@ -81,15 +81,18 @@ _DEBIAN = (
 )
 
 _RED_HAT = (
-    Label("rhel", r"RHEL[/_ -]?(?P<v>\d{1,2}(?:\.\d{1,2}|-U\d{1,2}|(?:-\d{1,2}){1,2})?)(?![.\d])"
+    Label("rhel", r"RHEL[ -]?Atomic", variant="atomic.host"),
+    Label("rhel", r"RHEL(?:SA)?[/_ -]?(?P<v>\d{1,2}(?:\.\d{1,2}|-U\d{1,2}|(?:-\d{1,2}){1,2})?)(?![.\d])"
                   r"(?:[ -](?P<e>Server|Client|Workstation|ComputeNode)\b)?"),
     Label("rhel", rf"Red Hat Enterprise Linux {_V2}", APPLICATION),
     Label("rhel", r"Red Hat Enterprise Linux Atomic", variant="atomic.host"),
     Label("centos", rf"CentOS[-_ ]Stream[-_ ]{_V1}", variant="stream"),
+    Label("centos", r"CentOS[-_]Stream[-_]BaseOS", variant="stream"),
     Label("centos", r"CentOS-(?P<v>\d-\d-\d{4})-"),
     Label("centos", r"CentOS Linux (?P<v>\d+\.\d+\.\d{4})", APPLICATION),
     Label("centos", rf"CentOS[-_ ](?P<v>\d{{1,2}}(?:\.\d{{1,2}})?){_END}(?:[-_ ].*[a-z]-(?P<t>\d{{4}})$)?"),
     Label("ol", rf"OL-?{_DASHED}"),
+    Label("ol", rf"Oracle-Linux-{_DASHED}"),
     Label("ol", rf"EL(?P<v>[45]\.\d+){_END} "),
     Label("rocky", rf"Rocky-{_DASHED}"),
     Label("rocky", rf"Rocky{_WORDS}-{_DASHED}"),
@@ -105,6 +108,7 @@ _FEDORA_ROWS = (
     Label("fedora", r"FC[/-](?P<v>[1-6]) ", APPLICATION),
     Label("fedora", r"F-(?P<v>7) "),
     Label("fedora", r"F-(?P<v>7) ", APPLICATION),
+    Label("fedora", r"F(?P<v>8|9|10)-(?:i686|x86_64|ppc)-Live"),
     Label("fedora", r"Fedora[ _-].*\brawh", variant="rawhide"),
     Label("fedora", rf"Fedora{_FEDORA}"),
 )
@@ -130,6 +134,7 @@ _SUSE_ROWS = (
     Label("opensuse", r"openSUSE (?P<v>\d\d\.\d)(?!\d)"),
     Label("opensuse", r"openSUSE-(?:[A-Za-z]+-)*(?P<v>1[0-3]\.\d)(?!\d)"),
     Label("opensuse", r"openSUSE-(?:DVD|NET|KDE|GNOME)-"),
+    Label("opensuse", r"openSUSE Live CD"),
 )
 
 _CHINESE = (

@@ -135,6 +135,8 @@ def _ubuntu(words: Words) -> _Version | None:
 def _point(words: Words) -> _Version | None:
     """Red Hat and who follows it: the first two numbers."""
     numbers = _numbers(words)
+    if not numbers:
+        return _Version(None)
     if words.system == "scientific" and len(numbers) == 1 and len(numbers[0]) > 1:
         numbers = [numbers[0][0], numbers[0][1:]]  # SL-65
     version = ".".join(numbers[:2])
@@ -143,6 +145,8 @@ def _point(words: Words) -> _Version | None:
 
 def _centos(words: Words) -> _Version | None:
     numbers = _numbers(words)
+    if not numbers:
+        return _Version(None)
     release = ".".join(numbers) if len(numbers) > 1 else None
     if numbers == ["7"] and words.tag in CENTOS_7_MONTHS:
         release = f"{CENTOS_7_MONTHS[words.tag]}.{words.tag}"
