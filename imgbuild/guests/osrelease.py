@@ -2,6 +2,7 @@
 
 The format is a subset of shell assignments. Like systemd's own reader, this one is lenient where files in the field
 are: an unquoted value may hold spaces, a quote that is never closed ends with its line, other lines are passed over.
+Like a shell, it ends a value at a # behind a space.
 
 os-release(5), "Operating system identification",
 https://www.freedesktop.org/software/systemd/man/latest/os-release.html
@@ -17,7 +18,7 @@ LIMIT = 64 * 1024
 
 _LONGEST = 256
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
-_PIECE = re.compile(r"""'([^']*)'?|"((?:\\.|[^"\\])*)(?:"|\\?$)|\\(.?)|([^'"\\]+)""", re.DOTALL)
+_PIECE = re.compile(r"""\s#.*|'([^']*)'?|"((?:\\.|[^"\\])*)(?:"|\\?$)|\\(.?)|((?:[^'"\\\s]|\s(?!#))+)""", re.DOTALL)
 _ESCAPE = re.compile(r'\\([$`"\\])')
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 

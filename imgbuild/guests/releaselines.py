@@ -38,7 +38,7 @@ _WITH_LETTER = frozenset({"kylin", "neokylin"})
 _UNNUMBERED = frozenset({"funtoo"})  # the number in the line is that of baselayout
 _VERSION = re.compile(r"(?<![\w.])(V?\d+(?:\.\d+)*)", re.IGNORECASE)
 _UPDATE = r"\bUpdate (\d+)\)"
-_PACK = re.compile(r"(?<![A-Za-z])((?:LTS-)?SP ?(\d+)|Update\d+)(?: (\d{4})(?!\d))?")
+_PACK = re.compile(r"(?<![A-Za-z])((?:LTS-)?SP ?(\d+)|Update\d+)(?:\)? (\d{4})(?!\d))?")
 _SUSE = r"^(VERSION|PATCHLEVEL)\s*=\s*(\d[\d.]*)"
 _CODE_NAME = r"[\w./-]{1,40}"
 _UOS = r"^(SystemName|MajorVersion|MinorVersion|EditionName)=(.*)$"
@@ -54,7 +54,7 @@ def pack_of(version: str, text: str) -> str | None:
     if pack is None:
         return None
     # SUSE's VERSION_ID counts the service pack as the second number: 11.4 is 11 SP4.
-    base = version.removesuffix(f".{pack[2]}") if pack[2] else version
+    base = version.removesuffix(f".{pack[2]}") if pack[2] else version.removesuffix(pack[1])
     return "-".join(filter(None, (base, pack[1].replace(" ", ""), pack[3])))
 
 

@@ -26,6 +26,9 @@ from imgbuild.guests.osrelease import clean, parse
     ("ID='never closed", "never closed"),
     ('ID="ends in a backslash\\', "ends in a backslash"),
     ('ID="a # b"', "a # b"),
+    ("ID=debian  # a comment", "debian"),
+    ('ID="debian" # a "comment"', "debian"),
+    ("ID=c#", "c#"),
     ("ID=a=b", "a=b"),
 ])
 def test_one_assignment(line, value):

@@ -31,6 +31,7 @@ def test_extension_of(version, text, longer):
 @pytest.mark.parametrize(("version", "text", "pack"), [
     ("15", "15-SP5", "15-SP5"), ("2.0", "2.0 (SP9x86_64)", "2.0-SP9"), ("20.03", "20.03 (LTS-SP1)", "20.03-LTS-SP1"),
     ("V10", "Kylin V10 SP1", "V10-SP1"), ("15", "SUSE Linux Enterprise Server 15 SP 5", "15-SP5"),
+    ("V7Update6", "V7Update6 (Chromium)", "V7-Update6"), ("V10", "V10 (SP3) 2403/(Halberd)", "V10-SP3-2403"),
     ("1", "WASP5", None), ("1", "SP", None),
 ])
 def test_pack_of(version, text, pack):

@@ -32,7 +32,7 @@ _SERVERS = {
 }
 _YEARLY = frozenset({"1709", "1803", "1903", "1909", "2004", "20H2", "23H2"})
 _OLDER = {False: {(5, 0): "2000", (5, 1): "XP", (5, 2): "XP"}, True: {(5, 0): "2000", (5, 2): "2003"}}
-_YEAR = re.compile(r"\b20\d\d\b")
+_NAMED_FOR_LONG = re.compile(r"\b20\d\d\b|Hyper-V Server")  # the free one has no year in the registry
 _MARKS = re.compile(r"\s*\((?:TM|R)\)|[\u2122\u00ae]")
 _NEWEST_CLIENT = 30000  # no build of a product that is known is higher
 
@@ -70,7 +70,7 @@ def installed(numbers: tuple[int, int], build: int | None, *, server: bool, writ
     if numbers[0] < FIRST_WITH_BUILDS:
         found = _OLDER[server].get(numbers)
         return "2003 R2" if found == "2003" and written.endswith(" R2") else found
-    if server and numbers[0] >= TEN and written and not _YEAR.search(written):
+    if server and numbers[0] >= TEN and written and not _NAMED_FOR_LONG.search(written):
         return channel
     return product(build, server=server) if build is not None else None
 

@@ -47,6 +47,7 @@ Windows Server 2016 Datacenter | ServerDatacenterNano | Nano Server | 10 | 14393
 Windows Server 2019 Standard Evaluation | ServerStandardEval | Server | 10 | 17763 | 737 | 1809 | - -> 2019 | 10.0.17763.737 | Windows Server 2019 Standard Evaluation | Standard
 Windows Server 2019 Datacenter | ServerDatacenterCor | Server Core | 10 | 17763 | 737 | 1809 | - -> 2019 | 10.0.17763.737 | Windows Server 2019 Datacenter | Datacenter
 Hyper-V Server 2019 | ServerHyper | Server Core | 10 | 17763 | 737 | 1809 | - -> 2019 | 10.0.17763.737 | Hyper-V Server 2019 | Hyper-V Server
+Hyper-V Server | ServerHyper | Server Core | 10 | 17763 | 737 | 1809 | - -> 2019 | 10.0.17763.737 | Hyper-V Server | Hyper-V Server
 Windows Server Datacenter | ServerDatacenterACor | Server Core | 10 | 17763 | 1 | 1809 | - -> 1809 | 10.0.17763.1 | Windows Server Datacenter | Datacenter
 Windows Server Standard | ServerStandardACor | Server Core | 10 | 18363 | 418 | 1909 | - -> 1909 | 10.0.18363.418 | Windows Server Standard | Standard
 Windows Server 2022 Datacenter | ServerDatacenter | Server | 10 | 20348 | 2340 | 21H2 | - -> 2022 | 10.0.20348.2340 | Windows Server 2022 Datacenter | Datacenter
