@@ -132,8 +132,15 @@ class Units:
         """Return the first file of that name, or of the template that it is an instance of; masks are files, too."""
         base, at, rest = name.partition("@")
         names = (name, f"{base}@.{rest.rpartition('.')[2]}") if at and not rest.startswith(".") else (name,)
-        paths = (f"{folder}/{wanted}" for wanted in names for folder in self._folders)
+        paths = (f"{folder}/{wanted}" for wanted in names for folder in self._folders if self._may_hold(folder, wanted))
         return next((path for path in paths if self._is_there(path)), None)
+
+    def _may_hold(self, folder: str, name: str) -> bool:
+        """Say whether a file can be in a folder: those of the administrator are listed in any case."""
+        if folder not in ADMIN:
+            return True
+        listed = self._list(folder)
+        return name in listed or len(listed) >= _MOST_ENTRIES
 
     def _is_there(self, path: str) -> bool:
         """Say whether a file is there, or a mask: a link to what no image has."""
