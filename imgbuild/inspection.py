@@ -75,8 +75,8 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
     state.content = content
     state.initramfs = initramfs
     state.questions = questions
-    for step in (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness,
-                 _ask_questions):
+    steps = (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness)
+    for step in (*steps, _ask_questions) if questions else steps:
         try:
             goes_on = step(state)
         except BrokenImage as broken:
@@ -329,7 +329,7 @@ def _read_readiness(state: _State) -> bool:
 
 def _ask_questions(state: _State) -> bool:
     """Answer a person's own questions; each is reported at once, for their patterns can take all the time there is."""
-    if state.questions and state.view is not None:
+    if state.view is not None:
         from imgbuild.guests import assertions  # noqa: PLC0415 - for those who ask
 
         for fact in assertions.answer(state.view, state.questions):
