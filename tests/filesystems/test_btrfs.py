@@ -9,6 +9,7 @@ import os
 import random
 import struct
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,35 @@ def test_all_files_are_as_they_were(tmp_path, name):
     assert differences(filesystem, tmp_path / "tree") == []
     assert (filesystem.kind, filesystem.number, filesystem.subvolumes()) == ("btrfs", 5, [])
     assert filesystem.stat("/etc").mode & 0o777 == (tmp_path / "tree/etc").stat().st_mode & 0o777
+
+
+@needs("mkfs.btrfs", "btrfstune")
+def test_another_identifier_does_not_hide_the_files(tmp_path):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/hostname").write_text("x\n")
+    with (tmp_path / "fs").open("wb") as file:
+        file.truncate(128 * MIB)
+    subprocess.run(["mkfs.btrfs", "-q", "--rootdir", tmp_path / "tree", tmp_path / "fs"], check=True,
+                   capture_output=True)
+    uuid = "11111111-2222-4333-8444-555555555555"
+    subprocess.run(["btrfstune", "-M", uuid, tmp_path / "fs"], check=True, capture_output=True)
+    reader = Memory((tmp_path / "fs").read_bytes())
+    assert identify(reader).uuid == uuid
+    assert open_filesystem(reader, "btrfs").read("/hostname", 9) == b"x\n"
+
+
+@needs("mkfs.btrfs")
+def test_one_of_several_devices_is_named(tmp_path):
+    paths = [tmp_path / "1", tmp_path / "2"]
+    for path in paths:
+        with path.open("wb") as file:
+            file.truncate(256 * MIB)
+    subprocess.run(["mkfs.btrfs", "-q", "-m", "raid1", "-d", "raid0", *paths], check=True, capture_output=True)
+    for number, path in enumerate(paths, start=1):
+        found = problem_of(partial(opened, path.read_bytes()))
+        assert (found.code, found.message) == ("filesystem-device-missing", (
+            f"the btrfs file system lies on 2 devices, of which this one has the number {number}: its files were not"
+            " looked at"))
 
 
 @pytest.fixture(scope="module")
