@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Key = tuple[int, int, int]
 
 _HEADER = struct.Struct("<32s16sQ24xQ8xIB")
+_HEADER_BYTES = _HEADER.size
+_KEY = struct.Struct("<QBQ")
 _ITEM = struct.Struct("<QBQII")
 _POINTER = struct.Struct("<QBQQQ")
 _CACHED_BYTES = 4 << 20
@@ -60,13 +62,13 @@ class Node:
 
     def key(self, index: int) -> Key:
         """Return the key of an entry."""
-        values = self._values(index)
-        return values[0], values[1], values[2]
+        found: Key = _KEY.unpack_from(self._raw, _HEADER_BYTES + index * self._entry.size)
+        return found
 
     def data(self, index: int) -> bytes:
         """Return the data of an item of a leaf."""
         *_, offset, size = self._values(index)
-        return self._raw[_HEADER.size + offset : _HEADER.size + offset + size]
+        return self._raw[_HEADER_BYTES + offset : _HEADER_BYTES + offset + size]
 
     def child(self, index: int) -> Pointer:
         """Return the pointer of an entry that is not of a leaf."""
@@ -76,13 +78,17 @@ class Node:
     def position(self, key: Key) -> int:
         """Return the number of the last entry whose key is not higher, -1 where all are."""
         low, high = 0, self.count
+        raw, step, key_at = self._raw, self._entry.size, _KEY.unpack_from
         while low < high:
             middle = (low + high) // 2
-            low, high = (low, middle) if self.key(middle) > key else (middle + 1, high)
+            if key_at(raw, _HEADER_BYTES + middle * step) > key:
+                high = middle
+            else:
+                low = middle + 1
         return low - 1
 
     def _values(self, index: int) -> tuple[int, ...]:
-        return self._entry.unpack_from(self._raw, _HEADER.size + index * self._entry.size)
+        return self._entry.unpack_from(self._raw, _HEADER_BYTES + index * self._entry.size)
 
 
 class NodeReader:
@@ -122,7 +128,7 @@ class NodeReader:
                 self._superblock.node_uuid, pointer.logical, pointer.generation, pointer.level):
             raise _damaged(pointer, f"it says address {bytenr}, level {level}, generation {generation} of {uuid.hex()}",
                            raw)
-        room = (len(raw) - _HEADER.size) // (_POINTER if level else _ITEM).size
+        room = (len(raw) - _HEADER_BYTES) // (_POINTER if level else _ITEM).size
         if count > room or not (count or _may_be_empty(pointer)):
             raise _damaged(pointer, f"it has {count} entries", raw)
         node = Node(raw, level, count)
@@ -139,9 +145,9 @@ def _check_keys(node: Node, pointer: Pointer, raw: bytes) -> None:
         raise _damaged(pointer, "it does not begin with the key that its parent has", raw)
     entry = _POINTER if node.level else _ITEM
     before = (-1, 0, 0)
-    area = len(raw) - _HEADER.size
+    area = len(raw) - _HEADER_BYTES
     used = node.count * entry.size
-    for objectid, kind, offset, start, size in entry.iter_unpack(raw[_HEADER.size : _HEADER.size + used]):
+    for objectid, kind, offset, start, size in entry.iter_unpack(raw[_HEADER_BYTES : _HEADER_BYTES + used]):
         if (objectid, kind, offset) <= before:
             raise _damaged(pointer, "its keys are not in order", raw)
         if not node.level and not used <= start <= start + size <= area:
@@ -151,4 +157,4 @@ def _check_keys(node: Node, pointer: Pointer, raw: bytes) -> None:
 
 def _damaged(pointer: Pointer, reason: str, raw: bytes) -> BrokenImage:
     return broken("filesystem-damaged", f"the btrfs node at the logical address {pointer.logical} cannot be followed:"
-                                        f" {reason}", raw=raw[: _HEADER.size])
+                                        f" {reason}", raw=raw[: _HEADER_BYTES])
