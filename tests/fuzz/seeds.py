@@ -18,8 +18,9 @@ import vdi_images
 import vhd_writer
 import vhdx_writer
 import vmdk_images
-from images import containers, discs, disks, isos, udfdiscs, wims, windows
+from images import containers, discs, disks, filesystems, isos, udfdiscs, wims, windows
 from images.ntfsrecords import File, symlink, system_compressed
+from images.tree import DEBIAN_12, linux
 from table_writer import Gpt, Part, record
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Seed:
 
 def all_seeds() -> tuple[Seed, ...]:
     """Return all seeds, those of a format together."""
-    return tuple(sorted((*_samples(), *_written(), *_deltas(), *_mastered(), *_disks(), *_windows(), *_wrapped()),
-                        key=str))
+    return tuple(sorted((*_samples(), *_written(), *_deltas(), *_mastered(), *_disks(), *_filesystems(),
+                         *_windows(), *_wrapped()), key=str))
 
 
 def _samples() -> list[Seed]:
@@ -172,6 +173,21 @@ def _windows() -> list[Seed]:
     return [Seed("windows", "bios", lambda folder: windows.disk(folder / "seed.img", guest)),
             Seed("windows", "dirty", lambda folder: windows.disk(
                 folder / "seed.img", windows.Guest().but(dirty=True, dirty_hives=True)))]
+
+
+def _filesystems() -> list[Seed]:
+    """Return file systems on the whole disk: what a kernel wrote, and what our second reader of ext reads."""
+    return [Seed("btrfs", "kernel", _kernels_btrfs),
+            Seed("ext", "inline-data", _inline_data, ("mke2fs", "debugfs"))]
+
+
+def _kernels_btrfs(folder: Path) -> Path:
+    return _write(lzma.decompress((SAMPLES / "btrfs" / "kernel.img.xz").read_bytes()), folder)
+
+
+def _inline_data(folder: Path) -> Path:
+    tree = linux(DEBIAN_12, "LABEL=root / ext4 defaults 0 1\n")
+    return filesystems.ext(folder / "seed", 32, tree, "-O", "inline_data")
 
 
 def _wrapped() -> list[Seed]:
