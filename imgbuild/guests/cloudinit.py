@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from imgbuild.filesystems.tree import GuestTree
+    from imgbuild.guests.bootentries import Entry
     from imgbuild.guests.units import Unit, Units
 
 MAIN = "/etc/cloud/cloud.cfg"
 FOLDER = "/etc/cloud/cloud.cfg.d"
+OFF_WORD = "cloud-init=disabled"
 _PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init", "/bin/cloud-init")
 _DISABLED = "/etc/cloud/cloud-init.disabled"
 _IDENTIFY = "/etc/cloud/ds-identify.cfg"
@@ -59,9 +61,10 @@ class Setting(msgspec.Struct, frozen=True):
 class CloudInit:
     """cloud-init as one guest has it; lookups raise BrokenImage where they are damaged."""
 
-    def __init__(self, tree: GuestTree, units: Units) -> None:
+    def __init__(self, tree: GuestTree, units: Units, entry: Entry | None = None) -> None:
         self._tree = tree
         self._units = units
+        self._entry = entry
 
     @cached_property
     def program(self) -> str | None:
@@ -79,8 +82,21 @@ class CloudInit:
         return tuple(self._units.look(name) for name in _LAST_SERVICES)
 
     @cached_property
+    def _switch(self) -> str | None:
+        """What the kernel's command line says of it; it counts before the files."""
+        words = (self._entry.options or "").split() if self._entry is not None else []
+        return next((word for word in reversed(words) if word in {OFF_WORD, "cloud-init=enabled"}), None)
+
+    @cached_property
+    def off_by(self) -> Entry | None:
+        """The entry of the boot loader whose command line turns it off."""
+        return self._entry if self._switch == OFF_WORD else None
+
+    @cached_property
     def off(self) -> str | None:
         """What turns it off though it is installed: a file, for a person to read; ``None`` where nothing does."""
+        if self._switch is not None:
+            return self.off_by.source if self.off_by is not None else None
         if self._tree.exists(_DISABLED):
             return _DISABLED
         text = self._tree.read_text(_IDENTIFY, yamltext.LIMIT) or ""

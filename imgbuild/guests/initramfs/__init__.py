@@ -2,7 +2,7 @@
 
 An initramfs is a row of cpio archives, each plain or compressed, with zero bytes between them: the ones in front hold
 microcode. It is unpacked as it is read, never held whole, and only until all modules asked for were seen; reading goes
-on to the end only while one is missing.
+on to the end while one is missing, or where the end is near: initramfs-tools packs udev's rules behind the modules.
 
 The kernel's description of the format, https://docs.kernel.org/driver-api/early-userspace/buffer-format.html
 (read 2026-11-28)
@@ -28,6 +28,9 @@ __all__ = ["Budget", "Contents", "module_name", "scan"]
 
 PIECE = 1 << 16
 """Bytes of the file that are read at once."""
+
+NEAR = 4 << 20
+"""Bytes of the file before its end that are read although all modules were seen: about 50 ms of gzip or zstd."""
 
 _MODULE = re.compile(r"(?:(?:.*/)?lib/modules/([^/]+)/)?(?:.*/)?([^/]+)\.ko(?:\.(?:gz|xz|zst|bz2|lzma|lz4))?")
 # Files by which the tool that packed the archive can be told; of dracut's, three are in a host-only one alone.
@@ -107,16 +110,17 @@ def scan(read: Callable[[int, int], bytes], size: int, wanted: set[str], budget:
     """
     seen = Contents()
     left = set(wanted)
+    meter = _Meter(read, size, budget)
     try:
-        for name, length in _members(_Meter(read, size, budget)):
+        for name, length in _members(meter):
             seen.add(name, length)
             if left and name.endswith((".ko", ".xz", ".zst", ".gz", ".bz2", ".lzma", ".lz4")):
                 left = wanted - seen.modules.get(release or "", set())
-                if not left:
+                if not left and meter.left > NEAR:
                     return seen
         seen.complete = True
     except Unreadable as reason:
-        seen.trouble = str(reason)
+        seen.trouble = str(reason) if left or not wanted else None
     return seen
 
 
@@ -128,6 +132,11 @@ class _Meter:
         self._size = size
         self._budget = budget
         self._packed = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes of the file that were not read."""
+        return self._size - self._packed
 
     def file(self) -> Iterator[bytes]:
         """Yield the pieces of the file."""

@@ -40,6 +40,10 @@ def installed(view: View) -> Answer:
     if found.program is None:
         return failed("cloud-init is not installed: only the password in the image gives access", (),
                       cure=next((_INSTALL[word] for word in _words(view) if word in _INSTALL), None))
+    if found.off_by is not None:
+        return failed(f"cloud-init is installed but turned off by {cloudinit.OFF_WORD} for the kernel",
+                      [place(found.off_by.source, found.off_by.line or None, cloudinit.OFF_WORD)],
+                      cure=f"take {cloudinit.OFF_WORD} out of the kernel's command line")
     if found.off is not None:
         return failed(f"cloud-init is installed but turned off by {found.off}", [place(found.off)],
                       cure=f"rm {found.off}")

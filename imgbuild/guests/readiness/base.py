@@ -59,7 +59,7 @@ class View(msgspec.Struct, eq=False, dict=True):
     @cached_property
     def cloud_init(self) -> CloudInit:
         """cloud-init as the guest has it."""
-        return CloudInit(self.tree, self.units)
+        return CloudInit(self.tree, self.units, self.menu.default if self.menu is not None else None)
 
     @cached_property
     def sshd(self) -> SshdConfig:

@@ -38,7 +38,9 @@ def machine_id(view: View) -> Answer:
     """lin_machine_id: the id is left to be made at the first boot."""
     text = view.tree.read_text(MACHINE_ID, 64)
     path = MACHINE_ID
-    if text is None and not view.units.has_systemd:
+    older = view.tree.lstat(_DBUS_ID)
+    # systemd-machine-id-setup(1) takes the id of D-Bus where there is none, unless it is a link.
+    if older is not None and older.kind == "file" and not _ID.fullmatch((text or "").strip()):
         text, path = view.tree.read_text(_DBUS_ID, 64), _DBUS_ID
     word = (text or "").strip()
     if word in {"", UNINITIALIZED}:
@@ -48,7 +50,7 @@ def machine_id(view: View) -> Answer:
     if not _ID.fullmatch(word):
         return passed("the machine id is none: a new one is made", path)
     return failed("the machine id of the builder is left: every server gets the same one, and so the same DHCP lease",
-                  [place(path, 1, f"{word[:8]}…")], cure=f"truncate -s 0 {path}")
+                  [place(path, 1, f"{word[:8]}…")], cure=f"{'truncate -s 0' if path == MACHINE_ID else 'rm'} {path}")
 
 
 def host_keys(view: View) -> Answer:

@@ -6,6 +6,7 @@ there is no configuration. Deleting Files from the Network Rule Directory, OTC (
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from imgbuild.guests.osrelease import clean
@@ -14,6 +15,8 @@ from imgbuild.guests.readiness.base import Answer, View, failed, passed, place, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgbuild.model import Place
 
 FOLDER = "/etc/udev/rules.d"
 _LIMIT = 64 * 1024
@@ -25,7 +28,7 @@ def udev_rules(view: View) -> Answer:
     packed = [(path, name) for found in view.drivers[:1] for path, name in found.net_rules]
     if written:
         return failed("a udev rule names network interfaces by the cards of the machine that the image was made on",
-                      [place(path) for path in written], cure=f"rm {' '.join(repair.quoted(path) for path in written)}")
+                      written, cure=f"rm {' '.join(repair.quoted(rules.path) for rules in written)}")
     if packed:
         says = f"its {clean(packed[0][1])} names network interfaces by the cards of another machine"
         return failed(f"the initramfs has a udev rule for network interfaces: {says}",
@@ -33,15 +36,16 @@ def udev_rules(view: View) -> Answer:
     closed = [found.unseen for found in view.drivers[:1] if found.has_initramfs and not found.archives]
     if closed:
         return unknown(f"none in {FOLDER}, but {closed[0]}")
-    return passed(f"no rule in {FOLDER} or the initramfs ties names to network cards", FOLDER)
+    whole = all(archive.complete for found in view.drivers[:1] for archive in found.archives)
+    return passed(f"no rule in {FOLDER} or {'the initramfs' if whole else 'what was read of the initramfs'} ties names"
+                  " to network cards", FOLDER)
 
 
-def _with_rules(view: View) -> Iterator[str]:
-    """Yield the files whose names have both words and that hold a rule; an empty one keeps others from being made."""
+def _with_rules(view: View) -> Iterator[Place]:
+    """Yield the first rule of the files whose names have both words; an empty one keeps others from being made."""
     for name in view.tree.listdir(FOLDER):
-        if "persistent" in name and "net" in name and _has_rule(view.tree.read_text(f"{FOLDER}/{name}", _LIMIT) or ""):
-            yield f"{FOLDER}/{name}"
-
-
-def _has_rule(text: str) -> bool:
-    return any(line.strip() and not line.strip().startswith("#") for line in text.split("\n"))
+        if "persistent" in name and "net" in name:
+            lines = (view.tree.read_text(f"{FOLDER}/{name}", _LIMIT) or "").split("\n")
+            rules = ((number, line.strip()) for number, line in enumerate(lines, start=1)
+                     if line.strip() and not line.strip().startswith("#"))
+            yield from (place(f"{FOLDER}/{name}", *rule) for rule in islice(rules, 1))

@@ -75,7 +75,14 @@ def test_module_names(name, suffix):
     data = cpio(archives.modules(f"drivers/net/{name}", suffix=".ko" + suffix))
     seen = look(data, {"virtio_net"})
     assert seen.modules_for(RELEASE) == {"virtio_net"}
-    assert not seen.complete
+
+
+def test_what_is_packed_behind_the_modules_is_seen_where_the_end_is_near():
+    rule = "usr/lib/udev/rules.d/70-persistent-net.rules"
+    assert look(cpio({**FILES, rule: b"x"})).net_rules == [*look(cpio(FILES)).net_rules, rule]
+    behind = cpio(FILES) + b"no archive"
+    assert look(behind, VIRTIO).trouble is None
+    assert look(behind, VIRTIO | {"nvme"}).trouble is not None
 
 
 def test_reading_stops_when_all_modules_were_seen():

@@ -34,6 +34,23 @@ def test_installed(says, tree, status, detail):
     assert (answer.status, answer.detail) == (status, detail), says
 
 
+@pytest.mark.parametrize(("words", "status"), [
+    ("cloud-init=disabled", "fail"), ("cloud-init=disabled cloud-init=enabled", "pass"),
+    ("x-cloud-init=disabled", "pass")])
+def test_the_command_line_of_the_kernel_turns_it_off(words, status):
+    menu = f"menuentry 'x' {{\n linux /boot/vmlinuz-6.1.0 root=/dev/vda1 {words}\n}}\n"
+    answer = agent.installed(view(cloud_init() | {"/boot/vmlinuz-6.1.0": "MZ", "/boot/grub/grub.cfg": menu}))
+    assert answer.status == status
+    if status == "fail":
+        assert [(at.path, at.line) for at in answer.places] == [("/boot/grub/grub.cfg", 2)]
+
+
+def test_the_command_line_counts_before_the_file():
+    tree = cloud_init() | {"/boot/vmlinuz-6.1.0": "MZ", "/etc/cloud/cloud-init.disabled": "", "/boot/grub/grub.cfg":
+                           "menuentry 'x' {\n linux /boot/vmlinuz-6.1.0 cloud-init=enabled\n}\n"}
+    assert agent.installed(view(tree)).status == "pass"
+
+
 def test_the_cure_is_the_distributions():
     assert agent.installed(view(SYSTEMD)).cure == "apt-get install cloud-init"
     assert agent.installed(view(SYSTEMD, system=CENTOS)).cure == "dnf install cloud-init"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from phony import DIRECTORY
+from phony import DIRECTORY, Link
 from phonyguest import view
 from phonytrees import SYSTEMD, cloud_init
 
@@ -23,8 +23,11 @@ PEOPLE = "root:x:0:0:root:/root:/bin/bash\nada:x:1000:1000::/srv/ada:/bin/bash\n
     ("a real one", {"/etc/machine-id": f"{IDENT}\n"}, "fail",
      "the machine id of the builder is left: every server gets the same one, and so the same DHCP lease"),
     ("of D-Bus, without systemd", {"/var/lib/dbus/machine-id": f"{IDENT}\n"}, "fail", None),
-    ("of D-Bus, where systemd makes another", {"/usr/lib/systemd/systemd": "x", "/var/lib/dbus/machine-id": IDENT},
-     "pass", None),
+    ("of D-Bus, which systemd takes", {"/usr/lib/systemd/systemd": "x", "/var/lib/dbus/machine-id": IDENT},
+     "fail", None),
+    ("of D-Bus beside an empty one", {"/etc/machine-id": "", "/var/lib/dbus/machine-id": IDENT}, "fail", None),
+    ("a link of D-Bus, which systemd does not take", {"/etc/machine-id": "", "/etc/id": IDENT,
+                                                      "/var/lib/dbus/machine-id": Link("/etc/id")}, "pass", None),
 ])
 def test_machine_id(says, tree, status, detail):
     answer = leftovers.machine_id(view(tree))

@@ -20,6 +20,7 @@ def test_a_rule(name):
     assert (answer.status, answer.files) == ("fail", (f"{FOLDER}/{name}",))
     assert answer.detail == ("a udev rule names network interfaces by the cards of the machine that the image was made"
                              " on")
+    assert [(at.line, at.text) for at in answer.places] == [(2, RULE.split("\n")[1])]
     assert answer.cure == f"rm {FOLDER}/{name}"
 
 
