@@ -105,11 +105,11 @@ def test_readiness_has_four_states():
               GuestCheck(check="b", status="fail", detail="/data is elsewhere", files=("/etc/fstab",)),
               GuestCheck(check="c", status="unknown", detail="the password", files=()),
               GuestCheck(check="d", status="not-applicable", detail="no GRUB", files=()))
-    assert drawn(changed(guest=checks)).endswith("""\
+    assert drawn(changed(guest=checks), width=60).endswith("""\
 Ready     1 ok, 1 not, 1 not seen
   no      /data is elsewhere
   unseen  the password
-  ok      DHCP by cloud-init  /etc/cloud/cloud.cfg
+  ok      DHCP by cloud-init            /etc/cloud/cloud.cfg
 """)
     assert drawn(changed(guest=checks), verbose=True).endswith("  -       no GRUB\n")
 

@@ -60,7 +60,7 @@ def test_advice_comes_last_and_in_one_line():
     assert drawn(tip, well, failure(), width=100) == """\
 Ready     1 ok, 1 not, 1 tip
   no      fstab mounts what is not on this disk
-  ok      DHCP by cloud-init               /etc/cloud/cloud.cfg
-  tip     no NIC asks for an IPv6 address  /etc/network/interfaces
+  ok      DHCP by cloud-init                                                    /etc/cloud/cloud.cfg
+  tip     no NIC asks for an IPv6 address                                    /etc/network/interfaces
 """
     assert "fix ask for it" in drawn(tip, verbose=True)
