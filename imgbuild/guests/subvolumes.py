@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.filesystems.base import Subvolumed
 from imgbuild.filesystems.tree import GuestTree
-from imgbuild.guests import devices, fstab
+from imgbuild.guests import devices, fstab, uki
 from imgbuild.guests.careful import Careful
 
 if TYPE_CHECKING:
@@ -94,11 +94,12 @@ def _says_it_is_root(filesystem: FileSystem, entry: Subvolume) -> bool:
 
 
 def _by_command_lines(block: Block, filesystem: FileSystem, blocks: Sequence[Block]) -> Iterator[FileSystem]:
-    """Yield what the boot entries on other file systems name, where they are about this one."""
+    """Yield what boot entries name, on other file systems or in /boot of this one, where they are about this one."""
     for other in blocks:
-        if other is block or other.filesystem is None:
+        if other.filesystem is None:
             continue
-        for line in _boot_lines(Careful(GuestTree(other.filesystem), other.problems)):
+        base = "/boot" if other is block else ""
+        for line in _boot_lines(Careful(GuestTree(other.filesystem), other.problems), base):
             flags, root = _ROOT_FLAGS.search(line), _ROOT.search(line)
             if flags is None or (root is not None and devices.find(root[1], blocks) not in {block, None}):
                 continue
@@ -108,7 +109,8 @@ def _by_command_lines(block: Block, filesystem: FileSystem, blocks: Sequence[Blo
                 yield found
 
 
-def _boot_lines(tree: Careful) -> Iterator[str]:
+def _boot_lines(tree: Careful, base: str) -> Iterator[str]:
     for pattern in _COMMAND_LINES:
-        for path in tree.glob(pattern)[:_FILES]:
+        for path in tree.glob(base + pattern)[:_FILES]:
             yield from (tree.read_text(path, _FILE_LIMIT) or "").splitlines()
+    yield from (image.command_line for image in uki.find(tree, base))

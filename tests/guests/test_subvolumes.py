@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from phony import DIRECTORY, PhonyFileSystem
 from phonydisk import part, subvolumed
+from unified import unified
 
 from imgbuild.guests import linux
 from imgbuild.guests.layout import assemble
@@ -73,6 +74,19 @@ def test_the_command_line_names_the_root(path):
     assert systems(part(1, {path: BOOT_ENTRIES[path]}), root) == ["new"]
     assert systems(part(1, {path: "options rootflags=subvol=missing\n"}), root) == ["top"]
     assert systems(part(1, {path: "options rootflags=noatime\n"}), root) == ["top"]
+
+
+def test_the_command_line_in_the_top_level_names_the_root():
+    entry = {"/boot/grub/grub.cfg": BOOT_ENTRIES["/grub/grub.cfg"]}
+    trees = {"": system("top", **entry), "old": system("old"), "new": system("new")}
+    assert systems(subvolumed(1, trees, uuid=UUID)) == ["new"]
+
+
+def test_the_command_line_in_a_unified_kernel_image_names_the_root():
+    trees = {"": {}, "old": system("old", line("/", "subvol=old")), "new": system("new")}
+    image = unified(cmdline=f"root=UUID={UUID} rootflags=subvol=new\0")
+    esp = part(1, {"/EFI/Linux/arch.efi": image}, "fat32")
+    assert systems(esp, subvolumed(2, trees, uuid=UUID)) == ["new"]
 
 
 def test_the_command_line_of_another_root_does_not_count():
