@@ -147,7 +147,7 @@ _CHINESE = (
     Label("uos", r"(?:UOS|UnionTech[- _]?OS|uniontechos)[- _]Server[- _](?P<v>20)(?!\d)"),
     Label("anolis", r"anolis-(?P<v>\d{1,2}(?:\.\d{1,2})?)(?![\d.])"),
     Label("anolis", r"anolis-dvd-[a-z]\w+-(?P<v>\d{1,2}(?:\.\d{1,2})?)(?![\d.])"),
-    Label("anolis", r"AnolisOS-(?P<v>\d{1,2}(?:\.\d{1,2})?)(?![\d.])"),
+    Label("anolis", rf"AnolisOS-{_DASHED}"),
     Label("opencloudos", rf"OpenCloudOS-{_DASHED}"),
 )
 

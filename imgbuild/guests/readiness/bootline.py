@@ -4,6 +4,7 @@ The root must be named so that the name holds on another bus, and what is named 
 was made anew has another UUID than the entries say.
 
 The kernel's command-line parameters, https://docs.kernel.org/admin-guide/kernel-parameters.html
+dracut.cmdline(7), https://man7.org/linux/man-pages/man7/dracut.cmdline.7.html (rd.lvm.lv)
 GNU GRUB Manual 2.12, "search", https://www.gnu.org/software/grub/manual/grub/html_node/search.html
 """
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _BY_PLACE = re.compile(r"/dev/disk/by-(?:id|path)/.+")
 _SERIAL = re.compile(r"(?:ttyS|ttyAMA|hvc)\d+(?:,.*)?")
+_ACTIVATES = "rd.lvm.lv="
 _NO_MENU = "no boot loader's menu was found"
 _MOST_PLACES = 16
 
@@ -45,7 +47,7 @@ def by_uuid(view: View) -> Answer:
 
 def on_this_disk(view: View) -> Answer:
     """lin_boot_ids: what the boot loader and its entries name is on this disk."""
-    named = [*_named(view, "root"), *searches.find(view), *_named(view, "resume")]
+    named = [*_named(view, "root"), *_volumes(view), *searches.find(view), *_named(view, "resume")]
     if not named:
         return unknown(_NO_MENU) if not _entries(view) else passed("the entries name no device", *_sources(view))
     away = [one for one in named if _where(view, one) == "elsewhere" and not _is_by_place(one.spec)]
@@ -92,6 +94,15 @@ def _named(view: View, key: str) -> Iterator[Named]:
         if words:
             # Without the disk to resume from the start goes on after a while, and other entries are not started.
             yield Named(f"{key}=", words[-1].strip("\"'"), entry.source, entry.line, soft=number > 0 or key == "resume")
+
+
+def _volumes(view: View) -> Iterator[Named]:
+    """Yield the logical volumes that dracut is told to activate: it waits for each of them, and then gives up."""
+    for number, entry in enumerate(_entries(view)):
+        for word in (entry.options or "").split():
+            if word.startswith(_ACTIVATES):
+                yield Named(_ACTIVATES, f"/dev/{word.removeprefix(_ACTIVATES)}", entry.source, entry.line,
+                            soft=number > 0)
 
 
 def _is_by_place(spec: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from phonydisk import ESP, part
+from phonydisk import ESP, part, volume
 from phonyguest import DEBIAN, view
 
 from imgbuild.guests.readiness.bootline import by_uuid, console, on_this_disk
@@ -89,6 +89,16 @@ def test_a_root_that_is_elsewhere(spec):
     answer = on_this_disk(with_menu(entry(f"root={spec} ro")))
     assert answer.detail == f"root={spec} is on no partition of this disk (found: {UUID})"
     assert places(answer) == [(CFG, 2, False)]
+
+
+def test_a_volume_that_dracut_waits_for():
+    lines = [f"root=UUID={UUID} rd.lvm.lv=vg0/root rd.lvm.lv={group}/swap" for group in ("vg0", "cs")]
+    others = [volume("vg0/root", {}), volume("vg0/swap", None)]
+    assert on_this_disk(with_menu(entry(lines[0]), others=others)).status == "pass"
+    answer = on_this_disk(with_menu(entry(lines[1]), others=others))
+    assert answer.detail.startswith("rd.lvm.lv=/dev/cs/swap is on no partition of this disk")
+    assert places(answer) == [(CFG, 2, False)]
+    assert places(on_this_disk(with_menu(entry(lines[0]) + entry(lines[1], "old"), others=others))) == [(CFG, 5, True)]
 
 
 def test_swap_space_to_resume_from_may_be_missing():
