@@ -173,8 +173,9 @@ def _kernel(tree: Careful, image: str, entry: Entry | None, folders: dict[str, s
 def _beside(tree: Careful, image: str, version: str | None) -> tuple[str, ...]:
     """Return the initramfs that lies where the distributions put it, for a kernel that no entry speaks of."""
     folder, _, name = image.rpartition("/")
-    flavour = name.partition("-")[2]
-    guesses = (f"{folder}/{form.format(word)}" for word in (version, flavour) if word for form in _INITRAMFS)
+    # Alpine's initramfs is named for the kernel's flavour alone: 6.6.31-0-virt has initramfs-virt.
+    words = (version, name.partition("-")[2], (version or "").rpartition("-")[2])
+    guesses = (f"{folder}/{form.format(word)}" for word in words if word for form in _INITRAMFS)
     found = next((path for guess in guesses if (path := tree.resolve(guess)) is not None), None)
     return (found,) if found is not None else ()
 

@@ -140,6 +140,11 @@ def test_opensuse_on_btrfs():
         (version, f"/boot/initrd-{version}", "root=UUID=1 splash=silent quiet")]
 
 
+def test_alpine_has_an_initramfs_for_each_flavour():
+    files = {"/boot/vmlinuz-6.6.31-0-virt": "k", "/boot/initramfs-virt": "i", "/boot/initramfs-lts": "i"}
+    assert [kernel.initramfs for kernel in find(files)] == ["/boot/initramfs-virt"]
+
+
 def test_alpine_by_extlinux():
     menu = ("DEFAULT menu.c32\nLABEL virt\n MENU DEFAULT\n LINUX vmlinuz-virt\n INITRD initramfs-virt\n"
             " APPEND root=UUID=1 modules=ext4\nLABEL lts\n LINUX vmlinuz-lts\n INITRD initramfs-lts\n")
