@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from images import filesystems as fs
 from images import stockfiles
-from images.tree import DEBIAN_12, linux
+from images.tree import DEBIAN_12, ROCKY_9, linux
 from program import run
+from rpmfiles import header, sqlite
 from tools import needs
 
 from imgbuild import rulebook
@@ -197,3 +198,16 @@ def test_the_rules_of_the_readme(image, tmp_path):
     found = findings_of(image, tmp_path)
     assert {rule for rule in found if rule.startswith("web-")} == {"web-proxy"}
     assert rulebook.load(rules=str(tmp_path / "own")).rule("guest-no-ipv6").severity == "error"
+
+
+@needs("mke2fs", "debugfs")
+def test_sqlite_is_read_inside_the_sandbox(tmp_path):
+    data = sqlite([header("cloud-init", "23.1", "1.el9")], tmp_path / "rpmdb.sqlite")
+    tree = linux(ROCKY_9, "") | {"var/lib/rpm/rpmdb.sqlite": data}
+    write(tmp_path, web=RULE.format(name="a", check=KINDS["cloud-init"]) + RULE.format(
+        name="b", check=KINDS["new-cloud-init"]))
+    result = run("inspect", fs.ext(tmp_path / "disk.raw", 24, tree), "--no-checksum", "--rules", "own", "--format",
+                 "json", folder=tmp_path)
+    facts = {fact["check"]: (fact["status"], fact["detail"]) for fact in result.document["guest"]}
+    assert facts["web-a"] == ("pass", "cloud-init >= 22 is installed: 23.1-1.el9")
+    assert facts["web-b"] == ("fail", "cloud-init >= 99 is not installed: cloud-init is 23.1-1.el9")
