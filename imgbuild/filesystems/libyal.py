@@ -34,6 +34,8 @@ PIECE = 1 << 20
 NO_NAMES = frozenset({"", ".", "..", "\N{REPLACEMENT CHARACTER}"})
 """What :func:`children` yields for entries that a listing leaves out."""
 
+_TOO_DEEP = "unsupported B+ tree node level"
+"""What libfsxfs says of a file in thousands of extents, whose tree has more than two levels: it is not damaged."""
 _CACHED = 1024
 _NOT_TEXT = "\N{REPLACEMENT CHARACTER}"
 _REMOTE_LINK = "XSLM"
@@ -63,7 +65,7 @@ class WatchedView(FileView):
 
 @contextmanager
 def guarded(view: WatchedView, what: str) -> Iterator[None]:
-    """Turn whatever a library raises into BrokenImage: the reason of a failed read, else ``filesystem-damaged``."""
+    """Turn whatever a library raises into BrokenImage: the reason of a failed read, else mostly damage."""
     view.failure = None
     try:
         yield
@@ -72,7 +74,8 @@ def guarded(view: WatchedView, what: str) -> Iterator[None]:
     except Exception as error:
         if view.failure is not None:
             raise view.failure from error
-        raise broken("filesystem-damaged", f"{what} cannot be read: {first_reason(error)}") from error
+        code = "filesystem-feature-unknown" if _TOO_DEEP in str(error) else "filesystem-damaged"
+        raise broken(code, f"{what} cannot be read: {first_reason(error)}") from error
 
 
 def first_reason(error: BaseException) -> str:

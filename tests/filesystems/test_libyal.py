@@ -168,6 +168,14 @@ def test_a_failed_read_leaves_nothing_of_the_image_with_the_library() -> None:
     assert [block() for block in blocks] == [None] * len(blocks)
 
 
+def test_a_tree_that_is_too_deep_for_the_library_is_no_damage() -> None:
+    said = "pyfsxfs_volume: unable to read. libfsxfs_extent_btree_get_extents: unsupported B+ tree node level."
+    with pytest.raises(BrokenImage) as raised, guarded(WatchedView(Memory(b"")), "the thing"):
+        raise OSError(said)
+    assert (raised.value.problem.code, raised.value.problem.message) == (
+        "filesystem-feature-unknown", "the thing cannot be read: 'unsupported B+ tree node level.'")
+
+
 @pytest.mark.parametrize(("message", "reason"), [
     ("outer: what failed. inner: why.", "'why.'"), ("only: this", "'only: this'"), ("", "''"),
     ("a: \x1b[31m. b: \x1b[31m", "'\\x1b[31m'"),
