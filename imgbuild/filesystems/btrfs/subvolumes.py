@@ -28,6 +28,8 @@ FIRST, _END = 256, (1 << 64) - 256
 """The numbers that subvolumes have, and after them those of trees of other uses."""
 MAX_SUBVOLUMES = 4096
 """snapper keeps a few hundred snapshots at most."""
+MAX_ITEMS = 64 * MAX_SUBVOLUMES
+"""Items of the root tree: five or so for each subvolume, and those of the space cache of old."""
 _MAX_DEPTH = 64
 _HASH_START = 0xFFFFFFFE
 
@@ -59,12 +61,13 @@ class Subvolumes:
     def listed(self) -> list[Subvolume]:
         """Return all but the top level, in the order of their numbers; those that have no path are left out."""
         found: list[Subvolume] = []
-        for (number, kind, _), _ in self._trees.items(self._trees.root, (FIRST, items.ROOT_ITEM, 0), (_END, 0, 0)):
-            if kind != items.ROOT_ITEM or (found and found[-1].number == number):
-                continue
-            if len(found) >= MAX_SUBVOLUMES:
+        listing = self._trees.items(self._trees.root, (FIRST, items.ROOT_ITEM, 0), (_END, 0, 0))
+        for count, ((number, kind, _), _) in enumerate(listing):
+            if len(found) > MAX_SUBVOLUMES or count > MAX_ITEMS:
                 raise broken("filesystem-beyond-limits", f"the btrfs file system has more than {MAX_SUBVOLUMES}"
                                                          " subvolumes")
+            if kind != items.ROOT_ITEM or (found and found[-1].number == number):
+                continue
             root, path = self.root(number), self._path(number)
             if root is not None and path is not None:
                 found.append(Subvolume(number, path, is_snapshot=root.is_snapshot))
