@@ -49,9 +49,9 @@ def _lines(tree: GuestTree, path: str, read_before: list[str]) -> Iterator[_Line
     read_before.append(path)
     text = tree.read_text(path, LIMIT) or ""
     written = is_written_by_cloud_init(path, text)
-    for number, line in enumerate(text.replace("\\\n", "  \n").split("\n"), start=1):
+    for number, line in _joined(text):
         words = line.split()
-        if not words or words[0].startswith("#"):
+        if not words:
             continue
         if words[0] in {"source", "source-directory"}:
             for found in _included(tree, words[1:], posixpath.dirname(path), whole=words[0] == "source-directory"):
@@ -59,6 +59,20 @@ def _lines(tree: GuestTree, path: str, read_before: list[str]) -> Iterator[_Line
                     yield from _lines(tree, found, read_before)
         else:
             yield _Line(path, number, line, words, written)
+
+
+def _joined(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines but comments, each with its number; one that ends in a backslash goes on in the next."""
+    begun: list[str] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not begun and line.lstrip().startswith("#"):
+            continue
+        begun.append(line.removesuffix("\\"))
+        if not line.endswith("\\"):
+            yield number - len(begun) + 1, " ".join(begun)
+            begun = []
+    if begun:
+        yield text.count("\n") - len(begun) + 2, " ".join(begun)
 
 
 def _included(tree: GuestTree, patterns: list[str], folder: str, *, whole: bool) -> list[str]:

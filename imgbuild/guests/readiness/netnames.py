@@ -33,7 +33,7 @@ def udev_rules(view: View) -> Answer:
         says = f"its {clean(packed[0][1])} names network interfaces by the cards of another machine"
         return failed(f"the initramfs has a udev rule for network interfaces: {says}",
                       [place(packed[0][0], says=says)], cure=repair.pack_again(view, view.drivers[0]))
-    closed = [found.unseen for found in view.drivers[:1] if found.has_initramfs and not found.archives]
+    closed = [found.unseen for found in view.drivers[:1] if found.has_initramfs and found.unseen]
     if closed:
         return unknown(f"none in {FOLDER}, but {closed[0]}")
     whole = all(archive.complete for found in view.drivers[:1] for archive in found.archives)

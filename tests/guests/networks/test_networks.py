@@ -109,6 +109,13 @@ def test_ifupdown(says, text, expected):
     assert [(nic.name, nic.method, nic.starts) for nic in nics] == expected, says
 
 
+def test_ifupdown_joins_lines():
+    text = "# a comment \\\nauto \\\n eth0\niface eth0 \\\n inet \\\n dhcp\nauto eth1\niface eth1 inet static \\"
+    nics = [nic for network in read(BASE | {"/etc/network/interfaces": text}) for nic in network.nics]
+    assert [(nic.name, nic.method, nic.starts, nic.line) for nic in nics] == [
+        ("eth0", "dhcp", True, 4), ("eth1", "static", True, 8)]
+
+
 def test_ifupdown_follows_its_includes():
     tree = on("networking") | {
         "/etc/network/interfaces": "source /etc/network/interfaces.d/*\nsource-directory more\n",

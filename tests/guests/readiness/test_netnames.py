@@ -41,6 +41,12 @@ def test_a_copy_in_the_initramfs():
     assert answer.cure == "update-initramfs -u -k 6.1.0"
 
 
+def test_an_initramfs_that_cannot_be_unpacked():
+    answer = udev_rules(view(INITRD | {"/boot/initrd.img-6.1.0": b"no archive" * 9}))
+    assert answer.status == "unknown"
+    assert answer.detail.startswith(f"none in {FOLDER}, but /boot/initrd.img-6.1.0 cannot be unpacked: ")
+
+
 def test_an_initramfs_that_is_not_opened():
     files = INITRD | {"/boot/initrd.img-6.1.0": cpio({"init": b""})}
     answer = udev_rules(view(files, initramfs=False))
