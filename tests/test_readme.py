@@ -27,7 +27,7 @@ def test_the_top_is_two_commands_of_one_line():
     assert language == "sh"
     assert check == ("python3 -m venv .venv && .venv/bin/pip install -q ."
                      " && .venv/bin/imgbuild check samples/debian-12-tiny.qcow2")
-    assert tests == "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/pytest"
+    assert tests == "python3 -m venv .venv && .venv/bin/pip install -q '.[test]' && .venv/bin/pytest -n auto"
 
 
 @pytest.mark.parametrize("block", CONSOLE, ids=lambda block: block.partition("\n")[0].removeprefix("$ "))
