@@ -1,8 +1,9 @@
 """Configuration: the folder that somebody works in, in; what ``imgbuild.toml`` or ``pyproject.toml`` says there, out.
 
 The file is looked for from the current folder upwards, never from the image's: a folder that was downloaded must not
-silence rules. ``imgbuild.toml`` comes before ``[tool.imgbuild]`` of a ``pyproject.toml`` beside it, and the first one
-found is the only one. Its top level has the options of the command line by their names (``cloud``, ``fail-on``), then:
+silence rules. Nor must another user: in a folder where anybody may put files, only one's own count, and root's.
+``imgbuild.toml`` comes before ``[tool.imgbuild]`` of a ``pyproject.toml`` beside it, and the first one found is the
+only one. Its top level has the options of the command line by their names (``cloud``, ``fail-on``), then:
 
 - ``[request]``: defaults for fields of the request;
 - ``[severity]``: another severity for a rule, by its id, or ``off``;
@@ -17,6 +18,7 @@ import datetime as dt  # noqa: TC003 - msgspec reads the annotation when it conv
 import difflib
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -84,6 +86,11 @@ def load(start: str, known: Collection[str]) -> Config:
 def _read(path: str, known: Collection[str]) -> Config | None:
     """Return what a file says; ``None`` where there is none, or where a project says nothing of imgbuild."""
     try:
+        found = os.stat(path)
+        if not _is_ours(path, found):
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise ConfigError(f"{path!r} is no regular file", cure="move it away")
         with open(path, "rb") as file:
             data = file.read(CONFIG_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
@@ -97,6 +104,12 @@ def _read(path: str, known: Collection[str]) -> Config | None:
         return None
     tables = _parse(path, data)
     return _checked(path, tables.get("tool", {}).get("imgbuild", {}) if is_project else tables, known)
+
+
+def _is_ours(path: str, found: os.stat_result) -> bool:
+    """Say whether a file counts: any, but where anybody may put files (``/tmp``) only our own and root's."""
+    anybodys = os.stat(os.path.dirname(path)).st_mode & stat.S_IWOTH
+    return not anybodys or found.st_uid in {0, getattr(os, "geteuid", lambda: 0)()}
 
 
 def _parse(path: str, data: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_the_nearest_above_counts(tmp_path):
     assert load(str(here), KNOWN).options == {"cloud": "openstack"}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are neither modes nor owners")
+@pytest.mark.parametrize(("mode", "counts"), [(0o755, True), (0o1777, False)])
+def test_where_anybody_may_put_files_those_of_others_do_not_count(mode, counts, tmp_path, monkeypatch):
+    here = written(tmp_path / "a", "", "other.toml")
+    path = written(tmp_path, 'cloud = "otc"') / "imgbuild.toml"
+    tmp_path.chmod(mode)
+    assert load(str(here), KNOWN).options == {"cloud": "otc"}
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    assert load(str(here), KNOWN).options == ({"cloud": "otc"} if counts else {})
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "imgbuild.toml")
+    with pytest.raises(ConfigError, match="is no regular file"):
+        load(str(tmp_path), KNOWN)
+
+
 def test_a_table_of_a_project(tmp_path):
     written(tmp_path, '[project]\nname = "x"\n[tool.imgbuild]\ncloud = "otc"\n', "pyproject.toml")
     assert load(str(tmp_path), KNOWN).options == {"cloud": "otc"}
@@ -88,11 +110,17 @@ def test_what_is_refused(tmp_path, text, message):
 
 def test_a_file_that_is_none(tmp_path):
     (tmp_path / "imgbuild.toml").mkdir()
-    with pytest.raises(ConfigError, match=r"^cannot read .*: Is a directory"):
+    with pytest.raises(ConfigError, match=r"is no regular file"):
         load(str(tmp_path), KNOWN)
 
 
 def test_a_file_without_end(tmp_path):
     (tmp_path / "imgbuild.toml").symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="is no regular file"):
+        load(str(tmp_path), KNOWN)
+
+
+def test_a_file_that_is_too_large(tmp_path):
+    (tmp_path / "imgbuild.toml").write_bytes(b"#" * ((1 << 20) + 1))
     with pytest.raises(ConfigError, match=r"has over 1048576 bytes"):
         load(str(tmp_path), KNOWN)

@@ -249,13 +249,15 @@ _OURS = tuple(os.path.join(folder, "") for folder in (
 _DEVICES = {os.devnull, "/dev/urandom", "/etc/ld.so.cache"}
 _FOLDERS = (os.path.join(tempfile.gettempdir(), "hostile-report-"), os.path.join(tempfile.gettempdir(), "imgbuild-"))
 """The folder of the report, and that of the socket over which qemu-nbd serves a disk."""
+_CONFIGURATION = {"imgbuild.toml", "pyproject.toml"}
+"""Looked for in the folder that one works in, and in those above."""
 
 
 def outside(case: Case, seen: Seen) -> list[str]:
     """Return what was opened or done beyond the image, the report, Python's own files and qemu's programs."""
     allowed = {case.name, *case.beside, os.curdir}
     strange = [path for path in seen.opened if path not in allowed and path not in _DEVICES
-               and not path.startswith((*_OURS, *_FOLDERS))]
+               and not path.startswith((*_OURS, *_FOLDERS)) and os.path.basename(path) not in _CONFIGURATION]
     strange += [deed for deed in seen.done if not _is_usual(deed)]
     return strange + sorted(seen.touched - allowed)
 
