@@ -25,7 +25,7 @@ from imgbuild.sizes import MIB
 from imgbuild.source import MOST_PARTS, open_folder, open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from imgbuild.digest import Progress
     from imgbuild.guests.assertions import Question
@@ -126,8 +126,7 @@ class _Looking:
 
 def _serve(source: Source) -> Service | None:
     """Start what reads the content of a file of the few formats that only qemu reads."""
-    probe = probe_of(source)
-    if not any(find(name).matches(probe) for name in NAMES):
+    if not _is_one_of(source, NAMES):
         return None
     from imgbuild.serving import serve  # noqa: PLC0415 - few files are of these formats
 
@@ -182,7 +181,16 @@ def _with_unanswered(facts: Inspection, settings: Settings) -> Inspection:
 
 def _seconds_to_inflate(source: Source) -> float:
     """Return the time to add for a ZVHD: one zlib stream, of which the last block is read after all before it."""
-    return source.size / SLOWEST_INFLATE if find("zvhd").matches(probe_of(source)) else 0.0
+    return source.size / SLOWEST_INFLATE if _is_one_of(source, ("zvhd",)) else 0.0
+
+
+def _is_one_of(source: Source, names: Sequence[str]) -> bool:
+    """Say whether the file begins and ends as one of these formats; not where it cannot be read: the child says so."""
+    try:
+        probe = probe_of(source)
+    except BrokenImage:
+        return False
+    return any(find(name).matches(probe) for name in names)
 
 
 def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source: Source,

@@ -67,8 +67,8 @@ def _greeted(server: Server) -> Service:
 
 def _format(source: Source) -> str | None:
     """Return the format of the file where our own reader leaves the content to qemu."""
-    found = detect(source)
     try:
+        found = detect(source)
         container = None if found.format is None or found.format.open is None else found.format.open(source)
     except BrokenImage:  # the child will say so
         return None

@@ -73,6 +73,22 @@ def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch)
     assert "changed" in [problem.code for problem in facts.problems]
 
 
+@pytest.mark.parametrize("head", [b"", b"QED\0", b"WithoutFreeSpace", b"QFI\xfb\0\0\0\1"])
+def test_a_file_that_shrinks_before_it_is_looked_at_is_a_finding(image, monkeypatch, head):
+    """As files of /sys do, which say that they have 4096 bytes and give fewer."""
+    real = examination.open_source
+
+    def opened(path):
+        image.write_bytes(head.ljust(8192, b"\0"))
+        source = real(path)
+        os.truncate(image, 100)
+        return source
+
+    monkeypatch.setattr(examination, "open_source", opened)
+    found = examination.inspect(str(image), QUICK)
+    assert (found.format, {problem.code for problem in found.problems}) == (None, {"changed"})
+
+
 @pytest.mark.parametrize(("settings", "words"), [
     (Settings(checksums=("crc32",)), "crc32"),
     (Settings(claim="floppy"), "floppy"),

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 MAX_LINKS = 40
 MAX_COMPONENTS = 256
 """Names in a path with all its links spliced in."""
-MAX_MATCHES = 512
-"""Paths that a pattern leads to, at each of its names: patterns stand in files of the guest, too."""
+MAX_MATCHES = 128
+"""Paths that a pattern leads to, at each of its names: a folder may have any number of them."""
+MAX_PATTERN = 256
+"""Characters of a pattern that stands in a file of the guest."""
 _CACHED = 8192
+_KEPT_LISTINGS = 64
 
 
 class GuestTree:
@@ -34,11 +37,13 @@ class GuestTree:
     def __init__(self, root: FileSystem) -> None:
         self._mounts: dict[str, FileSystem] = {"/": root}
         self._seen: dict[str, Stat | None] = {}
+        self._listed: dict[str, list[str]] = {}
 
     def mount(self, path: str, filesystem: FileSystem) -> None:
         """Put ``filesystem`` at ``path``, which is taken as it is: no link in it is followed."""
         self._mounts[_join(_split(path))] = filesystem
         self._seen.clear()
+        self._listed.clear()
 
     @property
     def mounts(self) -> dict[str, FileSystem]:
@@ -76,8 +81,12 @@ class GuestTree:
         place = self.resolve(path)
         if place is None or not self._is(place, "directory"):
             return []
-        filesystem, inner = self._at(place)
-        return filesystem.listdir(inner)
+        if place not in self._listed:
+            if len(self._listed) == _KEPT_LISTINGS:
+                self._listed.clear()
+            filesystem, inner = self._at(place)
+            self._listed[place] = filesystem.listdir(inner)
+        return self._listed[place][:]
 
     def read(self, path: str, limit: int, offset: int = 0) -> bytes | None:
         """Return up to ``limit`` bytes of the regular file at ``path`` from ``offset``; ``None`` if there is none."""
@@ -109,6 +118,14 @@ class GuestTree:
         for name in _split(pattern):
             found = [path for base in found for path in self._step(base, name)][:MAX_MATCHES]
         return sorted(path for path in found if self.exists(path))
+
+    def glob_of_guest(self, pattern: str) -> list[str]:
+        """As :meth:`glob` for a pattern out of the guest's own files, which costs no more than a look into one folder.
+
+        Its last name alone may have wildcards; others match nothing.
+        """
+        folder, _, _ = pattern.rpartition("/")
+        return [] if len(pattern) > MAX_PATTERN or any(mark in folder for mark in "*?[") else self.glob(pattern)
 
     def _step(self, base: str, name: str) -> Iterable[str]:
         if not any(mark in name for mark in "*?["):

@@ -38,7 +38,7 @@ _SUFFIX = re.compile(r"\.(?:gz|xz|efi|efi\.signed|signed|old|img|bak)$")
 _NO_KERNEL = re.compile(r"(?:-rescue|\.hmac$|\.sig$|\.old$|\.dtb$|/memtest)")
 _INITRAMFS = ("initramfs-{0}.img", "initrd.img-{0}", "initrd-{0}", "initramfs-{0}", "initrd-{0}.img",
               "initramfs-genkernel-x86_64-{0}", "initramfs.img", "initrd")
-_MOST = 128
+_MOST = 32
 _VERSION_POINTER = 0x20E
 _FIRST_WORD = r"\d+\.\d[\w.+~-]*"
 

@@ -22,6 +22,7 @@ MAIN = "/etc/ssh/sshd_config"
 _MAINS = (MAIN, "/usr/etc/ssh/sshd_config", "/usr/share/flatcar/etc/ssh/sshd_config")
 _LIMIT = 64 * 1024
 _MOST_FILES = 64
+_MOST_PATTERNS = 32
 _DEEPEST = 8
 
 
@@ -41,6 +42,7 @@ class SshdConfig:
     def __init__(self, tree: GuestTree) -> None:
         self._tree = tree
         self._read = 0
+        self._patterns = 0
         self.path = next((path for path in _MAINS if tree.is_file(path)), None)
         self.lines = tuple(self._lines(self.path, 0)) if self.path else ()
 
@@ -54,6 +56,13 @@ class SshdConfig:
                  and line.value.isdigit()]
         return tuple(found) or (22,)
 
+    def _included(self, value: str) -> Iterator[str]:
+        for pattern in value.split():
+            self._patterns += 1
+            if self._patterns > _MOST_PATTERNS or self._read > _MOST_FILES:
+                return
+            yield from self._tree.glob_of_guest(posixpath.join("/etc/ssh", pattern.strip('"')))
+
     def _lines(self, path: str, depth: int) -> Iterator[Line]:
         self._read += 1
         if self._read > _MOST_FILES:
@@ -64,8 +73,7 @@ class SshdConfig:
             if keyword == "match":
                 return
             if keyword == "include" and depth < _DEEPEST:
-                for pattern in value.split():
-                    for found in self._tree.glob(posixpath.join("/etc/ssh", pattern.strip('"'))):
-                        yield from self._lines(found, depth + 1)
+                for found in self._included(value):
+                    yield from self._lines(found, depth + 1)
             elif keyword and not keyword.startswith("#"):
                 yield Line(keyword, value.strip().strip('"'), path, number, text)

@@ -29,7 +29,7 @@ TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(TESTS), *sorted({str(test.parent) for test in TESTS.glob("*/test_*.py")})]
 os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 
-from hostile import evidence, verdicts, watched  # noqa: E402 - the folders are on the path since a moment only
+from hostile import defences, evidence, verdicts, watched  # noqa: E402 - the folders are on the path since a moment only
 from hostile.case import CANARY, CLASSES  # noqa: E402 - as above
 from hostile.cases import CASES  # noqa: E402 - as above
 
@@ -190,6 +190,14 @@ Where the case makes a claim, naming another format is a warning, too.
 The slowest took imgbuild {slowest[7].seconds:.1f} s ({slowest[1]}), the largest {peak} MiB ({largest[1]}); the budget
 is 2 s and 512 MiB. {quiet} files end with status 0: an attack that comes to nothing, or a warning only.
 
+## Classes
+
+What stands against each class, in which modules, and which tests show it beside this set.
+
+{classes}
+
+## Files
+
 | class | file | what it is | imgbuild | qemu-img info | oslo.utils |
 | --- | --- | --- | --- | --- | --- |
 """
@@ -200,7 +208,7 @@ def page(rows: list[tuple], oslo: str | None) -> str:
     unsafe = [row for row in rows if verdicts.is_unsafe(row[6])]
     largest = max(rows, key=lambda row: row[7].peak)
     head = PAGE.format(
-        date=f"{datetime.now(tz=UTC):%Y-%m-%d}", imgbuild=__version__, qemu=_version("qemu-img", "--version"),
+        classes=defences.table(), date=f"{datetime.now(tz=UTC):%Y-%m-%d}", imgbuild=__version__, qemu=_version("qemu-img", "--version"),
         oslo=_version(oslo, "-c", OSLO_VERSION) if oslo else "not measured", files=len(rows), unsafe=len(unsafe),
         counts=", ".join(f"{key} {count}" for key in CLASSES if (count := sum(row[0] == key for row in rows))),
         ours=sum(not _objects(row[7]) for row in unsafe),

@@ -10,16 +10,20 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hostile import verdicts, watched
 from hostile.case import CLASSES, Case
 from hostile.cases import CASES
+from hostile.defences import DEFENCES
+from hostile.defences import table as defences_table
 from images import discs
 from images.containers import VARIANTS, wrap
 from images.disks import TOOLS
 from tools import needs
 
+import imgbuild
 from imgbuild.rulebook.evidence import read_evidence
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify and fork watch the runs")
@@ -74,6 +78,15 @@ def test_every_class_has_cases():
     counts = Counter(case.attack for case in CASES)
     assert set(counts) == set(CLASSES)
     assert sum(counts.values()) > 300
+
+
+def test_every_class_has_a_defence_whose_modules_and_tests_are_there():
+    assert list(DEFENCES) == list(CLASSES)
+    here, home = Path(__file__).parents[1], Path(imgbuild.__file__).parent
+    named = [home / name for found in DEFENCES.values() for name in found.modules]
+    named += [here / name for found in DEFENCES.values() for name in found.tests]
+    assert [path for path in named if not path.is_file()] == []
+    assert defences_table() in verdicts.README.read_text(encoding="utf-8")
 
 
 def test_every_case_has_a_name_of_its_own():

@@ -23,6 +23,7 @@ MAIN = "/etc/network/interfaces"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _METHODS: dict[str, Method] = {"dhcp": "dhcp", "bootp": "dhcp", "static": "static"}
 _STANZA_WORDS = 4
+_MOST_PATTERNS = 32
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -33,20 +34,27 @@ class _Line(msgspec.Struct, frozen=True):
     written: bool
 
 
+class _Reading(msgspec.Struct):
+    """What was read so far: files, and patterns that others are included by."""
+
+    files: list[str] = []
+    patterns: int = 0
+
+
 def read(place: Place) -> Network | None:
     """Return what the file and those that it includes say; ``None`` where there is none."""
     if not place.tree.is_file(MAIN):
         return None
-    lines = [*_lines(place.tree, MAIN, [])]
+    lines = [*_lines(place.tree, MAIN, _Reading())]
     state = place.units.look("networking", "networking.service")
     active = None if state.state == "absent" else state.enabled
     files = tuple(dict.fromkeys(line.path for line in lines))
     return Network("ifupdown", active, tuple(_nics(lines)), files=files or (MAIN,))
 
 
-def _lines(tree: GuestTree, path: str, read_before: list[str]) -> Iterator[_Line]:
+def _lines(tree: GuestTree, path: str, reading: _Reading) -> Iterator[_Line]:
     """Yield the lines of a file with those of the files that it includes in their place; each file is read once."""
-    read_before.append(path)
+    reading.files.append(path)
     text = tree.read_text(path, LIMIT) or ""
     written = is_written_by_cloud_init(path, text)
     for number, line in _joined(text):
@@ -54,9 +62,12 @@ def _lines(tree: GuestTree, path: str, read_before: list[str]) -> Iterator[_Line
         if not words:
             continue
         if words[0] in {"source", "source-directory"}:
+            reading.patterns += len(words) - 1
+            if reading.patterns > _MOST_PATTERNS:
+                continue
             for found in _included(tree, words[1:], posixpath.dirname(path), whole=words[0] == "source-directory"):
-                if found not in read_before and len(read_before) < MOST_FILES:
-                    yield from _lines(tree, found, read_before)
+                if found not in reading.files and len(reading.files) < MOST_FILES:
+                    yield from _lines(tree, found, reading)
         else:
             yield _Line(path, number, line, words, written)
 
@@ -77,12 +88,12 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 
 def _included(tree: GuestTree, patterns: list[str], folder: str, *, whole: bool) -> list[str]:
     found: list[str] = []
-    for pattern in patterns[:MOST_FILES]:
+    for pattern in patterns:
         path = posixpath.join(folder, pattern)
         if whole:
             found += [f"{path}/{name}" for name in tree.listdir(path) if _PLAIN_NAME.fullmatch(name)]
         else:
-            found += tree.glob(path)
+            found += tree.glob_of_guest(path)
     return [path for path in found[:MOST_FILES] if tree.is_file(path)]
 
 
