@@ -172,9 +172,14 @@ def _read_table(state: _State) -> bool:
         state.table = volumes.read_table(state.disk)
         _look_for_an_image(state, state.disk)
     if state.table is not None:
-        state.object(*(found for found in state.table.problems if not _is_growth(state, found)))
+        state.object(*(_placed(state, found) for found in state.table.problems if not _is_growth(state, found)))
         state.learn(partition_table=state.table.kind, partitions=state.table.partitions)
     return True
+
+
+def _placed(state: _State, found: Problem) -> Problem:
+    """Return a problem of the disk without its offset where a byte of the disk is not that byte of the file."""
+    return found if state.facts.format == "raw" else msgspec.structs.replace(found, offset=None)
 
 
 def _look_for_an_image(state: _State, disk: Reader) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container, Format, Probe
-from imgbuild.readers import problem
+from imgbuild.readers import problem, read_clipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +68,21 @@ def _archive(name: str, title: str, extensions: tuple[str, ...], matches: Callab
 
 
 def _foreign(name: str, title: str, extensions: tuple[str, ...], matches: Callable[[Probe], bool],
-             cure: str) -> Format:
+             cure: str, *, place: tuple[int, int] = (0, 8)) -> Format:
     return named(name, title, extensions, matches, "foreign-format",
-                 f"the file is {title}, which no import path takes; {cure}")
+                 f"the file is {title}, which no import path takes; {cure}", place=place)
 
 
 def named(name: str, title: str, extensions: tuple[str, ...], matches: Callable[[Probe], bool], code: str,
-          message: str) -> Format:
-    """Return the row of a format whose container has no disk and reports the problem ``code``."""
-    def open_named(reader: Reader) -> Container:  # noqa: ARG001 - nothing is read: the name is all there is
-        return Container(name, None, problems=[problem(code, message)], readable=False)
+          message: str, *, place: tuple[int, int] = (0, 8)) -> Format:
+    """Return the row of a format whose container has no disk and reports the problem ``code``.
+
+    ``place`` are offset (from the end, where it is negative) and length of the signature, in bytes.
+    """
+    def open_named(reader: Reader) -> Container:
+        offset = place[0] % max(1, reader.size)
+        found = problem(code, message, field="signature", offset=offset, raw=read_clipped(reader, offset, place[1]))
+        return Container(name, None, problems=[found], readable=False)
     return Format(name, title, extensions, matches, open_named)
 
 
@@ -107,7 +112,8 @@ FORMATS: tuple[Format, ...] = (
              "'qemu-img convert -f bochs -O qcow2 FILE OUT' converts it"),
     _foreign("cloop", "a compressed loop image", ("cloop",), starts(b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop"),
              "'qemu-img convert -f cloop -O qcow2 FILE OUT' converts it"),
-    _foreign("dmg", "an Apple disk image", ("dmg",), _dmg, "'qemu-img convert -f dmg -O qcow2 FILE OUT' converts it"),
+    _foreign("dmg", "an Apple disk image", ("dmg",), _dmg, "'qemu-img convert -f dmg -O qcow2 FILE OUT' converts it",
+             place=(-512, 4)),
     _foreign("sparseimage", "an Apple sparse image", ("sparseimage",), starts(b"sprs\0\0\0\x03"),
              "'hdiutil convert' makes another image of it"),
     _foreign("asif", "an Apple sparse image (ASIF)", ("asif",), starts(b"shdw\0\0\0\x01"),

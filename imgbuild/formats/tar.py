@@ -74,7 +74,8 @@ def _number(text: bytes) -> int | None:
 
 
 TAR = named("tar", "tar archive", ("tar",), matches_tar, "archive",
-            "the file is a tar archive, not a disk image; 'tar -xf FILE' takes the image out of it")
+            "the file is a tar archive, not a disk image; 'tar -xf FILE' takes the image out of it", place=(257, 8))
 OVA = named("ova", "OVA package", ("ova",), matches_ova, "ova-package",
-            "the file is an OVA package; 'tar -xf FILE' takes the VMDK out of it, which is what an import wants")
+            "the file is an OVA package; 'tar -xf FILE' takes the VMDK out of it, which is what an import wants",
+            place=(257, 8))
 FORMATS: tuple[Format, ...] = (TAR, OVA)

@@ -18,12 +18,13 @@ from imgbuild.readers import BrokenImage, Reader, problem, read_clipped
 from imgbuild.sizes import human_size
 from imgbuild.volumes import gptcopy, mbr
 from imgbuild.volumes.base import PartitionTable
-from imgbuild.volumes.ranges import REPORTED, Range, overlaps, past_end
+from imgbuild.volumes.ranges import REPORTED, Field, overlaps, past_end
 from imgbuild.volumes.types import GPT_PROTECTIVE
 
 if TYPE_CHECKING:
     from imgbuild.model import Partition, Problem
     from imgbuild.volumes.gptcopy import Copy
+    from imgbuild.volumes.ranges import Range
 
 SECTOR_SIZES = (512, 4096)
 PRIMARY_LBA = 1
@@ -94,13 +95,12 @@ def _from_backup(disk: Reader, damage: Problem) -> PartitionTable:
 
 
 def _relabel(damage: Problem, code: str, message: str) -> Problem:
-    raw = None if damage.hex is None else bytes.fromhex(damage.hex)
-    return problem(code, message, field=damage.field, raw=raw)
+    return msgspec.structs.replace(damage, code=code, message=message)
 
 
 def _table(disk: Reader, copy: Copy, problems: list[Problem]) -> PartitionTable:
     partitions, flaws = gptcopy.partitions(copy)
-    ranges = [Range(part.index, part.start, part.size) for part in partitions]
+    ranges = [copy.range(part) for part in partitions]
     problems = [*problems, *flaws, *past_end(ranges, disk.size), *overlaps(ranges), *_outside_usable(copy, ranges),
                 *_same_identity(partitions)]
     return PartitionTable("gpt", copy.sector, partitions, tuple(problems), copy.disk_guid.lower(),
@@ -109,17 +109,17 @@ def _table(disk: Reader, copy: Copy, problems: list[Problem]) -> PartitionTable:
 
 def _backup_problems(disk: Reader, primary: Copy) -> list[Problem]:
     last, alternate = disk.size // primary.sector - 1, primary.alternate_lba
-    raw = alternate.to_bytes(8, "little")
+    place = Field("AlternateLBA", primary.sector + 32, alternate.to_bytes(8, "little"))
     if alternate > last:
-        return [problem("gpt-past-end", f"the backup GPT should be at block {alternate}, but the last block of the disk"
-                                        f" is {last}: the image was cut", field="AlternateLBA", raw=raw)]
-    backup = _try(disk, alternate, primary.sector) if alternate > PRIMARY_LBA else problem(
-        "gpt-damaged", f"its place is given as block {alternate}", field="AlternateLBA", raw=raw)
+        return [place.problem("gpt-past-end", f"the backup GPT should be at block {alternate}, but the last block of"
+                                              f" the disk is {last}: the image was cut")]
+    backup = _try(disk, alternate, primary.sector) if alternate > PRIMARY_LBA else place.problem(
+        "gpt-damaged", f"its place is given as block {alternate}")
     problems = []
     if alternate != last:
         gap = human_size((last - alternate) * primary.sector)
-        problems.append(problem("gpt-backup-not-at-end", f"the backup GPT is at block {alternate}, {gap} before the end"
-                                                         " of the disk", field="AlternateLBA", raw=raw))
+        problems.append(place.problem("gpt-backup-not-at-end", f"the backup GPT is at block {alternate}, {gap} before"
+                                                               " the end of the disk"))
     if not isinstance(backup, gptcopy.Copy):
         return [_relabel(backup, "gpt-backup-damaged", f"the backup GPT is damaged: {backup.message}")]
     return problems + _differences(primary, backup)
@@ -137,9 +137,9 @@ def _differences(primary: Copy, backup: Copy) -> list[Problem]:
 def _outside_usable(copy: Copy, ranges: list[Range]) -> list[Problem]:
     first, end = copy.first_usable_lba * copy.sector, (copy.last_usable_lba + 1) * copy.sector
     outside = [span for span in ranges if span.start < first or span.end > end]
-    return [problem("gpt-partition-outside-usable",
-                    f"partition {span.index} lies at bytes {span.start} to {span.end}, outside the range {first} to"
-                    f" {end} that the header gives to partitions") for span in outside[:REPORTED]]
+    return [span.first.problem("gpt-partition-outside-usable", f"partition {span.index} lies at bytes {span.start} to"
+                               f" {span.end}, outside the range {first} to {end} that the header gives to partitions")
+            for span in outside[:REPORTED]]
 
 
 def _same_identity(partitions: tuple[Partition, ...]) -> list[Problem]:

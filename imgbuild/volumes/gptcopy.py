@@ -30,13 +30,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from imgbuild.model import Partition, Problem
-from imgbuild.readers import broken, problem
-from imgbuild.volumes.ranges import REPORTED
+from imgbuild.readers import BrokenImage, broken, problem
+from imgbuild.volumes.ranges import REPORTED, Field, Range
 from imgbuild.volumes.types import gpt_type_name
 
 if TYPE_CHECKING:
@@ -59,6 +59,24 @@ _MAX_BYTES = 1 << 62
 """No offset after this is passed on: it would not fit the integers of file systems and of JSON readers."""
 
 
+_FIELDS = {"Signature": (0, 8), "HeaderSize": (12, 4), "HeaderCRC32": (16, 4), "MyLBA": (24, 8),
+           "AlternateLBA": (32, 8), "PartitionEntryLBA": (72, 8), "NumberOfPartitionEntries": (80, 4),
+           "SizeOfPartitionEntry": (84, 4), "PartitionEntryArrayCRC32": (88, 4)}
+
+
+class Header(NamedTuple):
+    """The block of a header as it stands at byte ``at`` of the disk."""
+
+    at: int
+    raw: bytes
+
+    def broken(self, field: str, message: str) -> BrokenImage:
+        """Return a BrokenImage ``gpt-damaged`` with the field as its evidence."""
+        offset, length = _FIELDS[field]
+        return broken("gpt-damaged", message, field=field, offset=self.at + offset,
+                      raw=self.raw[offset : offset + length])
+
+
 class Copy(msgspec.Struct, frozen=True):
     """A valid copy; ``sector`` is the block size in bytes."""
 
@@ -69,6 +87,24 @@ class Copy(msgspec.Struct, frozen=True):
     disk_guid: str
     entry_size: int
     entries: bytes
+    entries_at: int
+
+    def range(self, partition: Partition) -> Range:
+        """Return where a partition of this copy lies."""
+        raw = self.entries[(partition.index - 1) * self.entry_size :]
+        return Range(partition.index, partition.start, partition.size,
+                     *(Field(name, self._place(partition.index) + at, raw[at : at + 8])
+                       for name, at in (("StartingLBA", 32), ("EndingLBA", 40))))
+
+    def _place(self, index: int) -> int:
+        """Return the byte of the disk at which an entry stands."""
+        return self.entries_at + (index - 1) * self.entry_size
+
+    def broken_entry(self, index: int, message: str) -> Problem:
+        """Return a problem with the end of a partition as its evidence."""
+        at = (index - 1) * self.entry_size + 40
+        return problem("gpt-partition-range", message, field="EndingLBA", offset=self.entries_at + at,
+                       raw=self.entries[at : at + 8])
 
 
 def guid(raw: bytes) -> str:
@@ -83,41 +119,41 @@ def read_copy(disk: Reader, lba: int, sector: int) -> Copy:
     Raises:
         BrokenImage: ``gpt-damaged``, with what is wrong, or that of the disk where it cannot be read.
     """
-    header = disk.read_at(lba * sector, sector)
+    header = Header(lba * sector, disk.read_at(lba * sector, sector))
     (signature, size, crc, my_lba, alternate, first, last, disk_guid, entry_lba, count, entry_size,
-     entries_crc) = _HEADER.unpack_from(header)
+     entries_crc) = _HEADER.unpack_from(header.raw)
     _check_header(header, signature, size, crc)
     if my_lba != lba:
-        raise broken("gpt-damaged", f"the header at block {lba} says that it is at block {my_lba}", field="MyLBA",
-                     raw=header[24:32])
-    entries = _entries(disk, entry_lba * sector, count, entry_size)
+        raise header.broken("MyLBA", f"the header at block {lba} says that it is at block {my_lba}")
+    start = entry_lba * sector
+    _check_entries(header, disk.size - start, count, entry_size)
+    entries = disk.read_at(start, count * entry_size)
     if zlib.crc32(entries) != entries_crc:
-        raise broken("gpt-damaged", "the checksum of the partition entries does not match",
-                     field="PartitionEntryArrayCRC32", raw=header[88:92])
-    return Copy(sector, alternate, first, last, guid(disk_guid), entry_size, entries)
+        raise header.broken("PartitionEntryArrayCRC32", "the checksum of the partition entries does not match")
+    return Copy(sector, alternate, first, last, guid(disk_guid), entry_size, entries, start)
 
 
-def _check_header(header: bytes, signature: bytes, size: int, crc: int) -> None:
+def _check_header(header: Header, signature: bytes, size: int, crc: int) -> None:
+    raw = header.raw
     if signature != SIGNATURE:
-        raise broken("gpt-damaged", "the signature 'EFI PART' is missing", field="Signature", raw=header[:8])
-    if not _HEADER.size <= size <= len(header):
-        raise broken("gpt-damaged", f"the header's size is {size}, it should be {_HEADER.size} to {len(header)} bytes",
-                     field="HeaderSize", raw=header[12:16])
-    if zlib.crc32(header[:16] + bytes(4) + header[20:size]) != crc:
-        raise broken("gpt-damaged", "the checksum of the header does not match", field="HeaderCRC32", raw=header[16:20])
+        raise header.broken("Signature", "the signature 'EFI PART' is missing")
+    if not _HEADER.size <= size <= len(raw):
+        raise header.broken("HeaderSize", f"the header's size is {size}, it should be {_HEADER.size} to {len(raw)}"
+                                          " bytes")
+    if zlib.crc32(raw[:16] + bytes(4) + raw[20:size]) != crc:
+        raise header.broken("HeaderCRC32", "the checksum of the header does not match")
 
 
-def _entries(disk: Reader, start: int, count: int, entry_size: int) -> bytes:
+def _check_entries(header: Header, room: int, count: int, entry_size: int) -> None:
     if entry_size not in ENTRY_SIZES:
-        raise broken("gpt-damaged", f"the size of an entry is {entry_size}, it should be 128 to 4096 in steps of 8",
-                     field="SizeOfPartitionEntry", raw=entry_size.to_bytes(4, "little"))
+        raise header.broken("SizeOfPartitionEntry", f"the size of an entry is {entry_size}, it should be 128 to 4096 in"
+                                                    " steps of 8")
     if count > MAX_ENTRIES:
-        raise broken("gpt-damaged", f"there are {count} entries, more than {MAX_ENTRIES}",
-                     field="NumberOfPartitionEntries", raw=count.to_bytes(4, "little"))
-    if start + count * entry_size > disk.size:
-        raise broken("gpt-damaged", f"the partition entries begin at byte {start}, which does not fit the disk",
-                     field="PartitionEntryLBA")
-    return disk.read_at(start, count * entry_size)
+        raise header.broken("NumberOfPartitionEntries", f"there are {count} entries, more than {MAX_ENTRIES}")
+    if count * entry_size > room:
+        start = int.from_bytes(header.raw[72:80], "little") * len(header.raw)
+        raise header.broken("PartitionEntryLBA", f"the partition entries begin at byte {start}, which does not fit the"
+                                                 " disk")
 
 
 def partitions(copy: Copy) -> tuple[tuple[Partition, ...], list[Problem]]:
@@ -127,8 +163,8 @@ def partitions(copy: Copy) -> tuple[tuple[Partition, ...], list[Problem]]:
     for index, raw in _used(copy):
         start, end = (lba * copy.sector for lba in _ENTRY.unpack_from(raw)[2:4])
         if end < start or end > _MAX_BYTES:
-            problems.append(problem("gpt-partition-range", f"partition {index} goes from byte {start} to {end}: it"
-                                    f" should end after its start and before {_MAX_BYTES}", field="EndingLBA"))
+            problems.append(copy.broken_entry(index, f"partition {index} goes from byte {start} to {end}: it should end"
+                                              f" after its start and before {_MAX_BYTES}"))
         else:
             found.append(_partition(index, raw, copy.sector))
     return tuple(found), problems[:REPORTED]

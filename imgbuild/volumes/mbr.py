@@ -25,7 +25,7 @@ import msgspec
 from imgbuild.model import Partition, Problem
 from imgbuild.readers import Reader, problem, read_clipped
 from imgbuild.volumes.base import PartitionTable
-from imgbuild.volumes.ranges import Range, overlaps, past_end
+from imgbuild.volumes.ranges import Field, Range, overlaps, past_end
 from imgbuild.volumes.types import EXTENDED, GPT_PROTECTIVE, mbr_type_name
 
 if TYPE_CHECKING:
@@ -44,13 +44,14 @@ _PROBE_BYTES = 68 * 1024
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A partition record by the specification's names, with its number from 1."""
+    """A partition record by the specification's names, with its number from 1, as it stands at byte ``at``."""
 
     number: int
     boot_indicator: int
     os_type: int
     starting_lba: int
     size_in_lba: int
+    at: int = 0
 
     @property
     def used(self) -> bool:
@@ -58,9 +59,22 @@ class Record(msgspec.Struct, frozen=True):
         return self.os_type != 0 and self.size_in_lba != 0
 
 
-def records(sector: bytes) -> tuple[Record, ...]:
-    """Return the four records of a boot record's sector."""
-    return tuple(Record(number + 1, *_RECORD.unpack_from(sector, 446 + 16 * number)) for number in range(4))
+    def range(self, partition: Partition) -> Range:
+        """Return where the partition of this record lies."""
+        return Range(partition.index, partition.start, partition.size,
+                     Field("StartingLBA", self.at + 8, self.starting_lba.to_bytes(4, "little")),
+                     Field("SizeInLBA", self.at + 12, self.size_in_lba.to_bytes(4, "little")))
+
+
+def records(sector: bytes, at: int = 0) -> tuple[Record, ...]:
+    """Return the four records of a boot record's sector, which stands at byte ``at`` of the disk."""
+    return tuple(_record(sector, number, at) for number in range(4))
+
+
+def _record(sector: bytes, number: int, at: int) -> Record:
+    place = 446 + 16 * number
+    indicator, os_type, start, size = _RECORD.unpack_from(sector, place)
+    return Record(number + 1, indicator, os_type, start, size, at + place)
 
 
 def boot_record(disk: Reader) -> tuple[Record, ...]:
@@ -103,13 +117,14 @@ class _Reading:
         partitions = [self._partition(record, record.number, record.starting_lba) for record in self._primary]
         extended = [record for record in self._primary if record.os_type in EXTENDED]
         logical = list(self._logical(extended))
-        whole = [Range(part.index, part.start, part.size) for part in partitions]
-        inner = [Range(part.index, part.start, part.size) for part in logical]
+        whole = [record.range(part) for part, record in zip(partitions, self._primary, strict=True)]
+        inner = [record.range(part) for part, record in logical]
         data = [span for span, record in zip(whole, self._primary, strict=True) if record.os_type not in EXTENDED]
         self._problems += past_end(whole + inner, self._disk.size)
         self._problems += overlaps(whole) or overlaps(data + inner)
         self._problems += _several_active(self._primary)
-        return PartitionTable("mbr", self._sector, tuple(partitions + logical), tuple(self._problems),
+        found = (*partitions, *(part for part, _ in logical))
+        return PartitionTable("mbr", self._sector, found, tuple(self._problems),
                               f"{self._signature:08x}" if self._signature else None)
 
     def _partition(self, record: Record, index: int, start_lba: int) -> Partition:
@@ -119,11 +134,11 @@ class _Reading:
                          bootable=record.boot_indicator == _ACTIVE,
                          partuuid=f"{self._signature:08x}-{index:02x}" if self._signature else None)
 
-    def _logical(self, extended: list[Record]) -> Iterator[Partition]:
+    def _logical(self, extended: list[Record]) -> Iterator[tuple[Partition, Record]]:
         index = _FIRST_LOGICAL
         for container in extended:
             for start_lba, record in self._chain(container):
-                yield self._partition(record, index, start_lba)
+                yield self._partition(record, index, start_lba), record
                 index += 1
 
     def _chain(self, container: Record) -> Iterator[tuple[int, Record]]:
@@ -147,11 +162,12 @@ class _Reading:
         sector = read_clipped(self._disk, lba * self._sector, SECTOR)
         if len(sector) < SECTOR or sector[510:] != b"\x55\xaa":
             return None
-        return tuple(record for record in records(sector)[:2] if record.used)
+        return tuple(record for record in records(sector, lba * self._sector)[:2] if record.used)
 
     def _damaged(self, container: Record, reason: str) -> None:
-        self._problems.append(problem("extended-partition-damaged",
-                                      f"extended partition {container.number} cannot be followed: {reason}"))
+        self._problems.append(problem(
+            "extended-partition-damaged", f"extended partition {container.number} cannot be followed: {reason}",
+            field="StartingLBA", offset=container.at + 8, raw=container.starting_lba.to_bytes(4, "little")))
 
 
 def _several_active(primary: tuple[Record, ...]) -> list[Problem]:

@@ -5,7 +5,7 @@ Overlap and overrun mean the same in every kind of partition table (UEFI 2.10, s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -21,12 +21,26 @@ REPORTED = 16
 """How many problems of one kind a table gives at most: a table of nonsense would give thousands."""
 
 
+class Field(NamedTuple):
+    """A field of a partition's entry: the standard's name, its offset on the disk, its bytes."""
+
+    name: str
+    offset: int
+    raw: bytes
+
+    def problem(self, code: str, message: str) -> Problem:
+        """Return a problem with the field as its evidence."""
+        return problem(code, message, field=self.name, offset=self.offset, raw=self.raw)
+
+
 class Range(msgspec.Struct, frozen=True):
-    """Where a partition lies, in bytes of the disk."""
+    """Where a partition lies, in bytes of the disk, and the fields that say where it begins and ends."""
 
     index: int
     start: int
     size: int
+    first: Field
+    last: Field
 
     @property
     def end(self) -> int:
@@ -37,8 +51,8 @@ class Range(msgspec.Struct, frozen=True):
 def past_end(ranges: Iterable[Range], disk_size: int) -> list[Problem]:
     """Return a problem ``partition-past-end`` for each range that does not end on a disk of ``disk_size`` bytes."""
     late = [span for span in ranges if span.end > disk_size]
-    return [problem("partition-past-end", f"partition {span.index} ends at byte {span.end},"
-                    f" {human_size(span.end - disk_size)} after the end of the disk at {disk_size}")
+    return [span.last.problem("partition-past-end", f"partition {span.index} ends at byte {span.end},"
+                              f" {human_size(span.end - disk_size)} after the end of the disk at {disk_size}")
             for span in late[:REPORTED]]
 
 
@@ -53,7 +67,8 @@ def overlaps(ranges: Iterable[Range]) -> list[Problem]:
     widest: Range | None = None
     for span in ordered:
         if widest is not None and span.start < widest.end:
-            problems.append(problem("partition-overlap", f"partition {span.index} begins at byte {span.start}, inside"
-                                                         f" partition {widest.index}, which ends at {widest.end}"))
+            problems.append(span.first.problem(
+                "partition-overlap", f"partition {span.index} begins at byte {span.start}, inside partition"
+                f" {widest.index}, which ends at {widest.end}"))
         widest = span if widest is None or span.end > widest.end else widest
     return problems[:REPORTED]

@@ -208,7 +208,8 @@ def page(rows: list[tuple], oslo: str | None) -> str:
     unsafe = [row for row in rows if verdicts.is_unsafe(row[6])]
     largest = max(rows, key=lambda row: row[7].peak)
     head = PAGE.format(
-        classes=defences.table(), date=f"{datetime.now(tz=UTC):%Y-%m-%d}", imgbuild=__version__, qemu=_version("qemu-img", "--version"),
+        classes=defences.table(),
+        date=f"{datetime.now(tz=UTC):%Y-%m-%d}", imgbuild=__version__, qemu=_version("qemu-img", "--version"),
         oslo=_version(oslo, "-c", OSLO_VERSION) if oslo else "not measured", files=len(rows), unsafe=len(unsafe),
         counts=", ".join(f"{key} {count}" for key in CLASSES if (count := sum(row[0] == key for row in rows))),
         ours=sum(not _objects(row[7]) for row in unsafe),

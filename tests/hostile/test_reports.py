@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 import sys
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from hostile import watched
@@ -49,7 +49,7 @@ def test_no_report_says_what_its_reader_obeys(case, tmp_path, reports):
     count = len(json.loads(texts["json"])["findings"])
     assert count >= 1
     assert len(json.loads(texts["sarif"])["runs"][0]["results"]) == count
-    assert ElementTree.fromstring(texts["junit"]).tag == "testsuites"  # noqa: S314 - it is ours
+    assert ET.fromstring(texts["junit"]).tag == "testsuites"  # noqa: S314 - it is ours
     commands = [line for line in texts["github"].splitlines() if line.lstrip().startswith(("::", "##"))]
     assert all(COMMAND.match(line) for line in commands)
     assert len(commands) <= count

@@ -57,15 +57,16 @@ def parents(descriptor: Descriptor) -> Iterator[Problem]:
         what = f"is a delta over a disk with CID {quoted(cid)}"
     else:
         return
-    yield problem("backing-file", f"the disk {what}; it cannot stand alone", field="parentFileNameHint")
+    key = next((key for key in ("parentfilenamehint", "parentcid") if key in pairs), "")
+    yield descriptor.problem("backing-file", f"the disk {what}; it cannot stand alone", "parentFileNameHint", key)
 
 
 def _locked(descriptor: Descriptor) -> Iterator[Problem]:
     """Yield a problem where VMware has encrypted the disk: the descriptor then has the keys, locked up."""
     found = next((key for key in descriptor.pairs if key.startswith("encryption.")), None)
     if found is not None:
-        yield problem("encrypted", f"the descriptor has {quoted(found)}: VMware has encrypted the disk; an image must"
-                                   " be plain", field=quoted(found)[1:-1])
+        yield descriptor.problem("encrypted", f"the descriptor has {quoted(found)}: VMware has encrypted the disk; an"
+                                              " image must be plain", quoted(found)[1:-1], found)
 
 
 def _names_itself(descriptor: Descriptor) -> bool:
@@ -80,9 +81,9 @@ def _external(descriptor: Descriptor, *, embedded: bool) -> Problem:
     names = ", ".join(quoted(extent.file) for extent in descriptor.extents[:_SHOWN_NAMES]) or "none"
     more = f" and {len(descriptor.extents) - _SHOWN_NAMES} more" if len(descriptor.extents) > _SHOWN_NAMES else ""
     place = "the embedded descriptor" if embedded else "the file is a descriptor that"
-    return problem("external-extent", f"{place} puts the disk into other files ({names}{more}; createType"
-                                      f" {quoted(descriptor.create_type)}); a monolithicSparse or streamOptimized VMDK"
-                                      " has one extent, itself")
+    return descriptor.problem("external-extent", f"{place} puts the disk into other files ({names}{more}; createType"
+                              f" {quoted(descriptor.create_type)}); a monolithicSparse or streamOptimized VMDK has one"
+                              " extent, itself", "extent description", "extent")
 
 
 def descriptor_faults(descriptor: Descriptor, *, embedded: bool) -> Iterator[Problem]:

@@ -57,7 +57,7 @@ def _open_sparse(reader: Reader) -> Vmdk:
     header = read_header(reader)
     size = min(header.descriptor_size * SECTOR, LIMIT + 1)
     text = read_clipped(reader, header.descriptor_offset * SECTOR, size) if header.descriptor_offset else b""
-    descriptor = parse(text)
+    descriptor = parse(text, header.descriptor_offset * SECTOR)
     if not descriptor.pairs and not descriptor.extents:
         return _lone(header.facts())
     facts = header.facts() | descriptor.facts()
@@ -106,7 +106,8 @@ def _hidden_parent(reader: Reader, header: Header, descriptor: Descriptor) -> li
     looked = header.descriptor_offset == _USUAL_OFFSET and header.descriptor_size >= _USUAL_SIZE
     if looked or descriptor.mentions_parent:
         return []
-    return list(checks.parents(parse(read_clipped(reader, _USUAL_OFFSET * SECTOR, _USUAL_SIZE * SECTOR))))
+    text = read_clipped(reader, _USUAL_OFFSET * SECTOR, _USUAL_SIZE * SECTOR)
+    return list(checks.parents(parse(text, _USUAL_OFFSET * SECTOR)))
 
 
 def _open_descriptor(reader: Reader, folder: Folder | None) -> Vmdk:

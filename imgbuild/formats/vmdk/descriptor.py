@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imgbuild.readers import quoted
+from imgbuild.readers import problem, quoted
 from imgbuild.sizes import KIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgbuild.model import Problem
 
 SECTOR = 512
 LIMIT = 64 * KIB
@@ -61,7 +63,7 @@ class Extent(msgspec.Struct, frozen=True):
 
 
 class Descriptor(msgspec.Struct, frozen=True):
-    """The pairs of a descriptor, its extents, and what in it can be read in two ways.
+    """The pairs of a descriptor, its extents, where they stand, and what in it can be read in two ways.
 
     Attributes:
         pairs: Values without their quotes by key in lower case.
@@ -70,6 +72,8 @@ class Descriptor(msgspec.Struct, frozen=True):
         faults: What is wrong with lines, in words.
         double: Extents that qemu sees twice, in words: of no matter where it does not look for extents.
         mentions_parent: Whether a parent is named anywhere, in a comment, say.
+        places: The lines of the pairs by their keys, and the first extent's by the key ``extent``: the offset in the
+            file, and the bytes.
     """
 
     pairs: dict[str, str]
@@ -78,6 +82,12 @@ class Descriptor(msgspec.Struct, frozen=True):
     faults: tuple[str, ...]
     double: tuple[str, ...]
     mentions_parent: bool
+    places: dict[str, tuple[int, bytes]] = {}
+
+    def problem(self, code: str, message: str, field: str, key: str) -> Problem:
+        """Return a problem with the line of ``key`` as its evidence."""
+        offset, raw = self.places.get(key, (None, None))
+        return problem(code, message, field=field, offset=offset, raw=raw)
 
     @property
     def create_type(self) -> str:
@@ -98,19 +108,24 @@ class Descriptor(msgspec.Struct, frozen=True):
                         "ddb": {quoted(key)[1:-1]: quoted(value)[1:-1] for key, value in ddb}}
 
 
-def parse(data: bytes) -> Descriptor:
-    """Return what the text says up to its first zero byte; more than 64 KiB of it is a fault."""
+def parse(data: bytes, at: int = 0) -> Descriptor:
+    """Return what the text, which stands at byte ``at`` of its file, says up to its first zero byte.
+
+    More than 64 KiB of it is a fault.
+    """
     raw = data.partition(b"\0")[0]
-    text = raw[:LIMIT].decode("utf-8", "surrogateescape")
     pairs: dict[str, str] = {}
     ddb: dict[str, str] = {}
     extents: list[Extent] = []
     faults = ["it is longer than 64 KiB"] if len(raw) > LIMIT else []
     double: list[str] = []
+    places: dict[str, tuple[int, bytes]] = {}
     after_empty = False
-    for number, line in enumerate(text.split("\n"), start=1):
-        words = line.strip(" \t\r")
+    for number, line in enumerate(raw[:LIMIT].split(b"\n"), start=1):
+        words = line.decode("utf-8", "surrogateescape").strip(" \t\r")
         found = _EXTENT.fullmatch(words)
+        places.setdefault("extent" if found else words.partition("=")[0].strip(" \t").lower(), (at, line))
+        at += len(line) + 1
         if found:
             extents.append(_extent(*found.groups()))
             double += [f"line {number} is an extent after an empty line"] if after_empty else []
@@ -119,7 +134,7 @@ def parse(data: bytes) -> Descriptor:
         faults += [f"line {number} goes on after a carriage return"] if "\r" in words else []
         after_empty = not words
     return Descriptor(pairs, ddb, tuple(extents), tuple(faults[:_MOST_FAULTS]), tuple(double[:_MOST_FAULTS]),
-                      b"parentfilenamehint" in raw.lower())
+                      b"parentfilenamehint" in raw.lower(), places)
 
 
 def _extent(access: str, sectors: str, kind: str, name: str | None, offset: str | None) -> Extent:
