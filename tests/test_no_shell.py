@@ -1,4 +1,4 @@
-"""imgbuild never runs a shell: programs are started in one folder, by their paths, without one."""
+"""What imgbuild never does: run a shell, start programs elsewhere than in one folder, evaluate data, map files."""
 
 from __future__ import annotations
 
@@ -49,3 +49,8 @@ def test_nothing_is_evaluated_or_unpickled():
     assert not calls & {"eval", "exec", "compile", "__import__"}
     modules = {name for tree in MODULES_OF.values() for name in imported(tree)}
     assert not modules & {"pickle", "marshal", "shelve", "yaml"}
+
+
+def test_no_file_is_mapped_into_memory():
+    """A mapped file that shrinks ends its reader by SIGBUS; one that is read gives fewer bytes, which is a finding."""
+    assert "mmap" not in {name.partition(".")[0] for tree in MODULES_OF.values() for name in imported(tree)}
