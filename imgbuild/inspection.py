@@ -18,7 +18,7 @@ from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, readiness, systems
 from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Inspection, Partition, Problem, Value, Volume
-from imgbuild.readers import BrokenImage, problem
+from imgbuild.readers import BrokenImage, problem, quoted
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 # qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
 GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
+_SHOWN_PARTS = 4
 READ_FORWARD_ONLY = frozenset({"zvhd"})
 
 
@@ -68,15 +69,22 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
     of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
     reads, or says why it does not. ``initramfs`` is false where initramfs archives must not be opened; ``questions``
-    are what a person's own rules ask of the guest. Nothing is
-    raised for what is wrong with the image.
+    are what a person's own rules ask of the guest. Nothing is raised for what is wrong with the image.
     """
     state = _State(source, claim, report, folder)
     state.content = content
     state.initramfs = initramfs
     state.questions = questions
-    steps = (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness)
-    for step in (*steps, _ask_questions) if questions else steps:
+    _take(state, (*_STEPS, _ask_questions) if questions else _STEPS)
+    changed = () if folder is None else folder.changed()
+    if changed:
+        state.object(*(problem("changed", f"{quoted(name)} was changed or replaced while it was read")
+                       for name in changed[:_SHOWN_PARTS]))
+        state.report()
+
+
+def _take(state: _State, steps: Iterable[Callable[[_State], bool]]) -> None:
+    for step in steps:
         try:
             goes_on = step(state)
         except BrokenImage as broken:
@@ -341,3 +349,6 @@ def _ask_questions(state: _State) -> bool:
             state.learn(guest=(*state.facts.guest, fact))
             state.report()
     return True
+
+
+_STEPS = (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness)

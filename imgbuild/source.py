@@ -160,6 +160,10 @@ class ImageFolder:
             self._parts[name] = Source(os.path.join(self.path, name), _open_beside(self.descriptor, name))
         return self._parts[name]
 
+    def changed(self) -> list[str]:
+        """Return the names of the files that were written to or replaced since they were opened."""
+        return [name for name, part in self._parts.items() if part.changed()]
+
     def find(self, ending: str, is_it: Callable[[Source], bool]) -> tuple[str, Source]:
         """Return the first file of the folder (name and file) whose name has that ending and that ``is_it``.
 

@@ -203,3 +203,27 @@ def test_a_guest_is_found_over_a_chain(disk, tmp_path):
     facts = inspected(tmp_path / "top.qcow2", "--allow-external")
     assert (facts["os"]["id"], facts["partition_table"]) == ("debian", "gpt")
     assert [found["code"] for found in facts["problems"]] == ["external-parts-read"]
+
+
+@pytest.mark.parametrize("change", ["write", "replace"])
+def test_a_parent_that_is_changed_while_it_is_read_is_said(change, tmp_path, monkeypatch):
+    from imgbuild import examination, inspection  # noqa: PLC0415 - this test only
+    from imgbuild.settings import Settings  # noqa: PLC0415 - as above
+
+    base = tmp_path / "base"
+    base.write_bytes(b"\xb5" * 4096)
+    (tmp_path / "top.qcow2").write_bytes(qcow2("base", "raw"))
+    real = inspection.chain.complete
+
+    def complete(*words):
+        found = real(*words)
+        (tmp_path / "other").write_bytes(b"\xb6" * 4096)
+        (tmp_path / "other").replace(base) if change == "replace" else base.write_bytes(b"\xb6" * 4096)
+        return found
+
+    monkeypatch.setattr(inspection.chain, "complete", complete)
+    monkeypatch.setattr(examination.sandbox.child, "_confinement", lambda: lambda *_: ())  # it writes
+    monkeypatch.setattr(examination.sandbox.child, "limit", lambda _: None)
+    found = examination.inspect(str(tmp_path / "top.qcow2"), Settings(checksums=None, allow_external=True)).problems
+    assert [(problem.code, problem.message) for problem in found if problem.code == "changed"] == [
+        ("changed", "'base' was changed or replaced while it was read")]
