@@ -207,16 +207,3 @@ class ImageKind(Check, frozen=True, kw_only=True, tag="image-kind"):
         if operation.carries and self.holds not in operation.carries:
             what = {"system": "the disk holds a system", "data": "no system was seen on the disk"}[self.holds]
             yield Hit(message=f"{what}, but {operation.id} makes images of {_MADE[operation.carries[0]]}", on="image")
-
-
-class RootVolume(Check, frozen=True, kw_only=True, tag="root-volume"):
-    """The root of the guest is no logical volume."""
-
-    needs: ClassVar[frozenset[str]] = IMAGE
-
-    def find(self, case: Case) -> Hits:
-        """Yield the volume that holds the root."""
-        for volume in case.image.volumes if case.image else ():
-            if volume.mount == "/":
-                yield Hit(message=f"the root is the {volume.kind} volume {quoted(volume.name)}", on="guest",
-                          guest_path="/", value=volume.name)
