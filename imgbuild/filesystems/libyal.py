@@ -1,6 +1,6 @@
-"""What the libyal readers share: a volume of libfsext or libfsxfs in, a :class:`FileSystem` out.
+"""What a reader by a library of libyal needs: a volume of libfsxfs in, a :class:`FileSystem` out.
 
-Libraries: https://github.com/libyal/libfsext and https://github.com/libyal/libfsxfs. They are met as follows.
+Library: https://github.com/libyal/libfsxfs. Its like are met as follows.
 
 - They say "not there" as ``None`` or as OSError, and OSError is also all that they say of damage. So a path is walked
   name by name, and only an error on a name in what is known to be a directory is damage.

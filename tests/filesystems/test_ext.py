@@ -109,7 +109,7 @@ def test_names_that_are_not_utf_8_do_not_hide_the_others(tmp_path: Path) -> None
     assert (filesystem.read("/etc/fstab", 9), filesystem.read("/etc/zzz", 9)) == (b"fstab", b"zzz")
     assert filesystem.stat("/etc/missing") is None
     assert filesystem.stat("/etc/caf\udce9") is None
-    assert filesystem.readlink("/etc/bad-target") == "\ufffd"
+    assert filesystem.readlink("/etc/bad-target") == "caf\ufffd"
 
 
 def test_what_is_there_and_what_is_not(tmp_path: Path, tree: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_damaged_root_is_named(tmp_path: Path, tree: Path) -> None:
     with pytest.raises(BrokenImage) as raised:
         open_ext(Memory(bytes(data))).listdir("/")
     assert raised.value.problem.code == "filesystem-damaged"
-    assert raised.value.problem.message == "the root directory cannot be read: 'unsupported inode flags: 0xffffffff'"
+    assert raised.value.problem.message == "the root of the ext4 file system is no directory"
 
 
 @pytest.mark.parametrize(("fields", "code"), [

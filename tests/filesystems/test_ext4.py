@@ -228,7 +228,6 @@ def test_debugfs_reads_the_same(tmp_path, tree):
         assert filesystem.read(name, 1 << 24) == said
 
 
-def test_mutants(tmp_path, tree, monkeypatch):
-    monkeypatch.setattr("imgbuild.filesystems.ext._needs_our_own", lambda _raw: True)
+def test_mutants(tmp_path, tree):
     for options in (INLINE, ("-t", "ext4"), ("-t", "ext2", "-b", "1024")):
         visit_mutants(make(tmp_path / "fs", tree, *options, mib=16).read_bytes(), "ext4", 100)
