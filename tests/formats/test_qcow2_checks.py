@@ -120,7 +120,7 @@ def test_a_header_field_that_is_wrong_is_said_with_its_evidence(_sentence, chang
 
 
 GOOD_NEIGHBOURS = [
-    {"size": 64 * 512}, {"size": 1536}, {"l1_size": 2}, {"refcount_order": 6},
+    {"size": 64 * 512}, {"size": 1536}, {"l1_size": 2},
     {"header_length": 104}, {"header_length": 120}, {"compatible_features": (1 << 64) - 1},
     {"autoclear_features": 1 << 63},
 ]

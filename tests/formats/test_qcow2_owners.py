@@ -64,8 +64,9 @@ def test_a_table_that_counts_as_free(cluster, name):
     assert found == [("refcounts-invalid", f"{said} free", 48)]
 
 
-def test_counts_of_data_are_not_looked_at():
-    assert codes(put(plain(), COUNTS + 2 * 67, bytes(2))) == []
+@pytest.mark.parametrize(("cluster", "found"), [(67, ["refcounts-invalid"]), (68, []), (70, ["refcounts-invalid"])])
+def test_of_data_the_first_and_the_last_count_is_looked_at(cluster, found):
+    assert codes(put(plain(), COUNTS + 2 * cluster, bytes(2))) == found
 
 
 @pytest.mark.parametrize(("order", "sound", "free"), [
@@ -73,7 +74,8 @@ def test_counts_of_data_are_not_looked_at():
     (5, b"\0\0\0\1" * 4, b"\0\0\0\1" * 3 + bytes(4)), (6, b"\0\0\0\0\0\0\0\1" * 4, b"\0\0\0\0\0\0\0\1" * 3 + bytes(8))])
 def test_counts_of_every_width(order, sound, free):
     """The last of the first four clusters holds an L2 table; small counts begin at the lowest bits of a byte."""
-    image = patch(plain(), refcount_order=order)
+    image = patch(entries(), refcount_order=order)
+    image = put(image, L2, bytes(32))  # no data
     assert codes(put(image, COUNTS, sound)) == []
     assert codes(put(image, COUNTS, free)) == ["refcounts-invalid"]
 

@@ -68,7 +68,7 @@ def _attach_disk(container: Qcow2, file: Reader, header: Header, below: Reader |
     owners = Owners(header, l1)
     container.problems += table_problems(file, geometry, l1, header.l1_table_offset, owners)
     if not _DAMAGE & {known.code for known in container.problems}:
-        container.problems += list(owners.problems()) or refcount_problems(file, header, l1)
+        container.problems += list(owners.problems()) or refcount_problems(file, header, l1, owners.ends)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
     container.disk = Disk(file, geometry, tables, header.compression_type, below)
 

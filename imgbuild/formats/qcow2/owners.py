@@ -36,6 +36,8 @@ class Owners:
         self._tables = _tables(header, l1)
         self._blocks: list[tuple[int, bytes]] = []
         self._entries = 0
+        self.ends: tuple[int, ...] = ()
+        """The lowest and the highest offset of a data cluster, once :meth:`problems` has looked at them all."""
 
     def add(self, place: int, offsets: bytes) -> None:
         """Add those of a block of an L2 table that stands at byte ``place``, 8 bytes (big-endian) for 8 of its."""
@@ -47,6 +49,7 @@ class Owners:
         """Yield at most one problem of each kind."""
         used = [offset for _place, block in sorted(self._blocks) for offset in big_endian(block) if offset]
         used.sort()  # which is quick for a disk that was written from its start to its end
+        self.ends = (used[0], used[-1]) if used else ()
         if any(map(eq, used, islice(used, 1, None))):
             yield self._blame("block-overlap", next(one for one, other in pairwise(used) if one == other),
                               "is there twice")

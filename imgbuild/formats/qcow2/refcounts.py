@@ -5,7 +5,7 @@
                              byte the first one is in the lowest bits
 
 Nobody needs them to read a disk, but the first writer obeys them: where the header, the L1 table or an L2 table count
-as free it puts data there. Not every count is looked at, only those.
+as free it puts data there. Not every count is looked at, only those, and those of the first and the last data cluster.
 
 Qcow2 Image File Format, "Host cluster management", https://www.qemu.org/docs/master/interop/qcow2.html
 """
@@ -20,7 +20,7 @@ from imgbuild.sizes import MIB, ceil_div
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from imgbuild.formats.qcow2.header import Header
     from imgbuild.model import Problem
@@ -35,8 +35,11 @@ _RESERVED = (1 << 9) - 1
 _ENTRY = 8
 
 
-def refcount_problems(file: Reader, header: Header, l1: array[int]) -> Iterator[Problem]:
-    """Yield at most one problem; nothing where the header's fields on the counts are wrong, which is said elsewhere."""
+def refcount_problems(file: Reader, header: Header, l1: array[int], data: Sequence[int]) -> Iterator[Problem]:
+    """Yield at most one problem; nothing where the header's fields on the counts are wrong, which is said elsewhere.
+
+    ``data`` are the offsets of some data clusters.
+    """
     length = header.refcount_table_clusters << header.cluster_bits
     start = header.refcount_table_offset
     if not 0 < length <= MAX_TABLE_BYTES or start + length > file.size or header.refcount_order > MAX_ORDER:
@@ -50,7 +53,7 @@ def refcount_problems(file: Reader, header: Header, l1: array[int]) -> Iterator[
                       " of a refcount block in the file", field="refcount table entry", offset=where,
                       raw=table[odd].to_bytes(_ENTRY, "big"))
     else:
-        yield from _free(file, header, l1, table)
+        yield from _free(file, header, table, _owned(header, l1, data))
 
 
 def _is_odd(header: Header, entry: int, file_size: int) -> bool:
@@ -58,13 +61,20 @@ def _is_odd(header: Header, entry: int, file_size: int) -> bool:
     return bool(entry & _RESERVED or entry % size or entry + size > file_size)
 
 
-def _free(file: Reader, header: Header, l1: array[int], table: array[int]) -> Iterator[Problem]:
-    tables = [("header", 0), ("L1 table", header.l1_table_offset), ("refcount table", header.refcount_table_offset)]
-    used = [entry & OFFSET_MASK for entry in l1[: LOOKED_AT * LOOKED_AT] if entry & OFFSET_MASK][:LOOKED_AT]
-    for name, offset in (*tables, *(("L2 table", offset) for offset in used)):
+def _owned(header: Header, l1: array[int], data: Sequence[int]) -> Iterator[tuple[str, int]]:
+    """Yield the clusters whose counts are looked at: what they hold, and their offsets."""
+    yield from (("the header", 0), ("the L1 table", header.l1_table_offset),
+                ("the refcount table", header.refcount_table_offset))
+    used = [entry & OFFSET_MASK for entry in l1[: LOOKED_AT * LOOKED_AT] if entry & OFFSET_MASK]
+    yield from (("the L2 table", offset) for offset in used[:LOOKED_AT])
+    yield from (("data", offset) for offset in data)
+
+
+def _free(file: Reader, header: Header, table: array[int], owned: Iterable[tuple[str, int]]) -> Iterator[Problem]:
+    for name, offset in owned:
         if offset < file.size and _count(file, header, table, offset >> header.cluster_bits) == 0:
             yield header.problem("refcounts-invalid", "refcount_table_offset", f"the refcount of the cluster at"
-                                 f" {offset}, which holds the {name}, is 0: the next writer takes it for free")
+                                 f" {offset}, which holds {name}, is 0: the next writer takes it for free")
             return
 
 
