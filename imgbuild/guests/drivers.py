@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from imgbuild.guests import initramfs, pe
+from imgbuild.guests import pe
 from imgbuild.guests.osrelease import clean
 from imgbuild.readers import BrokenImage
 
@@ -138,6 +138,8 @@ def _archives(tree: GuestTree, kernel: Kernel) -> Iterator[_Archive]:
 
 
 def _open(tree: GuestTree, archive: _Archive, found: Drivers, wanted: set[str], budget: Budget) -> None:
+    from imgbuild.guests import initramfs  # noqa: PLC0415 - only where an archive is opened
+
     path = clean(archive.path)
     try:
         seen = initramfs.scan(

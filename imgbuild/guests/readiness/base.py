@@ -15,7 +15,6 @@ import msgspec
 
 from imgbuild.guests import bootmenu, drivers, networks
 from imgbuild.guests.cloudinit import CloudInit
-from imgbuild.guests.initramfs import Budget
 from imgbuild.guests.osrelease import clean
 from imgbuild.guests.sshd import SshdConfig
 from imgbuild.guests.units import Units
@@ -84,7 +83,11 @@ class View(msgspec.Struct, eq=False, dict=True):
     @cached_property
     def drivers(self) -> tuple[Drivers, ...]:
         """What is known of the drivers of each kernel, in the same order."""
-        budget = Budget() if self.initramfs else None
+        budget = None
+        if self.initramfs:
+            from imgbuild.guests.initramfs import Budget  # noqa: PLC0415 - only where archives may be opened
+
+            budget = Budget()
         return tuple(drivers.look(self.tree, self.guest.careful, kernel, budget) for kernel in self.kernels)
 
 
