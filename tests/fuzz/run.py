@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 512 << 20
+_PLAIN = 48 << 20  # what a worker takes that begins with nothing
 MOST_KEPT = 64 << 20
 PATIENCE = 30.0
 _SETTINGS = Settings()
@@ -200,6 +201,7 @@ class _Worker:
     """A forked process that has the pristine file and a copy to be damaged open."""
 
     def __init__(self, start: _Start) -> None:
+        self._inherited = _memory("VmRSS")  # of whatever started it: tests that ran before, it may be
         self._path = str(start.copy)
         self._judge = _lint if start.seed.format == "request" else _judge_over_parents if start.seed.beside else _judge
         self._places = _LIBRARIES
@@ -251,7 +253,7 @@ class _Worker:
             result.failure = traceback.format_exc()
         result.seconds = time.monotonic() - started
         self._watching = False
-        result.peak = _memory("VmHWM")
+        result.peak = max(0, _memory("VmHWM") - self._inherited) + _PLAIN
         if self._strange and not result.failure:
             result.failure = f"opened or did: {self._strange}"
         return result

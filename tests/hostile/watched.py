@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from hostile.case import Case
 
 MEMORY_BYTES = 512 << 20
+_PLAIN = 48 << 20  # what imgbuild takes with all that it may import, before it looks at anything
 TIME_LIMIT = 10  # for --time-limit: five times the budget, as the machine may be busy
 PATIENCE = 60.0
 _LOG_BYTES = 1 << 20
@@ -109,6 +110,7 @@ def _with_touched(seen: Seen, touched: set[str]) -> Seen:
 def _run(words: list[str], folder: Path, report: Path, at_fork: Callable[[], object]) -> Seen:
     log = mmap.mmap(-1, 2 * _LOG_BYTES)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        inherited = _resident()
         started = time.monotonic()
         process = os.fork()
         if process == 0:
@@ -118,7 +120,14 @@ def _run(words: list[str], folder: Path, report: Path, at_fork: Callable[[], obj
         opened, done = _read(log)
         streams = [_content(stream.fileno()) for stream in (out, err)]
     text = report.read_text() if report.exists() else ""
-    return Seen(status, *streams, text, opened, done, frozenset(), seconds, usage.ru_maxrss << 10)
+    return Seen(status, *streams, text, opened, done, frozenset(), seconds,
+                _PLAIN + max(0, (usage.ru_maxrss << 10) - inherited))
+
+
+def _resident() -> int:
+    """Return the bytes of memory of this process: a child begins with them, be it tests that ran before."""
+    with open("/proc/self/statm", encoding="ascii") as numbers:
+        return int(numbers.read().split()[1]) * mmap.PAGESIZE
 
 
 def _content(descriptor: int) -> str:
