@@ -1,9 +1,8 @@
 """ext2, ext3 and ext4: a reader over a partition in, a :class:`FileSystem` out.
 
 Only the incompatible features change how files are read; a file system that uses one which is not known is named with
-it. The reading itself is that of ``filesystems/ext4``. libfsext, which it is compared with in the tests, walks to each
-name from the root anew, refuses what it does not know though it would not matter, and gives wrong bytes for files that
-are kept in their inode.
+it. The reading itself is that of ``filesystems/ext4``: libfsext walks to each name from the root anew, refuses what it
+does not know though it would not matter, and gives wrong bytes for files that are kept in their inode.
 
 Superblock fields: see ``superblocks/ext.py``. Features, and what a reader may ignore:
 https://www.kernel.org/doc/html/latest/filesystems/ext4/globals.html#super-block
