@@ -82,6 +82,14 @@ def iso(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return get
 
 
+@pytest.fixture(scope="session")
+def glance() -> str:
+    """Give the address of the real Glance that was started for the tests (tests/glance/server)."""
+    from tools import GLANCE, GLANCE_MISSING  # noqa: PLC0415 - as above
+
+    return os.environ.get(GLANCE) or pytest.fail(GLANCE_MISSING)
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[Path, bytes], None]:
     """Compare bytes with a golden file, or write it anew under ``--update-golden``."""

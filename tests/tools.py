@@ -9,8 +9,13 @@ from __future__ import annotations
 import os
 import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
+
+GLANCE = "IMGBUILD_GLANCE"
+GLANCE_FOLDER = Path(__file__).parent.parent / ".venv-glance"
+GLANCE_MISSING = f"{GLANCE} is not set: export {GLANCE}=$(tests/glance/server start {GLANCE_FOLDER.name})"
 
 PACKAGES = {
     "/usr/share/osinfo/os": "osinfo-db",
@@ -48,3 +53,14 @@ def needs(*names: str) -> pytest.MarkDecorator:
     packages = " ".join(sorted({PACKAGES.get(name, name) for name in missing}))
     reason = f"{', '.join(missing)} not found: apt-get install {packages}"
     return pytest.mark.skipif(bool(missing) and not os.environ.get("IMGBUILD_NO_SKIPS"), reason=reason)
+
+
+def needs_glance() -> pytest.MarkDecorator:
+    """Mark a test that sends requests to a real Glance, whose address the variable holds (the fixture ``glance``)."""
+    missing = not os.environ.get(GLANCE) and not os.environ.get("IMGBUILD_NO_SKIPS")
+    return pytest.mark.skipif(missing, reason=GLANCE_MISSING)
+
+
+def glance_client(name: str) -> str:
+    """Return the path of ``openstack`` or ``glance``, which stand beside the server."""
+    return str(GLANCE_FOLDER / "bin" / name)
