@@ -1,6 +1,6 @@
 """complete: a delta and the folder of its image in, the disk that it makes with its parents out.
 
-Parents are opened through the :class:`imgbuild.source.ImageFolder`, which lets nothing but plain files of that folder
+Parents are opened through the :class:`imgbuild.folder.ImageFolder`, which lets nothing but plain files of that folder
 through, and all of them before a byte of the disk is read. A file is in a chain once, whatever its names; a chain has
 an end; and a parent is read only where it is the disk that the delta was made over, as far as the format can tell.
 Nothing here is called unless a person allows it.
@@ -20,10 +20,11 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from imgbuild.folder import ImageFolder
     from imgbuild.formats.base import Container
     from imgbuild.formats.parents import Parent
     from imgbuild.model import Problem
-    from imgbuild.source import ImageFolder, Source
+    from imgbuild.source import Source
 
 MOST_PARENTS = 32
 """vSphere allows 31 snapshots one over the other, and a base below them (rule image-external-too-many)."""

@@ -15,6 +15,7 @@ import msgspec
 from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
 from imgbuild.detection import formats_meant, probe_of
+from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
 from imgbuild.inspection import Look, look
@@ -22,7 +23,7 @@ from imgbuild.model import Inspection, Problem, Run
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB
-from imgbuild.source import MOST_PARTS, open_folder, open_source
+from imgbuild.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +66,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         formats_meant(settings.claim)  # a wrong word is told before any work
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
-    with open_source(path) as source:
+    with open_source(path, allow_device=settings.allow_device) as source:
         # The child is forked before any thread starts; then it looks while the file is hashed.
         looking = _Looking(source, settings)
         other = Beside(meanwhile)

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from imgbuild.chain import Link
     from imgbuild.filesystems import Identity
     from imgbuild.filesystems.base import FileSystem
+    from imgbuild.folder import ImageFolder
     from imgbuild.formats.base import Container
     from imgbuild.guests.assertions import Question
     from imgbuild.guests.layout import Guest
     from imgbuild.readers import Reader
-    from imgbuild.source import ImageFolder, Source
+    from imgbuild.source import Source
     from imgbuild.volumes.base import PartitionTable
 
 

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         min_disk_policy: ``greater`` or ``not-less``; ``None`` for the cloud's.
         time_limit: Seconds that reading one image may take.
         allow_external: Whether other files of a disk may be opened, if they lie in the image's own folder.
+        allow_device: Whether the image may be a block device; it is read and never written to.
         initramfs: Whether initramfs archives may be opened, which can take a moment.
         run_facts: Whether facts on the run itself are given.
         rules: A folder with rules of one's own.
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     min_disk_policy: MinDiskPolicy | None = None
     time_limit: float = TIME_LIMIT
     allow_external: bool = False
+    allow_device: bool = False
     initramfs: bool = True
     run_facts: bool = False
     rules: str | None = None

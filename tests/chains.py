@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild import chain
 from imgbuild.detection import detect
-from imgbuild.source import open_folder, open_source
+from imgbuild.folder import open_folder
+from imgbuild.source import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path

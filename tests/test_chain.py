@@ -14,7 +14,7 @@ from chains import read
 from program import run
 
 from imgbuild.chain import MOST_PARENTS
-from imgbuild.source import MOST_PARTS, open_folder
+from imgbuild.folder import MOST_PARTS, open_folder
 
 BACKING_FORMAT = 0xE2792ACA
 

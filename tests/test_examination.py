@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
+from tools import needs
 
 from imgbuild import digest, examination
 from imgbuild.errors import SourceError, UsageError
@@ -78,9 +81,9 @@ def test_a_file_that_shrinks_before_it_is_looked_at_is_a_finding(image, monkeypa
     """As files of /sys do, which say that they have 4096 bytes and give fewer."""
     real = examination.open_source
 
-    def opened(path):
+    def opened(path, **options):
         image.write_bytes(head.ljust(8192, b"\0"))
-        source = real(path)
+        source = real(path, **options)
         os.truncate(image, 100)
         return source
 
@@ -136,3 +139,39 @@ def test_the_time_limit_grows_with_a_stream_that_is_read_forward_only(monkeypatc
     for path in (sample, image):
         examination.inspect(str(path), QUICK)
     assert limits == [QUICK.time_limit + sample.stat().st_size / examination.SLOWEST_INFLATE, QUICK.time_limit]
+
+
+@pytest.fixture
+def device(image, monkeypatch):
+    """A loop device over the image; where a test may have none, the image taken for one."""
+    made = subprocess.run(["losetup", "--find", "--show", "--read-only", image], capture_output=True, text=True,
+                          check=False)
+    if made.returncode == 0:
+        yield made.stdout.strip()
+        subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+        return
+    for name in ("fstat", "stat"):
+        monkeypatch.setattr(os, name, _seen_as_device(image, getattr(os, name)))
+    yield str(image)
+
+
+def _seen_as_device(image, ask):
+    inode = os.stat(image).st_ino
+
+    def answer(*where, **options):
+        status = ask(*where, **options)
+        seen = list(status)
+        seen[stat.ST_MODE], seen[stat.ST_SIZE] = stat.S_IFBLK | 0o600, 0
+        return os.stat_result(seen) if status.st_ino == inode else status
+
+    return answer
+
+
+@needs("losetup")
+def test_a_block_device_is_read_where_that_is_allowed(image, device):
+    with pytest.raises(SourceError, match="is a block device"):
+        examination.inspect(device, QUICK)
+    facts = examination.inspect(device, Settings(allow_device=True, checksums=("sha256",)))
+    assert (facts.size, facts.format, facts.virtual_size) == (1 << 20, "raw", 1 << 20)
+    assert facts.checksums == {"sha256": hashlib.sha256(image.read_bytes()).hexdigest()}
+    assert [found.code for found in facts.problems] == ["nothing-inside"]

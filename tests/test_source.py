@@ -1,12 +1,15 @@
 """A source is a regular file, held open, read exactly, and watched."""
 
+import fcntl
 import os
+import socket
+import stat
 
 import pytest
 
 from imgbuild.errors import SourceError
 from imgbuild.readers import BrokenImage
-from imgbuild.source import open_folder, open_source
+from imgbuild.source import open_source
 
 
 @pytest.fixture
@@ -81,13 +84,66 @@ def test_a_directory_is_named(tmp_path):
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
     fifo = tmp_path / "disk.qcow2"
     os.mkfifo(fifo)
-    with pytest.raises(SourceError, match="is a FIFO"):
+    with pytest.raises(SourceError, match=r"is a FIFO, .* \(write the stream to a file and name that\)"):
         open_source(str(fifo))
 
 
-def test_a_device_is_refused():
+def test_a_socket_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("disk.raw")
+        with pytest.raises(SourceError, match=r"^'disk\.raw' is a socket, not a regular file"):
+            open_source("disk.raw")
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_a_character_device_is_refused_always(allow):
     with pytest.raises(SourceError, match="is a character device"):
-        open_source("/dev/null")
+        open_source("/dev/null", allow_device=allow)
+
+
+def test_standard_input_is_refused_and_a_file_of_that_name_is_not(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-").write_bytes(bytes(512))
+    with pytest.raises(SourceError, match=r"not read from standard input: .*\(write the stream to a file"):
+        open_source("-")
+    with open_source("./-") as source:
+        assert source.size == 512
+
+
+class TestBlockDevice:
+    """A node is faked, as it takes root to make one; ``tests/test_examination.py`` reads a real one where it may."""
+
+    @pytest.fixture
+    def device(self, image, monkeypatch):
+        real = os.fstat
+
+        def as_device(descriptor):
+            status = list(real(descriptor))
+            status[stat.ST_MODE] = stat.S_IFBLK | 0o600
+            status[stat.ST_SIZE] = 0
+            return os.stat_result(status)
+
+        monkeypatch.setattr(os, "fstat", as_device)
+        return str(image)
+
+    def test_without_permission_it_is_refused_with_the_option(self, device):
+        with pytest.raises(SourceError, match=r"is a block device, not a regular file \(--allow-device reads it, and"):
+            open_source(device)
+
+    def test_its_size_is_where_a_seek_to_its_end_leads(self, device):
+        with open_source(device, allow_device=True) as source:
+            assert (source.size, source.allocated, source.is_device) == (1024, None, True)
+            assert source.read_at(1020, 4) == b"\xfc\xfd\xfe\xff"
+            assert fcntl.fcntl(source.descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+    def test_a_size_that_cannot_be_told_is_an_error(self, device, monkeypatch):
+        def refuse(*_):
+            raise OSError(5, "Input/output error")
+
+        monkeypatch.setattr(os, "lseek", refuse)
+        with pytest.raises(SourceError, match=r"the size of .* cannot be told: Input/output error"):
+            open_source(device, allow_device=True)
 
 
 def test_a_file_without_permission_is_named(image, monkeypatch):
@@ -97,87 +153,3 @@ def test_a_file_without_permission_is_named(image, monkeypatch):
     monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(SourceError, match="no permission to read"):
         open_source(str(image))
-
-
-@pytest.fixture
-def split(tmp_path):
-    """A folder with an image, a part of it, and what is no part of it."""
-    inside = tmp_path / "images"
-    inside.mkdir()
-    (inside / "disk.vmdk").write_bytes(b"descriptor")
-    (inside / "disk-s001.vmdk").write_bytes(b"part one")
-    (tmp_path / "secret").write_bytes(b"root:x:0:0")
-    (inside / "link").symlink_to("../secret")
-    (inside / "sub").mkdir()
-    (inside / "sub" / "part").write_bytes(b"x")
-    os.mkfifo(inside / "fifo")
-    return inside / "disk.vmdk"
-
-
-def test_a_part_beside_the_image_is_opened_once_and_counted(split):
-    with open_folder(str(split)) as folder:
-        part = folder.open("disk-s001.vmdk")
-        assert part.read_at(5, 3) == b"one"
-        assert folder.open("disk-s001.vmdk") is part
-        assert (part.size, folder.reads, folder.bytes_read) == (8, 1, 3)
-
-
-def test_the_folder_of_a_bare_name_is_the_working_folder(split, monkeypatch):
-    monkeypatch.chdir(split.parent)
-    with open_folder("disk.vmdk") as folder:
-        assert folder.open("disk-s001.vmdk").size == 8
-
-
-@pytest.mark.parametrize(("name", "code", "message"), [
-    ("../secret", "external-outside", "'../secret' is no plain file name; parts of a disk lie beside its image"),
-    ("sub/part", "external-outside", "'sub/part' is no plain file name; parts of a disk lie beside its image"),
-    ("/etc/passwd", "external-outside", "'/etc/passwd' is no plain file name; parts of a disk lie beside its image"),
-    ("..", "external-outside", "'..' is no plain file name; parts of a disk lie beside its image"),
-    ("", "external-outside", "'' is no plain file name; parts of a disk lie beside its image"),
-    ("a\\b", "external-outside", r"'a\\b' is no plain file name; parts of a disk lie beside its image"),
-    ("a\0b", "external-outside", r"'a\x00b' is no plain file name; parts of a disk lie beside its image"),
-    ("nbd:host", "external-outside", "'nbd:host' is no plain file name; parts of a disk lie beside its image"),
-    ('json:{"a": 1}', "external-outside",
-     """'json:{"a": 1}' is no plain file name; parts of a disk lie beside its image"""),
-    ("link", "external-outside", "'link' is a link; links are not followed, for they lead elsewhere"),
-    ("none", "external-missing",
-     "'none', a part of the disk, cannot be opened in its folder: No such file or directory"),
-    ("x" * 300, "external-missing",
-     f"'{'x' * 119}…', a part of the disk, cannot be opened in its folder: File name too long"),
-    ("fifo", "external-missing", "'fifo' is a FIFO; a part of a disk is a regular file"),
-    ("sub", "external-missing", "'sub' is a directory; a part of a disk is a regular file")])
-def test_nothing_else_is_opened_through_the_folder(split, name, code, message):
-    with open_folder(str(split)) as folder:
-        with pytest.raises(BrokenImage) as raised:
-            folder.open(name)
-        assert (raised.value.problem.code, raised.value.problem.message) == (code, message)
-        assert folder.reads == 0
-
-
-def test_a_name_that_cannot_be_spelt_is_missing(split):
-    with open_folder(str(split)) as folder, pytest.raises(BrokenImage) as raised:
-        folder.open("\ud800")
-    assert raised.value.problem.code == "external-missing"
-
-
-def test_a_disk_is_in_a_bounded_number_of_files(split, monkeypatch):
-    monkeypatch.setattr("imgbuild.source.MOST_PARTS", 1)
-    with open_folder(str(split)) as folder:
-        folder.open("disk-s001.vmdk")
-        folder.open("disk-s001.vmdk")
-        with pytest.raises(BrokenImage) as raised:
-            folder.open("disk.vmdk")
-    assert raised.value.problem.message == "the disk is in over 1 files, one of them 'disk.vmdk'"
-
-
-def test_a_closed_folder_leaves_nothing_open(split):
-    before = len(os.listdir("/proc/self/fd"))
-    with open_folder(str(split)) as folder:
-        folder.open("disk-s001.vmdk")
-        assert len(os.listdir("/proc/self/fd")) == before + 2
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_folder_that_is_not_there_is_an_error(tmp_path):
-    with pytest.raises(SourceError, match="no such file"):
-        open_folder(str(tmp_path / "none" / "disk.vmdk"))

@@ -58,6 +58,8 @@ OPTIONS: dict[str, Decorator] = {
                               "archives, to see which drivers are in them."),
     "allow-external": option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
                                    "(extents, parents), if they lie in the image's own folder."),
+    "allow-device": option("--allow-device", is_flag=True, help="Take a block device for an image, too; it is read "
+                                 "and never written to."),
     "time-limit": option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
                                type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),
@@ -84,7 +86,8 @@ OPTIONS: dict[str, Decorator] = {
 }
 _FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
 REPORT = ("format", "output", "verbose", "quiet")
-IMAGE = ("claim", "allow-external", "checksum", "no-checksum", "initramfs", "time-limit", "rules", "run-facts")
+IMAGE = ("claim", "allow-external", "allow-device", "checksum", "no-checksum", "initramfs", "time-limit", "rules",
+         "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "object", "data-image",
            "set")
 
@@ -106,8 +109,8 @@ def settings_of(words: dict[str, Any]) -> Settings:
 
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
-    names = ("cloud", "operation", "claim", "allow_external", "initramfs", "time_limit", "min_disk_policy",
-             "select", "ignore", "rules")
+    names = ("cloud", "operation", "claim", "allow_external", "allow_device", "initramfs", "time_limit",
+             "min_disk_policy", "select", "ignore", "rules")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))

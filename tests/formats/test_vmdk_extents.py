@@ -9,10 +9,11 @@ import pytest
 from program import run
 from vmdk_images import SECTOR, Builder, patch, plain, text
 
+from imgbuild.folder import open_folder
 from imgbuild.formats import find
 from imgbuild.formats.vmdk.container import open_vmdk
 from imgbuild.readers import BrokenImage, Memory
-from imgbuild.source import open_folder, open_source
+from imgbuild.source import open_source
 
 FLAT = bytes(range(256)) * 16
 

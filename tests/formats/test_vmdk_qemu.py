@@ -10,8 +10,9 @@ import pytest
 from tools import needs
 from vmdk_images import Builder, dice, letters, patch, plain, text
 
+from imgbuild.folder import open_folder
 from imgbuild.formats import find
-from imgbuild.source import open_folder, open_source
+from imgbuild.source import open_source
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -38,14 +38,15 @@ from tools import find_tool
 
 import imgbuild
 from imgbuild import linting, pipeline
+from imgbuild.folder import open_folder
 from imgbuild.inspection import Look, look
 from imgbuild.settings import Settings
-from imgbuild.source import Source, open_folder, open_source
+from imgbuild.source import Source, open_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from imgbuild.source import ImageFolder
+    from imgbuild.folder import ImageFolder
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 512 << 20
