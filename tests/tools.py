@@ -25,6 +25,7 @@ PACKAGES = {
     "grub-editenv": "grub-common", "grub-script-check": "grub-common", "gzip": "gzip",
     "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",
     "losetup": "mount", "lz4": "lz4", "lzop": "lzop", "mcopy": "mtools", "md5sum": "coreutils",
+    "fish": "fish", "openssl": "openssl", "zsh": "zsh",
     "db5.3_load": "db5.3-util", "dpkg": "dpkg", "dpkg-query": "dpkg", "netplan": "netplan.io", "rpm": "rpm",
     "rpmbuild": "rpm", "systemctl": "systemd",
     "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",

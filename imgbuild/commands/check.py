@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.completion import files
 from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, option, options, settings_of
 from imgbuild.errors import UsageError
 
@@ -18,7 +19,7 @@ _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "dat
 
 @click.command("check", short_help="Inspect, build and lint in one pass.",
                epilog="\b\nExample:\n  imgbuild check samples/debian-12-tiny.qcow2")
-@click.argument("images", metavar="[IMAGE...]", nargs=-1)
+@click.argument("images", metavar="[IMAGE...]", nargs=-1, shell_complete=files)
 @option("--packer-manifest", metavar="FILE", help="Check the images of Packer's last run, as its manifest lists them, "
         "and compare sizes and checksum files.")
 @option("--request", metavar="R.json", help="Check this request instead of building one.")

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
+from imgbuild.commands.completion import files
 from imgbuild.commands.options import REPORT, options
 
 
 @click.command("diff", short_help="Compare two manifests.",
                epilog="\b\nExample:\n  imgbuild diff samples/debian-12-tiny.manifest.json"
                       " samples/debian-12-tiny.manifest.json")
-@click.argument("before")
-@click.argument("after")
+@click.argument("before", shell_complete=files)
+@click.argument("after", shell_complete=files)
 @options(*REPORT)
 def command(before: str, after: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Show what changed from the manifest BEFORE to the manifest AFTER: request, route, system, disk, readiness.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.completion import rules_and_codes
 from imgbuild.commands.options import REPORT, options
 from imgbuild.commands.rules import entry_of
 from imgbuild.errors import UsageError
@@ -21,7 +22,7 @@ _NEAR = 3
 
 @click.command("explain", short_help="Show one rule, or an error code.",
                epilog="\b\nExample:\n  imgbuild explain image-backing-file")
-@click.argument("rule")
+@click.argument("rule", shell_complete=rules_and_codes)
 @options("cloud", "rules", *REPORT)
 def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Show one rule: why it is one, what to do, what the server answers, and which documents say so.

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from imgbuild.commands.completion import files
 from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
 
 
 @click.command("lint", short_help="Compare a request with the rules.",
                epilog="\b\nExample:\n  imgbuild lint samples/requests/create-image.json")
-@click.argument("request")
+@click.argument("request", shell_complete=files)
 @option("--image", metavar="FILE", help="Compare the request with this image, too.")
 @options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
          "rules", *REPORT)

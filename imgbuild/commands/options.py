@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.completion import completer_of, files
 from imgbuild.commands.configuration import acceptance_of, current, further_fields
 from imgbuild.errors import UsageError
 
@@ -29,13 +30,15 @@ def format_names() -> tuple[str, ...]:
 
 
 def option(*names: str, **about: Any) -> Decorator:  # noqa: ANN401 - click's own
-    """Return an option that can also be given as ``IMGBUILD_`` and its name."""
+    """Return an option that can also be given as ``IMGBUILD_`` and its name, and whose values shells complete."""
     long = next(name for name in names if name.startswith("--")).partition("/")[0]
-    return click.option(*names, envvar=f"IMGBUILD_{long.removeprefix('--').replace('-', '_').upper()}", **about)
+    return click.option(*names, envvar=f"IMGBUILD_{long.removeprefix('--').replace('-', '_').upper()}",
+                        shell_complete=completer_of(long, about.get("metavar")), **about)
 
 
 OPTIONS: dict[str, Decorator] = {
-    "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True),
+    "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True,
+                             shell_complete=files),
     "format": option("--format", "formats", metavar="F[=FILE]", multiple=True, help="Report as F: text or json, "
                            "of findings also sarif, junit, github or markdown; to FILE with =FILE. May be repeated."),
     "output": option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "

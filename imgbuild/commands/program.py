@@ -53,6 +53,10 @@ class Program(click.Group):
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's interface
         """Run and exit."""
+        if "_IMGBUILD_COMPLETE" in os.environ:
+            from imgbuild.commands import shells  # noqa: PLC0415 - a shell asks what may come next
+
+            shells.register()
         sys.exit(self._run(*args, **{**options, "standalone_mode": False}))
 
     def _run(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 - as above

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from imgbuild.commands.completion import documents
 from imgbuild.commands.options import options
 
 NAMES = ("inspection", "manifest", "findings", "verification", "difference", "rules", "configuration")
@@ -13,7 +14,7 @@ NAMES = ("inspection", "manifest", "findings", "verification", "difference", "ru
 
 @click.command("schema", short_help="Print the JSON Schema of a document.",
                epilog="\b\nExample:\n  imgbuild schema manifest")
-@click.argument("name", metavar=f"[{'|'.join(NAMES)}]")
+@click.argument("name", metavar=f"[{'|'.join(NAMES)}]", shell_complete=documents)
 @options("output")
 def command(name: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Print the JSON Schema of the documents that the other commands write with --format json."""

@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
+from imgbuild.commands.completion import files
 from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
 
 
 @click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",
                epilog="\b\nExample:\n  imgbuild verify samples/debian-12-tiny.manifest.json")
-@click.argument("manifest")
-@click.argument("image", required=False)
+@click.argument("manifest", shell_complete=files)
+@click.argument("image", required=False, shell_complete=files)
 @option("--response", metavar="ANSWER.json", help="Compare the server's answer to the create call, or to a GET, "
               "with what the manifest foretold; the image is then read only if it is named.")
 @options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", *REPORT)
