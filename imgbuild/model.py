@@ -264,10 +264,29 @@ class Expected(Value, frozen=True, kw_only=True):
     active: dict[str, Any]
 
 
-class Policy(Value, frozen=True, kw_only=True):
-    """Choices of reading that were in force when the manifest was built."""
+class CatalogueFacts(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """The list of OS versions in force: ``name`` is the file of a region's list, which is exact, else ``built in``.
+
+    The built-in one says of when its ``oldest`` and ``newest`` documents are, and how many of its spellings are sure
+    (``yes``), ``likely``, or were seen as labels only (``unproven``).
+    """
+
+    name: str
+    exact: bool
+    entries: int
+    oldest: str | None = None
+    newest: str | None = None
+    usable_as_os_version: dict[str, int] = {}
+
+
+class Policy(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """Choices of reading that were in force when the manifest was built.
+
+    ``catalogue`` is the list of OS versions of a region, if one was given.
+    """
 
     min_disk: Literal["greater", "not-less"]
+    catalogue: CatalogueFacts | None = None
 
 
 class Manifest(Value, frozen=True, kw_only=True):
@@ -478,10 +497,33 @@ class ErrorEntry(Value, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
 
 
+class SpellingEntry(Value, frozen=True, kw_only=True):
+    """One spelling of an OS version as people read it.
+
+    ``id`` and ``version`` are what os-release says in such a guest. ``usable_as_os_version`` is ``yes``, ``likely`` or
+    ``unproven``, ``seen`` says the same in words. ``prefer`` is another spelling of the same system to prefer.
+    """
+
+    os_version: str
+    id: str | None
+    version: str | None
+    variant: str | None
+    os_type: str
+    bits: int
+    architecture: str
+    platform: str
+    clouds: tuple[str, ...]
+    usable_as_os_version: Literal["yes", "likely", "unproven"]
+    seen: str
+    prefer: str | None = None
+    sources: tuple[Source, ...] = ()
+
+
 class Rules(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild rules`` and ``imgbuild explain``: the rules that hold on a cloud.
 
-    ``errors`` is there where an error code was asked for; ``rules`` are then those that forestall it.
+    ``errors`` is there where an error code was asked for; ``rules`` are then those that forestall it. ``os_versions``
+    is there where a spelling of an OS version was asked for, ``catalogue`` where the list of them has a part in it.
     """
 
     imgbuild: str = __version__
@@ -490,6 +532,8 @@ class Rules(Value, frozen=True, kw_only=True):
     cloud: str
     rules: tuple[RuleEntry, ...]
     errors: tuple[ErrorEntry, ...] | msgspec.UnsetType = msgspec.UNSET
+    os_versions: tuple[SpellingEntry, ...] | msgspec.UnsetType = msgspec.UNSET
+    catalogue: CatalogueFacts | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(document: Value, *, indent: int = 2) -> bytes:

@@ -24,6 +24,7 @@ from imgbuild.examination import inspect, inspect_for
 from imgbuild.model import Difference, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
+from imgbuild.rulebook.spelling import catalogue_facts
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.source import shown
 from imgbuild.verification import expected_at, find_image, next_steps, read_manifest, stage_of
@@ -185,7 +186,7 @@ def _built_context(settings: Settings, book: RuleBook, image: Inspection, manife
 def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:
     """Return the facts of an image; the rule book is read while the file is hashed."""
     profile = rulebook.load_profile(settings.cloud)
-    if settings.rules is not None or settings.operation not in {None, profile.default_operation}:
+    if settings.rules or settings.catalogue or settings.operation not in {None, profile.default_operation}:
         _load(settings)  # a wrong word is told before any work
     return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_load, settings))
 
@@ -198,7 +199,9 @@ def _examine_disks(choices: Choices, settings: Settings, progress: Progress | No
 
 @cache
 def _load(settings: Settings) -> RuleBook:
-    book = rulebook.load(settings.cloud, rules=settings.rules)
+    book = rulebook.load(settings.cloud, rules=settings.rules, catalogue=settings.catalogue)
+    if settings.catalogue is not None:
+        _ = book.catalogue  # read now, so that a broken one is told before any work
     if settings.acceptance is not None:
         _check_known(settings.acceptance, book)
     if settings.operation is not None and settings.operation not in book.profile.operations:
@@ -265,8 +268,9 @@ def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Set
     policy = _policy(settings, book.profile, operation.id)
     derived = derive(image, choices, book, policy, operation, disks)
     request = build_request(derived, operation)
-    return Manifest(cloud=book.profile.name, policy=Policy(min_disk=policy), image=image, derived=derived,
-                    request=request, route=choose_route(image, operation, book.profile, request.body),
+    read = Policy(min_disk=policy, catalogue=catalogue_facts(book) if settings.catalogue is not None else None)
+    return Manifest(cloud=book.profile.name, policy=read, image=image, derived=derived, request=request,
+                    route=choose_route(image, operation, book.profile, request.body),
                     expected=expect(request, image, book))
 
 

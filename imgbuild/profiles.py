@@ -7,6 +7,7 @@ sizes of files bytes. Nothing here reads a file.
 """
 
 # Without the future import, as in model.py.
+import os
 import re
 from functools import cached_property
 from typing import Any, Literal
@@ -280,6 +281,8 @@ class Profile(Leaf, frozen=True, kw_only=True):
 ARM = frozenset({"aarch64", "arm"})
 """The architectures of guests, 64 and 32 bit, that the clouds call arm."""
 SERVICE_PACK = re.compile(r"(?:SP|U)\d+")
+UNKNOWN_SYSTEM = "unknown"
+"""The ``id`` of a spelling in a region's list that no row of the built-in catalogue explains."""
 
 
 _EDITION_ENDS = ("evalcore", "evalcor", "eval", "core", "cor")
@@ -325,6 +328,11 @@ class CatalogueEntry(Leaf, frozen=True, kw_only=True):
         pack = self.variant if self.variant is not None and SERVICE_PACK.fullmatch(self.variant) else ""
         return version_numbers(f"{self.version or ''} {pack}")
 
+    @property
+    def names_a_system(self) -> bool:
+        """Whether the spelling says which distribution it is, so far as is known."""
+        return self.id not in {"other", UNKNOWN_SYSTEM}
+
     def listed_on(self, cloud: str) -> bool:
         """Say whether the cloud takes this spelling as a value, so far as its documents show."""
         return self.usable != "unproven" and cloud in self.clouds
@@ -353,6 +361,11 @@ class Catalogue:
         self.entries = entries
         self.name = name
         self.exact = exact
+
+    @property
+    def short_name(self) -> str:
+        """What the list is called within a sentence: of a file, its name without the folder."""
+        return os.path.basename(self.name) or self.name
 
     @cached_property
     def _by_spelling(self) -> dict[str, CatalogueEntry]:

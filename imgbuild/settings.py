@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         initramfs: Whether initramfs archives may be opened, which can take a moment.
         run_facts: Whether facts on the run itself are given.
         rules: A folder with rules of one's own.
+        catalogue: A file with the OS list of the region, which is then exact.
         select: Only these rules are asked; all when empty.
         ignore: These rules are not asked.
         acceptance: Which findings count less, or are accepted.
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     initramfs: bool = True
     run_facts: bool = False
     rules: str | None = None
+    catalogue: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     acceptance: Acceptance | None = None

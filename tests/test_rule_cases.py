@@ -103,7 +103,7 @@ def book_for(case: dict[str, Any], folder: Path) -> rulebook.RuleBook:
         return book()
     path = folder / "os_version.json"
     path.write_text(REGION)
-    return rulebook.load(catalogue=path)
+    return rulebook.load(catalogue=str(path))
 
 
 @pytest.mark.parametrize(("rule", "kind", "case"), read_cases())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -225,37 +224,6 @@ def test_catalogue_lookups():
     assert nearest.os_version == "Ubuntu 22.04 server 64bit"
     assert known.nearest("x" * 101) is None
     assert {entry.id for entry in known.of_system("rocky")} == {"rocky"}
-
-
-def region_file(folder: Path, *spellings: str) -> Path:
-    path = folder / "os_version.json"
-    versions = [{"platform": "X", "os_version_key": text, "os_version": text, "os_bit": 64, "os_type": "Linux"}
-                for text in spellings]
-    path.write_text(json.dumps([{"platform": "X", "version_list": versions}]))
-    return path
-
-
-def test_list_of_a_region_is_exact(tmp_path):
-    path = region_file(tmp_path, "Ubuntu 22.04 server 64bit", "SUSE Linux Enterprise Server 15 SP7 64bit",
-                       "Rocky Linux 10.1 64bit with ARM", "Plan 9 64bit")
-    region = rulebook.load(catalogue=path).catalogue
-    found = {entry.os_version: (entry.id, entry.version, entry.architecture) for entry in region.entries}
-    assert region.exact
-    assert found == {
-        "Ubuntu 22.04 server 64bit": ("ubuntu", "22.04", "x86"),
-        "SUSE Linux Enterprise Server 15 SP7 64bit": ("sles", "15.7", "x86"),
-        "Rocky Linux 10.1 64bit with ARM": ("other", None, "arm"),
-        "Plan 9 64bit": ("other", None, "x86"),
-    }
-    assert all(entry.listed_on("huaweicloud") for entry in region.entries)
-
-
-@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'[{"platform": "X"}]', b"\xff"])
-def test_other_file_is_no_list_of_a_region(tmp_path, content):
-    path = tmp_path / "os_version.json"
-    path.write_bytes(content)
-    with pytest.raises(RuleBookError, match="cannot be read"):
-        _ = rulebook.load(catalogue=path).catalogue
 
 
 # Packs that do not hold together

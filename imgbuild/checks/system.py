@@ -78,10 +78,11 @@ def _guest_words(guest: OperatingSystem | None) -> str:
 
 
 def _misspelt(case: Case, value: str) -> _Found:
-    if case.catalogue().find(value) is not None or is_default(case, value):
+    if case.catalogue().find(value) is not None:
         return None
     close = _proven(case, value)
-    if not close:
+    # Which spelling of the default is right, the documents dispute; the list of a region decides it.
+    if not close or (is_default(case, value) and not case.catalogue().exact):
         return None
     listed = [entry for entry in close if entry.listed_on(case.profile.name)] or list(close)
     best = next((entry for entry in listed if entry.prefer is None), listed[0])
@@ -103,7 +104,8 @@ def _in_no_list(case: Case, value: str) -> _Found:
     if catalogue.find(value) is not None or _proven(case, value) or is_default(case, value):
         return None
     near = catalogue.nearest(value, case.profile.name) or catalogue.nearest(value)
-    where = "is not in the list of the region" if catalogue.exact else "is in no list of OS versions"
+    where = f"is not in the list of the region, {catalogue.short_name}" if catalogue.exact else \
+        "is in no list of OS versions"
     return (f"{quoted(value)} {where}" + (f"; close to it is {near.os_version!r}" if near else ""),
             f"Write {quoted(near.os_version)} if that is the system." if near else "")
 
@@ -153,7 +155,7 @@ def _near_guest(case: Case, value: str) -> _Found:
     if listed[:width] == known[:width]:
         return None
     return (f"the guest is {quoted(exact_version(guest))}, the catalogue has {quoted(entry.version)}: same"
-            " major version"), ""
+            " major version"), "Nothing needs to be done." if case.catalogue().exact else ""
 
 
 def _other_edition(entry: CatalogueEntry, guest: OperatingSystem) -> _Found:
@@ -180,7 +182,7 @@ def _contradiction(entry: CatalogueEntry, guest: OperatingSystem) -> str | None:
         return f"has {guest.bits} bit"
     if entry.architecture == "arm" and guest.architecture is not None and guest.architecture not in ARM:
         return f"is {guest.architecture}"
-    if entry.id == "other" or guest.id is None:
+    if not entry.names_a_system or guest.id is None:
         return None
     if not _same_distribution(entry, guest):
         return f"is {name}"
@@ -243,7 +245,7 @@ class Memory32(Check, frozen=True, kw_only=True, tag="memory-of-32-bit"):
         """Yield a min_ram that a 32-bit system cannot have."""
         memory, entry = case.integer("min_ram"), requested_entry(case)
         guest = case.image.os.bits if case.image and case.image.os else None
-        bits = entry.bits if entry is not None and entry.id != "other" else guest or (entry.bits if entry else None)
+        bits = entry.bits if entry is not None and entry.names_a_system else guest or (entry.bits if entry else None)
         if memory is not None and bits == 32 and memory > self.max_mib:  # noqa: PLR2004 - the word size itself
             yield Hit(message=f"min_ram is {memory} MiB, but the system has 32 bit: {self.max_mib} MiB is the most",
                       pointer="/min_ram", value=memory, hint=f"Set min_ram to {self.max_mib} or less.")
@@ -257,7 +259,7 @@ class SystemsOfFlavour(Check, frozen=True, kw_only=True, tag="systems-of-flavour
     def find(self, case: Case) -> Hits:
         """Yield the property on another system."""
         entry = requested_entry(case)
-        if entry is None or entry.id == "other":
+        if entry is None or not entry.names_a_system:
             return
         system = f"{entry.id} {entry.version}"
         if any(system == listed or system.startswith(f"{listed} ") for listed in self.systems):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from imgbuild.clouds.systems import ARCHITECTURES, Match, closest_entry, match_system
 from imgbuild.model import Derived
 from imgbuild.profiles import ARM, exact_version
+from imgbuild.rulebook.spelling import catalogue_facts, list_words, trust_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
@@ -70,7 +71,7 @@ def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:
                 f" architecture: {_listed(entry)}",
         "sister": f"not in the list of {book.profile.name}; {match.cloud} lists it",
     }
-    why = [guest, words[match.grade]]
+    why = [guest, words[match.grade], trust_words(entry, book)]
     if match.label is not None:
         why.append(f"{match.label.os_version!r} is the name of an image; its value is the spelling without it")
     return Derived(value=entry.os_version, why=tuple(why),
@@ -101,7 +102,7 @@ def _default(system: OperatingSystem, book: RuleBook) -> Derived:
     value = default.value if default.value in fitting or not fitting else fitting[0]
     near = closest_entry(system, book.catalogue)
     nearest = f"; nearest entry: {near.os_version!r}" if near is not None else ""
-    return Derived(value=value, why=(f"no entry fits {describe(system)}{nearest}",),
+    return Derived(value=value, why=(f"no entry fits {describe(system)}{nearest}", list_words(catalogue_facts(book))),
                    sources=tuple(book.source(source, default.reading or None) for source in default.sources))
 
 

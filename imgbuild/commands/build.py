@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command("build", short_help="Derive the create request.",
                epilog="\b\nExample:\n  imgbuild build samples/debian-12-tiny.qcow2 --name web --tag team=blue")
-@options("images", *CHOICES, "cloud", "operation", "min-disk-policy", *IMAGE)
+@options("images", *CHOICES, "cloud", "operation", "min-disk-policy", "catalogue", *IMAGE)
 @option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
 @options("fail-on", *REPORT)
 def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options

@@ -24,7 +24,8 @@ _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "dat
         "and compare sizes and checksum files.")
 @option("--request", metavar="R.json", help="Check this request instead of building one.")
 @option("--manifest", metavar="FILE", help="Write the manifest, too, as JSON.")
-@options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", *IMAGE, *CHOICES, *REPORT)
+@options("cloud", "operation", "min-disk-policy", "catalogue", "select", "ignore", "baseline", "fail-on", *IMAGE,
+         *CHOICES, *REPORT)
 def command(images: tuple[str, ...], packer_manifest: str | None, request: str | None, manifest: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether disk images are ready to be uploaded: inspect them, build their requests, lint both.

@@ -23,37 +23,50 @@ _NEAR = 3
 @click.command("explain", short_help="Show one rule, or an error code.",
                epilog="\b\nExample:\n  imgbuild explain image-backing-file")
 @click.argument("rule", shell_complete=rules_and_codes)
-@options("cloud", "rules", *REPORT)
+@options("cloud", "rules", "catalogue", *REPORT)
 def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Show one rule: why it is one, what to do, what the server answers, and which documents say so.
 
     RULE may also be an error code of the server, such as IMG.0072: what it means, which calls give it, and which rules
-    find its cause before the call.
+    find its cause before the call; or an OS version, such as 'CentOS 7.9 64bit': whose it is, and how sure.
     """
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
 
     output = Output(words)
-    book = rulebook.load(words["cloud"], rules=words["rules"])
+    book = rulebook.load(words["cloud"], rules=words["rules"], catalogue=words["catalogue"])
     output.show(RulesView(rules=_rules(rule, book), page=True))
     output.close()
     return 0
 
 
 def _rules(text: str, book: RuleBook) -> Rules:
-    """Return the rule of this id, or the rules that forestall the error of this code; raises UsageError for neither."""
+    """Return the rule, the error of the server with the rules that forestall it, or the OS version of this name.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    from msgspec import UNSET  # noqa: PLC0415 - as above
+
+    from imgbuild.checks.system import OsVersion  # noqa: PLC0415 - as above
     from imgbuild.model import Rules  # noqa: PLC0415 - as above
+    from imgbuild.rulebook.spelling import catalogue_facts, spelling_entry  # noqa: PLC0415 - as above
 
     cloud, found = book.profile.name, book.rule(text)
     if found is not None:
-        return Rules(cloud=cloud, rules=(entry_of(found, book),))
+        lists = isinstance(found.check, OsVersion)
+        return Rules(cloud=cloud, rules=(entry_of(found, book),), catalogue=catalogue_facts(book) if lists else UNSET)
     slip = _CODE.fullmatch(text)
     code = f"{slip[1].upper()}.{int(slip[2]):04d}" if slip else text
     if code in book.all_errors:
         preventing = book.preventing(code)
         return Rules(cloud=cloud, rules=tuple(entry_of(rule, book) for rule in preventing),
                      errors=(_error_entry(code, book, tuple(rule.id for rule in preventing)),))
+    spelling = book.catalogue.find(text)
+    if spelling is not None:
+        return Rules(cloud=cloud, rules=(), os_versions=(spelling_entry(spelling, book),),
+                     catalogue=catalogue_facts(book))
     if slip is not None:
         raise UsageError(f"no error code {text!r} on {cloud}", cure=_near_codes(int(slip[2]), book))
     raise UsageError(f"no rule {text!r}", cure=_near_rules(text, book))
@@ -81,5 +94,8 @@ def _near_codes(number: int, book: RuleBook) -> str:
 def _near_rules(rule: str, book: RuleBook) -> str:
     from difflib import get_close_matches  # noqa: PLC0415 - only for a slip
 
+    spelling = next(iter(book.catalogue.folded(rule)), None) or book.catalogue.nearest(rule)
+    if spelling is not None:
+        return f"did you mean {spelling.os_version!r}?"
     near = get_close_matches(rule.lower(), [known.id for known in book.rules], n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else "imgbuild rules lists them"

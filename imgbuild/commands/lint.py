@@ -15,7 +15,7 @@ from imgbuild.commands.options import REPORT, is_failure, option, options, setti
 @click.argument("request", shell_complete=files)
 @option("--image", metavar="FILE", help="Compare the request with this image, too.")
 @options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
-         "rules", *REPORT)
+         "rules", "catalogue", *REPORT)
 def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Compare a create request with the documented rules. REQUEST is a JSON file, or - for standard input.
 

@@ -57,6 +57,8 @@ OPTIONS: dict[str, Decorator] = {
     "no-checksum": option("--no-checksum", is_flag=True, help="Do not read the whole file."),
     "rules": option("--rules", metavar="DIR", help="Rules of your own, in TOML files; they are added, or change those "
                                                 "of their ids."),
+    "catalogue": option("--catalogue", metavar="FILE", help="The OS versions of your region: what it answers to GET "
+                        "/v1/cloudimages/os_version. It counts as exact."),
     "initramfs": option("--initramfs/--no-initramfs", default=None, help="Whether to open the guest's initramfs "
                               "archives, to see which drivers are in them."),
     "allow-external": option("--allow-external", is_flag=True, help="Read the other files of a disk, too "
@@ -113,7 +115,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
     names = ("cloud", "operation", "claim", "allow_external", "allow_device", "initramfs", "time_limit",
-             "min_disk_policy", "select", "ignore", "rules")
+             "min_disk_policy", "select", "ignore", "rules", "catalogue")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))

@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
 @click.command("rules", short_help="List the rules.",
                epilog="\b\nExample:\n  imgbuild rules")
-@options("cloud", "rules", *REPORT)
+@options("cloud", "rules", "catalogue", *REPORT)
 def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
     """List the rules that hold on a cloud, with severity, group and title."""
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.model import Rules  # noqa: PLC0415 - as above
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
+    from imgbuild.rulebook.spelling import catalogue_facts  # noqa: PLC0415 - as above
 
     output = Output(words)
-    book = rulebook.load(words["cloud"], rules=words["rules"])
+    book = rulebook.load(words["cloud"], rules=words["rules"], catalogue=words["catalogue"])
     entries = tuple(entry_of(rule, book) for rule in book.rules)
-    output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=entries)))
+    output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=entries, catalogue=catalogue_facts(book))))
     output.close()
     return 0
 

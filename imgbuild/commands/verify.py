@@ -16,7 +16,7 @@ from imgbuild.commands.options import REPORT, is_failure, option, options, setti
 @click.argument("image", required=False, shell_complete=files)
 @option("--response", metavar="ANSWER.json", help="Compare the server's answer to the create call, or to a GET, "
               "with what the manifest foretold; the image is then read only if it is named.")
-@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", *REPORT)
+@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "rules", "catalogue", *REPORT)
 def command(manifest: str, image: str | None, response: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether an image is still the one that MANIFEST describes: size, checksums, content, and today's rules.
@@ -42,6 +42,6 @@ def command(manifest: str, image: str | None, response: str | None,
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,
                              request=answer[1] if answer else None, fail_on=words["fail_on"],
-                             rules=entries_for(findings, cloud), verification=made))
+                             rules=entries_for(findings, cloud, words["rules"]), verification=made))
     output.close()
     return status

@@ -1,4 +1,4 @@
-"""The rule book for a person: the list of rules, and as a page one rule or one error code of the server."""
+"""The rule book for a person: the list of rules, and as a page one rule, one error code or one OS version."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import msgspec
 
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.text_evidence import evidence_words
+from imgbuild.rulebook.spelling import SEEN, list_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgbuild.model import ErrorEntry, RuleEntry, Rules, Source
+    from imgbuild.model import CatalogueFacts, ErrorEntry, RuleEntry, Rules, Source, SpellingEntry
     from imgbuild.reports.sheet import Sheet
 
 
@@ -38,6 +39,8 @@ def write_list(sheet: Sheet, rules: Rules) -> None:
             sheet.table(rows, sentence=2)
             sheet.line()
     sheet.sentence(f"{counted(len(rules.rules), 'rule')} for {rules.cloud}; imgbuild explain RULE shows one.")
+    if rules.catalogue is not msgspec.UNSET:
+        sheet.sentence(f"OS versions {list_words(rules.catalogue)}.")
 
 
 _CALLS = {
@@ -50,11 +53,33 @@ _CALLS = {
 
 
 def write_page(sheet: Sheet, rules: Rules) -> None:
-    """Write one rule, or where an error code was asked for, that code."""
+    """Write one rule, or where an error code or an OS version was asked for, that one."""
     if rules.errors is not msgspec.UNSET:
         _write_error(sheet, rules.errors[0], rules.rules)
+    elif rules.os_versions is not msgspec.UNSET:
+        _write_spelling(sheet, rules.os_versions[0])
     else:
         _write_rule(sheet, rules.rules[0])
+    if rules.catalogue is not msgspec.UNSET:
+        _write_catalogue(sheet, rules.catalogue)
+
+
+def _write_catalogue(sheet: Sheet, facts: CatalogueFacts) -> None:
+    """Write where the list of OS versions comes from, and of the built-in one how sure its spellings are."""
+    trust = facts.usable_as_os_version
+    counts = [f"{trust[usable]} {words}" for usable, words in SEEN.items()] if trust else []
+    sheet.fact("list", list_words(facts), *counts)
+
+
+def _write_spelling(sheet: Sheet, entry: SpellingEntry) -> None:
+    """Write a spelling of an OS version: whose it is, how sure it is, and which documents have it."""
+    sheet.ends([Word(entry.os_version, "title")], f"{entry.os_type}, {entry.bits} bit, {entry.architecture}")
+    sheet.line()
+    sheet.fact("system", flat((entry.id or "not known", entry.version, entry.variant)))
+    sheet.fact("listed", f"by {flat(entry.clouds)}")
+    sheet.fact("trust", f"{entry.usable_as_os_version}: {entry.seen}")
+    sheet.fact("prefer", *[entry.prefer] if entry.prefer else [])
+    _write_sources(sheet, entry.sources)
 
 
 def _write_error(sheet: Sheet, error: ErrorEntry, rules: Sequence[RuleEntry]) -> None:
@@ -69,8 +94,7 @@ def _write_error(sheet: Sheet, error: ErrorEntry, rules: Sequence[RuleEntry]) ->
     if not rules:
         sheet.fact("rules", "no rule: only the server can see it" if error.server_only else
                    "no rule: imgbuild makes no such call")
-    for number, source in enumerate(error.sources):
-        sheet.fact("says" if number == 0 else "and", source_words(source), *([source.url] if source.url else []))
+    _write_sources(sheet, error.sources)
 
 
 def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
@@ -88,7 +112,11 @@ def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
                           for words in evidence_words(example)))
     sheet.fact("wrong", *[rule.fails] if rule.fails else [], whole=True)
     sheet.fact("right", *[rule.passes] if rule.passes else [], whole=True)
-    for number, source in enumerate(rule.sources):
+    _write_sources(sheet, rule.sources)
+
+
+def _write_sources(sheet: Sheet, sources: Sequence[Source]) -> None:
+    for number, source in enumerate(sources):
         sheet.fact("says" if number == 0 else "and", source_words(source), *([source.url] if source.url else []))
 
 

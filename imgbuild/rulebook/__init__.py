@@ -19,8 +19,6 @@ from imgbuild.rulebook.packs import CLOUD_FILE, clouds, read_packs, read_values
 from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgbuild.model import ErrorCode
     from imgbuild.rulebook.packs import Packs
     from imgbuild.rulebook.rules import Rule
@@ -75,7 +73,7 @@ class RuleBook:
     """
 
     def __init__(self, profile: Profile, rules: tuple[Rule, ...], sources: dict[str, Document],
-                 errors: dict[str, ServerError], region: Path | None = None) -> None:
+                 errors: dict[str, ServerError], region: str | None = None) -> None:
         self.profile = profile
         self.rules = rules
         self.sources = sources
@@ -139,7 +137,7 @@ class RuleBook:
                      or code in rule.check.server_codes(self.profile, rule.operations))
 
 
-def load(cloud: str = DEFAULT_CLOUD, *, catalogue: Path | None = None, rules: str | None = None) -> RuleBook:
+def load(cloud: str = DEFAULT_CLOUD, *, catalogue: str | None = None, rules: str | None = None) -> RuleBook:
     """Return the rule book of a cloud; ``catalogue`` is the OS list of a region, which then counts as exact.
 
     ``rules`` is a folder with rules of a person's own, which are added, or change those of their ids.
