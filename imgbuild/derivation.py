@@ -15,7 +15,7 @@ import msgspec
 
 from imgbuild.checks.disk import needed_bytes, smallest_disk
 from imgbuild.choices import DATA_OPERATION, chosen_values
-from imgbuild.clouds import SYSTEM_FIELDS
+from imgbuild.clouds import system_fields_of
 from imgbuild.errors import UsageError
 from imgbuild.kinds import kind_of
 from imgbuild.model import Derived, Source
@@ -58,7 +58,7 @@ def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskP
     disk, plain = _disk_fields(image, choices, book, policy, operation), _plain_fields(image, operation)
     chosen = chosen_values(choices, fields)
     body = {name: known.value for name, known in (disk | plain).items() if known is not None} | chosen
-    system = SYSTEM_FIELDS[book.profile.name](image, book, operation, body)
+    system = system_fields_of(book.profile)(image, book, operation, body)
     known = disk | system | plain | _data_images(choices, data_images, book)
     derived = {name: _documented(value, fields[name], book) for name, value in known.items()
                if value is not None and name in fields}

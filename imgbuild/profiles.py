@@ -248,13 +248,18 @@ class Profile(Leaf, frozen=True, kw_only=True):
 
     ``disk_format_readings`` has formats that only another document takes (a warning), ``sisters`` the clouds whose
     catalogue is asked next, ``platforms`` the cloud's spelling of a platform where it differs from the catalogue's.
-    ``checksums`` are added to md5 and sha256. ``operations``, ``response`` and ``custom_properties`` are empty in the
+    ``checksums`` are added to md5 and sha256. ``chain`` are the packs it is made of, base first, ``own_documents`` the
+    beginnings of the ids of its own documents. ``forms`` are the patterns of fields that have a ``format`` and no
+    pattern of their own. ``operations``, ``response`` and ``custom_properties`` are empty in the
     profile that :func:`imgbuild.rulebook.load_profile` gives.
     """
 
     name: str
     title: str
     inherits: tuple[str, ...] = ()
+    chain: tuple[str, ...] = ()
+    own_documents: tuple[str, ...] = ()
+    forms: dict[str, str] = {}
     prefix: str = ""
     sisters: tuple[str, ...] = ()
     checksums: tuple[str, ...] = ()

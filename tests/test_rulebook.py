@@ -362,6 +362,66 @@ def test_cloud_inherits_values_and_rules_key_by_key(folder):
     assert rulebook.load_profile("b").min_disk.bounds.linux == (1, 1024)
 
 
+INHERITS = 'name = "b"\ntitle = "B"\ninherits = ["a"]\n'
+ERRORS = """\
+[errors]
+"A.1" = { status = 400, meaning = "long" }
+"A.2" = { status = 400, meaning = "short", sources = ["page"] }
+"""
+
+
+def test_cloud_takes_away_what_it_does_not_have(folder):
+    write(folder / "a" / "rules.toml", RULE.replace('at = "/name"', 'at = "/name"\nerrors = ["A.1"]') + ERRORS)
+    write(folder / "a" / "formats.toml", '[disk_formats]\nraw = "raw"\niso = "iso"\n')
+    write(folder / "a" / "more.toml", RULE.replace("a-name-long", "a-name-longer"))
+    write(folder / "b" / "cloud.toml", INHERITS + '[without]\ndisk_formats = ["iso"]\nrules = ["a-name-longer"]\n'
+                                                  'errors = ["A.1"]\n"min_disk.bounds" = ["reading"]\n')
+    write(folder / "a" / "bounds.toml", '[min_disk.bounds]\nreading = "10 to 1024"\n')
+    found, below = rulebook.load("b"), rulebook.load("a")
+    assert (found.profile.disk_formats, below.profile.disk_formats) == ({"raw": "raw"}, {"raw": "raw", "iso": "iso"})
+    assert [rule.id for rule in found.rules] == ["a-name-long"]
+    assert (found.profile.min_disk.bounds.reading, below.profile.min_disk.bounds.reading) == ("", "10 to 1024")
+    assert (set(found.errors), set(below.errors)) == ({"A.2"}, {"A.1", "A.2"})
+    assert found.profile.chain == ("common", "a", "b")
+
+
+def test_a_code_changes_only_what_it_gives(folder):
+    write(folder / "a" / "errors.toml", ERRORS)
+    write(folder / "b" / "cloud.toml", INHERITS)
+    write(folder / "b" / "errors.toml", '[errors]\n"A.2" = { status = 403 }\n')
+    assert (rulebook.load("b").errors["A.2"].status, rulebook.load("b").errors["A.2"].meaning) == (403, "short")
+    assert rulebook.load("a").errors["A.2"].status == 400
+
+
+def test_codes_of_other_calls_are_taken_away_when_they_are_read(folder):
+    write(folder / "a" / "errors_other.toml", ERRORS)
+    write(folder / "b" / "cloud.toml", INHERITS + '[without]\nerrors_other = ["A.1"]\n')
+    assert (set(rulebook.load("b").all_errors), set(rulebook.load("a").all_errors)) == ({"A.2"}, {"A.1", "A.2"})
+
+
+@pytest.mark.parametrize(("place", "name"), [
+    ("disk_formats", "iso"), ("rules", "a-name-short"), ("errors", "A.9"), ("operations.action.fields", "x"),
+])
+def test_only_what_is_there_can_be_taken_away(folder, place, name):
+    write(folder / "b" / "cloud.toml", f'{INHERITS}[without]\n"{place}" = ["{name}"]\n')
+    with pytest.raises(RuleBookError) as caught:
+        rulebook.load("b")
+    assert str(caught.value) == (f"rules/b/cloud.toml: [without] names '{place}.{name}', which no pack below has"
+                                 " (remove it, or mend its spelling)")
+
+
+def test_own_documents_come_first(folder):
+    write(folder / "a" / "rules.toml", RULE.replace('["page"]', '["page", "b-site", "b-page"]') + SOURCE.replace(
+        "page]", "b-page]") + SOURCE.replace("page]", "b-site]"))
+    write(folder / "b" / "cloud.toml", INHERITS + 'own_documents = ["b-page", "b-"]\n[min_disk.bounds]\n'
+                                                  'sources = ["page", "b-page"]\n')
+    found = rulebook.load("b")
+    assert found.rules[0].sources == ("b-page", "b-site", "page")
+    assert found.profile.min_disk.bounds.sources == ("b-page", "page")
+    assert rulebook.load_profile("b").min_disk.bounds.sources == ("b-page", "page")
+    assert rulebook.load("a").rules[0].sources == ("page", "b-site", "b-page")
+
+
 @pytest.mark.parametrize("parent", ["b", "nowhere", "common"])
 def test_cloud_cannot_inherit_itself_or_nothing(folder, parent):
     write(folder / "b" / "cloud.toml", f'name = "b"\ntitle = "B"\ninherits = ["{parent}"]\n')

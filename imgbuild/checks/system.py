@@ -218,11 +218,12 @@ def requested_entry(case: Case) -> CatalogueEntry | None:
 
 
 class OsType(Check, frozen=True, kw_only=True, tag="os-type"):
-    """The system, by the request or else by the guest, is not of type ``is_not``."""
+    """The system, by the request or else by the guest, is not of type ``is_not``, ``but`` for these OS versions."""
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
     is_not: str
+    but: tuple[str, ...] = ()
 
     def applies(self, case: Case) -> bool:
         """Say whether a request or a guest names a system."""
@@ -230,8 +231,8 @@ class OsType(Check, frozen=True, kw_only=True, tag="os-type"):
 
     def find(self, case: Case) -> Hits:
         """Yield a system of this type."""
-        if requested_type(case) == self.is_not:
-            value = case.text(_key(case))
+        value = case.text(_key(case))
+        if requested_type(case) == self.is_not and value not in self.but:
             yield Hit(message=f"the system is {self.is_not}", pointer=f"/{_key(case)}" if value else None, value=value,
                       on="request" if value else "image")
 

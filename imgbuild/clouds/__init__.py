@@ -1,7 +1,7 @@
 """The clouds: what their values alone (``rules/<cloud>/cloud.toml``) cannot say.
 
 A cloud module offers ``system_fields``: the request fields that name the system inside. A new cloud is one module,
-one line here and the pack of the same name.
+one line here and the pack of the same name; one that inherits another's pack takes its module, too, if it has none.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from imgbuild.clouds import huaweicloud
 
 if TYPE_CHECKING:
     from imgbuild.model import Derived, Inspection
-    from imgbuild.profiles import Operation
+    from imgbuild.profiles import Operation, Profile
     from imgbuild.rulebook import RuleBook
 
 
@@ -28,3 +28,8 @@ class SystemFields(Protocol):
 SYSTEM_FIELDS: dict[str, SystemFields] = {
     "huaweicloud": huaweicloud.system_fields,
 }
+
+
+def system_fields_of(profile: Profile) -> SystemFields:
+    """Return how a cloud derives them: its own way, or that of the nearest cloud that it inherits."""
+    return next(SYSTEM_FIELDS[name] for name in reversed(profile.chain) if name in SYSTEM_FIELDS)

@@ -68,7 +68,8 @@ def _rules(text: str, book: RuleBook) -> Rules:
         return Rules(cloud=cloud, rules=(), os_versions=(spelling_entry(spelling, book),),
                      catalogue=catalogue_facts(book))
     if slip is not None:
-        raise UsageError(f"no error code {text!r} on {cloud}", cure=_near_codes(int(slip[2]), book))
+        raise UsageError(f"no error code {text!r} on {cloud}",
+                         cure=_elsewhere(code, cloud) or _near_codes(int(slip[2]), book))
     raise UsageError(f"no rule {text!r}", cure=_near_rules(text, book))
 
 
@@ -80,6 +81,14 @@ def _error_entry(code: str, book: RuleBook, rules: tuple[str, ...]) -> ErrorEntr
     return ErrorEntry(
         code=code, status=error.status, category=error.category, meaning=error.meaning, server_only=error.server_only,
         note=error.note, rules=rules, sources=tuple(book.source(name, error.readings.get(name)) for name in cited))
+
+
+def _elsewhere(code: str, cloud: str) -> str | None:
+    """Return where the code is known, if some other cloud has it."""
+    from imgbuild import rulebook  # noqa: PLC0415 - only for a slip
+
+    others = [name for name in rulebook.clouds() if name != cloud and code in rulebook.load(name).all_errors]
+    return f"it is one of {' and '.join(others)}: --cloud {others[0]}" if others else None
 
 
 def _near_codes(number: int, book: RuleBook) -> str:

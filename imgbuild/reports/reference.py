@@ -15,7 +15,9 @@ import msgspec
 
 from imgbuild import rulebook
 from imgbuild.checks import KINDS
+from imgbuild.rulebook.packs import BASE
 from imgbuild.rulebook.rules import Rule
+from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from imgbuild.checks import Check
@@ -31,6 +33,8 @@ A pack is a folder of TOML files.
 A cloud's pack has a `cloud.toml` with the values of its profile; `inherits` names further packs below it.
 A later pack's value takes the place of an earlier one's, key by key.
 A `[[rule]]` with the id of an inherited rule changes only the keys it gives.
+What a cloud does not have of those below it, `[without]` in its `cloud.toml` takes away: `disk_formats = ["iso"]`.
+`own_documents` are the beginnings of the ids of its own documents: of several that say the same they are named first.
 In any file may stand `[sources.ID]` (documents), `[errors]` (codes of the server) and `[[rule]]`.
 All else belongs to the profile.
 
@@ -60,9 +64,9 @@ _KEYS = {
 
 def render_reference(*books: RuleBook) -> str:
     """Return the reference of the packs of these books as Markdown."""
-    rules = {(rule.pack, rule.id): rule for book in books for rule in book.rules}
-    packs = list(dict.fromkeys(pack for book in books for pack in ("common", book.profile.name)))
-    parts = [_HEAD, _keys(), _kinds(), *(_pack(pack, rules, books) for pack in packs)]
+    packs = {BASE: next((book for book in books if book.profile.name == DEFAULT_CLOUD), books[0])}
+    packs |= {book.profile.name: book for book in books}
+    parts = [_HEAD, _keys(), _kinds(), *(_pack(pack, book) for pack, book in packs.items())]
     return "\n".join(parts)
 
 
@@ -89,16 +93,16 @@ def _summary(kind: type[Check]) -> str:
     return " ".join((inspect.getdoc(kind) or "").split()).replace("``", "`").replace("|", "\\|")
 
 
-def _pack(pack: str, rules: dict[tuple[str, str], Rule], books: tuple[RuleBook, ...]) -> str:
-    own = [rule for (home, _), rule in sorted(rules.items()) if home == pack]
-    rows = [f"| `{rule.id}` | {rule.severity} | {rule.group} | {_cell(rule.title)} | {_documents(rule, books)} |"
+def _pack(pack: str, book: RuleBook) -> str:
+    """Return the rules of a pack as the book of its cloud has them, with the documents of this one first."""
+    own = [rule for rule in book.rules if rule.pack == pack]
+    rows = [f"| `{rule.id}` | {rule.severity} | {rule.group} | {_cell(rule.title)} | {_documents(rule, book)} |"
             for rule in own]
     return "\n".join([f"## Rules of {pack} ({len(own)})\n", "| rule | severity | group | says | documents |",
                       "| --- | --- | --- | --- | --- |", *rows, ""])
 
 
-def _documents(rule: Rule, books: tuple[RuleBook, ...]) -> str:
-    book = next(book for book in books if book.rule(rule.id) is not None)
+def _documents(rule: Rule, book: RuleBook) -> str:
     found = [book.document(source) for source in rule.cited]
     return "; ".join(f"[{_cell(document.title)}]({document.url})" if document.url else _cell(document.title)
                      for document in found)

@@ -15,7 +15,7 @@ import msgspec
 from imgbuild.errors import RuleBookError
 from imgbuild.model import Source
 from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
-from imgbuild.rulebook.packs import CLOUD_FILE, clouds, read_packs, read_values
+from imgbuild.rulebook.packs import CLOUD_FILE, chain_of, clouds, read_packs, read_values
 from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
@@ -174,9 +174,17 @@ def _profile(cloud: str, values: dict[str, Any]) -> Profile:
         raise RuleBookError(f"rules/{cloud}/{CLOUD_FILE} or a file beside it: {error}",
                             cure="see rules/README.md for the keys of a profile") from error
     return msgspec.structs.replace(
-        profile, custom_properties=_named(profile.custom_properties), response=_named(profile.response),
-        operations={key: msgspec.structs.replace(found, id=key, fields=_named(found.fields))
+        profile, chain=chain_of(cloud), response=_named(profile.response),
+        custom_properties=_formed(profile.custom_properties, profile.forms),
+        operations={key: msgspec.structs.replace(found, id=key, fields=_formed(found.fields, profile.forms))
                     for key, found in profile.operations.items()})
+
+
+def _formed(fields: dict[str, FieldSpec], forms: dict[str, str]) -> dict[str, FieldSpec]:
+    """Return the fields with their names, and with the patterns of their forms, those of objects in lists included."""
+    return {name: msgspec.structs.replace(field, pattern=field.pattern or forms.get(field.format or ""),
+                                          items=_formed(field.items, forms))
+            for name, field in _named(fields).items()}
 
 
 def _named(fields: dict[str, NamedField]) -> dict[str, NamedField]:

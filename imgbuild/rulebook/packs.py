@@ -3,7 +3,8 @@
 A pack is a folder of TOML files. ``common`` is the base of all; a cloud's pack has a ``cloud.toml``, whose ``inherits``
 names further packs below it. In any file ``[sources.ID]``, ``[errors]`` and ``[[rule]]`` may stand; what else is there
 makes up the cloud's profile, a later pack's value taking the place of an earlier one's key by key. A ``[[rule]]`` of an
-id that a lower pack has changes only the keys it gives.
+id that a lower pack has changes only the keys it gives, as an error code does. What a cloud does not have of the packs
+below it, its ``[without]`` takes away.
 
 The packs are looked for in the installed package (``imgbuild/_rules``) first, then beside the checkout (``rules/``).
 In the package the tables of each file lie beside it as JSON, which is read in a tenth of the time; they count only
@@ -20,18 +21,20 @@ from typing import Any
 import msgspec
 
 from imgbuild.errors import RuleBookError, UsageError
+from imgbuild.rulebook.inheritance import WITHOUT, not_there, own_first, taken_away
 
 BASE = "common"
 CLOUD_FILE = "cloud.toml"
 CATALOGUE_FILE = "os_versions.toml"
-OTHER_ERRORS_FILE = "errors_other.toml"
+OTHER_ERRORS = "errors_other"
+OTHER_ERRORS_FILE = f"{OTHER_ERRORS}.toml"
 READ_WHEN_ASKED = frozenset({CATALOGUE_FILE, OTHER_ERRORS_FILE})
 
 
 class Packs(msgspec.Struct):
     """The tables of a chain of packs. ``origin`` says for each rule and source which file had it first.
 
-    ``own`` are the ids of rules that a person wrote or changed.
+    ``own`` are the ids of rules that a person wrote or changed, ``gone`` the error codes that only a lower pack has.
     """
 
     chain: tuple[str, ...]
@@ -41,6 +44,25 @@ class Packs(msgspec.Struct):
     profile: dict[str, Any] = {}
     origin: dict[str, str] = {}
     own: set[str] = set()
+    gone: set[str] = set()
+
+    def take_away(self, places: dict[str, list[str]], path: str) -> None:
+        """Take away what a cloud does not have of the packs below it; raises RuleBookError for what is not there."""
+        known = {**self.profile, "rules": self.rules, "errors": self.errors}
+        places = {place: names for place, names in places.items() if place != OTHER_ERRORS}  # read when asked for
+        for name in not_there(known, places):
+            raise RuleBookError(f"{shown(path)}: [without] names {name!r}, which no pack below has",
+                                cure="remove it, or mend its spelling")
+        left = taken_away(known, places)
+        self.gone |= set(self.errors) - set(left["errors"])
+        self.rules, self.errors = left.pop("rules"), left.pop("errors")
+        self.profile = left
+
+    def name_own_documents_first(self) -> None:
+        """Put the cloud's own documents before those of the clouds it inherits, in rules, codes and values."""
+        own = self.profile.get("own_documents", ())
+        self.profile, self.errors, self.rules = (own_first(table, own)
+                                                 for table in (self.profile, self.errors, self.rules))
 
     def add_sources(self, tables: dict[str, dict[str, Any]], path: str) -> None:
         """Add the documents of a file; raises RuleBookError where one of that id is another document."""
@@ -81,10 +103,10 @@ def clouds() -> tuple[str, ...]:
 def read_values(cloud: str) -> dict[str, Any]:
     """Return the merged ``cloud.toml`` of a cloud and of what it inherits."""
     values: dict[str, Any] = {}
-    for name in chain_of(cloud):
-        path = _path(name, CLOUD_FILE)
-        values = merged(values, read_toml(path) if os.path.isfile(path) else {})
-    return values
+    for name in chain_of(cloud)[1:]:
+        table = dict(read_toml(_path(name, CLOUD_FILE)))
+        values = merged(taken_away(values, table.pop(WITHOUT, {})), table)
+    return own_first(values, values.get("own_documents", ()))
 
 
 def read_packs(cloud: str) -> Packs:
@@ -92,17 +114,25 @@ def read_packs(cloud: str) -> Packs:
     packs = Packs(chain_of(cloud))
     for name in packs.chain:
         seen: set[str] = set()
+        if name != BASE:
+            packs.take_away(read_toml(_path(name, CLOUD_FILE)).get(WITHOUT, {}), _path(name, CLOUD_FILE))
         for file in sorted(os.listdir(_path(name))):
             if file.endswith(".toml") and file not in READ_WHEN_ASKED:
                 _add(packs, _path(name, file), name, seen)
+    packs.name_own_documents_first()
     return packs
 
 
 def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
     """Return the codes that answer other calls than those that make an image from a file."""
-    paths = [_path(name, OTHER_ERRORS_FILE) for name in chain_of(cloud)]
-    tables = [read_toml(path).get("errors", {}) for path in paths if os.path.isfile(path)]
-    return {code: table for errors in tables for code, table in errors.items()}
+    found: dict[str, Any] = {OTHER_ERRORS: {}}
+    for name in chain_of(cloud)[1:]:
+        found = taken_away(found, read_toml(_path(name, CLOUD_FILE)).get(WITHOUT, {}))
+        path = _path(name, OTHER_ERRORS_FILE)
+        if os.path.isfile(path):
+            found = merged(found, {OTHER_ERRORS: read_toml(path).get("errors", {})})
+    errors: dict[str, dict[str, Any]] = found[OTHER_ERRORS]
+    return errors
 
 
 def chain_of(cloud: str) -> tuple[str, ...]:
@@ -179,9 +209,9 @@ def _path(*names: str) -> str:
 
 
 def _add(packs: Packs, path: str, pack: str, seen: set[str]) -> None:
-    tables = dict(read_toml(path))
+    tables = {key: value for key, value in read_toml(path).items() if key != WITHOUT}
     packs.add_sources(tables.pop("sources", {}), path)
-    packs.errors.update(tables.pop("errors", {}))
+    packs.errors = merged(packs.errors, tables.pop("errors", {}))
     for rule in tables.pop("rule", []):
         packs.add_rule(rule, path, pack, seen)
     packs.profile = merged(packs.profile, tables)

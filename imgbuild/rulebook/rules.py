@@ -77,7 +77,7 @@ def _read(rule_id: str, packs: Packs) -> Rule:
         if source not in packs.sources:
             raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]")
     for code in rule.errors:
-        if packs.errors and code not in packs.errors:
+        if packs.errors and code not in packs.errors and code not in packs.gone:
             raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors")
     return rule
 
