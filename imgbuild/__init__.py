@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
     from imgbuild.model import Difference, Finding, Findings, Inspection, Manifest, Verification
-    from imgbuild.pipeline import build, check, diff, lint, verify
+    from imgbuild.pipeline import build, check, diff, fix, lint, verify
     from imgbuild.settings import Settings
 
 __all__ = [
     "Choices", "Difference", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
-    "Verification", "__version__", "build", "check", "diff", "inspect", "lint", "verify",
+    "Verification", "__version__", "build", "check", "diff", "fix", "inspect", "lint", "verify",
 ]
 
 _HOMES = {
     "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
     "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
     "inspect": "examination", "Verification": "model", "verify": "pipeline",
-    "Difference": "model", "diff": "pipeline",
+    "Difference": "model", "diff": "pipeline", "fix": "pipeline",
 }
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from imgbuild.jsontokens import LINE_END, JsonProblem, Lines, Stop, Tokens, quoted
+from imgbuild.jsontokens import LINE_END, JsonProblem, Lines, Stop, Tokens, quoted, unescaped_token
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "JsonDocument", "JsonProblem", "parse", "split_lines"]
 
@@ -27,10 +27,20 @@ _OTHER_ENCODINGS = (
     (re.compile(rb"\xff\xfe\x00\x00|\x00\x00\xfe\xff|\x00\x00\x00.|.\x00\x00\x00", re.DOTALL), "UTF-32"),
     (re.compile(rb"\xff\xfe|\xfe\xff|\x00.|.\x00", re.DOTALL), "UTF-16"),
 )
+# What RFC 8259 advises against, or readers may refuse, in a text that its grammar has.
+_NOT_OF_THE_GRAMMAR = frozenset({"json-bom", "json-duplicate-key", "json-number-too-large", "json-not-an-object"})
 _INDEX = re.compile("0|[1-9][0-9]{0,8}")
 
-# Where a value stands: its offset, then for an object {key: (offset of the key, place)}, for an array its items.
-_Place = tuple[int, "dict[str, tuple[int, _Place]] | list[_Place] | None"]
+
+class Place(NamedTuple):
+    """Where a value stands in the text: from ``start`` to before ``end``, in characters.
+
+    ``members`` are for an object its keys, each with its own start and the place of its value, for an array its items.
+    """
+
+    start: int
+    end: int
+    members: dict[str, tuple[int, Place]] | list[Place] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,29 +52,44 @@ class JsonDocument:
             counts. A number that is none (NaN) or does not fit into 64 bits is ``None``, what is no character U+FFFD.
         problems: What is wrong with the text, in the order of the text.
         complete: Whether the text could be followed to its end.
+        text: What was read, without a byte order mark.
+        repeated_alike: Pointers of keys that are given several times, the last time with the value of the time before.
     """
 
     value: Any
     problems: tuple[JsonProblem, ...]
     complete: bool
     _lines: Lines
-    _root: _Place
+    _root: Place
+    text: str = ""
+    repeated_alike: frozenset[str] = frozenset()
 
     def position_of(self, pointer: str) -> tuple[int, int] | None:
         """Return line and column of the value that ``pointer`` names; ``None`` where there is no such value."""
-        found = self._find(pointer)
-        return None if found is None else self._lines.position(found[1][0])
+        found = self.find(pointer)
+        return None if found is None else self._lines.position(found[1].start)
 
     def key_position_of(self, pointer: str) -> tuple[int, int] | None:
         """Return line and column of the key that ``pointer`` ends with; for an item of an array, of its value."""
-        found = self._find(pointer)
+        found = self.find(pointer)
         return None if found is None else self._lines.position(found[0])
 
-    def _find(self, pointer: str) -> tuple[int, _Place] | None:
+    def written_at(self, pointer: str) -> str | None:
+        """Return the value that ``pointer`` names as it is written."""
+        found = self.find(pointer)
+        return None if found is None else self.text[found[1].start : found[1].end]
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the text is JSON by the grammar, whatever else is wrong with it."""
+        return self.complete and all(problem.code in _NOT_OF_THE_GRAMMAR for problem in self.problems)
+
+    def find(self, pointer: str) -> tuple[int, Place] | None:
+        """Return where the key that ``pointer`` ends with begins (of an item: the item), and the place of its value."""
         start, *tokens = pointer.split("/")
-        found = None if start or not self.complete else (self._root[0], self._root)
+        found = None if start or not self.complete else (self._root.start, self._root)
         for token in tokens:
-            found = None if found is None else _step(found[1], token.replace("~1", "/").replace("~0", "~"))
+            found = None if found is None else _step(found[1], unescaped_token(token))
         return found
 
 
@@ -77,14 +102,15 @@ def parse(data: bytes) -> JsonDocument:
             return _refused("json-encoding", f"the document is {encoding}: save it as UTF-8, which JSON is sent in")
     tokens = Tokens(_decode(data))
     complete, value = True, None
-    place: _Place = (0, None)
+    place = Place(0, 0)
     try:
         _check_bytes(tokens, data)
         value, place = _root(tokens)
     except Stop:
         complete = False
     ordered = sorted(tokens.problems, key=lambda problem: (problem.line, problem.column))
-    return JsonDocument(value, tuple(ordered), complete, tokens.lines, place)
+    return JsonDocument(value, tuple(ordered), complete, tokens.lines, place, tokens.text,
+                        frozenset(tokens.repeated_alike))
 
 
 def split_lines(data: bytes) -> list[str]:
@@ -98,16 +124,16 @@ def _decode(data: bytes) -> str:
 
 def _refused(code: str, message: str) -> JsonDocument:
     problem = JsonProblem(code, message, "", 1, 1)
-    return JsonDocument(None, (problem,), complete=False, _lines=Lines(""), _root=(0, None))
+    return JsonDocument(None, (problem,), complete=False, _lines=Lines(""), _root=Place(0, 0))
 
 
-def _step(place: _Place, token: str) -> tuple[int, _Place] | None:
-    members = place[1]
+def _step(place: Place, token: str) -> tuple[int, Place] | None:
+    members = place.members
     if isinstance(members, dict):
         return members.get(token)
     if isinstance(members, list) and _INDEX.fullmatch(token) and int(token) < len(members):
         item = members[int(token)]
-        return item[0], item
+        return item.start, item
     return None
 
 
@@ -121,7 +147,7 @@ def _check_bytes(tokens: Tokens, data: bytes) -> None:
                     len(_decode(data[: error.start])))
 
 
-def _root(tokens: Tokens) -> tuple[Any, _Place]:
+def _root(tokens: Tokens) -> tuple[Any, Place]:
     tokens.skip()
     start = tokens.at
     if not tokens.peek():
@@ -135,29 +161,33 @@ def _root(tokens: Tokens) -> tuple[Any, _Place]:
     return value, place
 
 
-def _value(tokens: Tokens) -> tuple[Any, _Place]:
+def _value(tokens: Tokens) -> tuple[Any, Place]:
     start, character = tokens.at, tokens.peek()
     if character == "{":
         return _object(tokens)
     if character == "[":
         return _array(tokens)
-    return tokens.string() if character == '"' else tokens.scalar(), (start, None)
+    value = tokens.string() if character == '"' else tokens.scalar()
+    return value, Place(start, tokens.at)
 
 
-def _object(tokens: Tokens) -> tuple[dict[str, Any], _Place]:
+def _object(tokens: Tokens) -> tuple[dict[str, Any], Place]:
     start = _enter(tokens)
     value: dict[str, Any] = {}
-    places: dict[str, tuple[int, _Place]] = {}
+    places: dict[str, tuple[int, Place]] = {}
     while _another(tokens, start, "}"):
         at = tokens.at
         key = _key(tokens)
         tokens.path.append(key)
         if key in places:
             _note_duplicate(tokens, key, places[key][0], at)
-        value[key], place = _value(tokens)
+        read, place = _value(tokens)
+        if key in places:
+            tokens.note_likeness(value[key], read)
+        value[key] = read
         places[key] = (at, place)
         tokens.path.pop()
-    return value, (start, places)
+    return value, Place(start, tokens.at, places)
 
 
 def _key(tokens: Tokens) -> str:
@@ -171,17 +201,17 @@ def _key(tokens: Tokens) -> str:
     return key
 
 
-def _array(tokens: Tokens) -> tuple[list[Any], _Place]:
+def _array(tokens: Tokens) -> tuple[list[Any], Place]:
     start = _enter(tokens)
     value: list[Any] = []
-    places: list[_Place] = []
+    places: list[Place] = []
     while _another(tokens, start, "]"):
         tokens.path.append(len(value))
         item, place = _value(tokens)
         value.append(item)
         places.append(place)
         tokens.path.pop()
-    return value, (start, places)
+    return value, Place(start, tokens.at, places)
 
 
 def _enter(tokens: Tokens) -> int:

@@ -6,6 +6,7 @@ Text in, values and :class:`JsonProblem` out; :mod:`imgbuild.jsontext` puts them
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Tokens:
         self.at = 0
         self.path: list[str | int] = []
         self.problems: list[JsonProblem] = []
+        self.repeated_alike: set[str] = set()
 
     def skip(self) -> None:
         """Pass white space, and comments with a problem for each."""
@@ -132,10 +134,19 @@ class Tokens:
 
     def note(self, code: str, message: str, offset: int) -> None:
         """Add a problem with what stands at ``offset``; too many of them end the reading."""
-        pointer = "".join(f"/{escape_token(key)}" for key in self.path)
-        self.problems.append(JsonProblem(code, message, pointer, *self.lines.position(offset)))
+        self.problems.append(JsonProblem(code, message, self.pointer, *self.lines.position(offset)))
         if len(self.problems) == MAX_PROBLEMS:
             raise Stop
+
+    def note_likeness(self, before: object, again: object) -> None:
+        """Note whether the value of a key that is given again is the same one, its type and its order included."""
+        alike = json.dumps(before) == json.dumps(again)
+        (self.repeated_alike.add if alike else self.repeated_alike.discard)(self.pointer)
+
+    @property
+    def pointer(self) -> str:
+        """The pointer of what is being read."""
+        return "".join(f"/{escape_token(key)}" for key in self.path)
 
     def stop(self, code: str, message: str, offset: int) -> NoReturn:
         """Add a problem and end the reading."""
@@ -210,6 +221,11 @@ class Tokens:
 def escape_token(key: str | int) -> str:
     """Return a key or an index as a token of a JSON Pointer (RFC 6901, section 3)."""
     return str(key).replace("~", "~0").replace("/", "~1")
+
+
+def unescaped_token(token: str) -> str:
+    """Return the key that a token of a JSON Pointer stands for."""
+    return token.replace("~1", "/").replace("~0", "~")
 
 
 def quoted(text: str) -> str:

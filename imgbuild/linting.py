@@ -13,11 +13,12 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from imgbuild.checks import Case, Context, Hit, hit_of_problem
 from imgbuild.errors import UsageError
-from imgbuild.model import Finding, Group, Severity, Source, Subject, Tally
+from imgbuild.model import Edit, Finding, Group, Severity, Source, Subject, Tally
 from imgbuild.rulebook.own import PACK as OWN
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
     _check_ids(book, (*select, *ignore))
     rules = [rule for rule in book.rules if (not select or rule.id in select) and rule.id not in ignore]
     asked = [(rule, case) for rule in rules if (case := _case(book, context, rule)) is not None]
-    found = [(rule, _hits(rule.check.find(case))) for rule, case in asked]
-    findings = [_finding(book, context, rule, hit) for rule, hits in found for hit in hits]
+    found = [_hits(rule.check.find(case)) for rule, case in asked]
+    findings = [_finding(book, case, rule, hit) for (rule, case), hits in zip(asked, found, strict=True)
+                for hit in hits]
     if not select:
         findings += _without_rule(book, context)
-    failed = sum(bool(hits) for _, hits in found)
+    failed = sum(map(bool, found))
     tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
     return tuple(distinct(sorted(findings, key=_order))), tally
 
@@ -75,16 +77,25 @@ def _case(book: RuleBook, context: Context, rule: Rule) -> Case | None:
     return case if rule.check.applies(case) else None
 
 
-def _finding(book: RuleBook, context: Context, rule: Rule, hit: Hit) -> Finding:
+def _finding(book: RuleBook, case: Case, rule: Rule, hit: Hit) -> Finding:
     codes = rule.errors if hit.errors is None else hit.errors
-    subject = _subject(context, hit)
+    subject = _subject(case.context, hit)
     return Finding(
         rule=rule.id, severity=hit.severity or rule.severity, group=rule.group, cloud=_cloud(book, rule),
         message=hit.message, hint=hit.hint or rule.hint, subject=subject, value=_shown(hit.value),
         sources=_sources(book, rule, hit),
         errors=tuple(error for code in codes if (error := book.error(code)) is not None), evidence=hit.evidence,
         excerpt=hit.excerpt, fingerprint=_fingerprint(rule.id, subject, hit), views=hit.views,
+        fix=_fix(case, rule, hit) or UNSET,
     )
+
+
+def _fix(case: Case, rule: Rule, hit: Hit) -> Edit | None:
+    """Return how the text of the request is mended, where there is one that is JSON and the way is plain."""
+    document = case.context.document
+    if rule.fix is None or hit.on != "request" or document is None or not document.is_json:
+        return None
+    return rule.fix.edit(case, hit)
 
 
 def _cloud(book: RuleBook, rule: Rule) -> str | None:

@@ -341,8 +341,24 @@ class Subject(Value, frozen=True, kw_only=True):
     guest_path: str | None = None
 
 
+class Edit(Value, frozen=True, kw_only=True):
+    """What ``lint --fix`` does to the text of a request at ``pointer``.
+
+    ``set`` writes ``value`` there, be there one yet or not, ``rename`` gives the member the key ``key``, ``remove``
+    takes the member or the item out, ``remove-mark`` the byte order mark before the text.
+    """
+
+    action: Literal["set", "rename", "remove", "remove-mark"]
+    pointer: str
+    value: Any = msgspec.UNSET
+    key: str | msgspec.UnsetType = msgspec.UNSET
+
+
 class Finding(Value, frozen=True, kw_only=True):
-    """One thing that a rule found; ``excerpt`` is the line of the guest file that it is about, safe to show."""
+    """One thing that a rule found; ``excerpt`` is the line of the guest file that it is about, safe to show.
+
+    ``fix`` is there where ``lint --fix`` can mend it.
+    """
 
     rule: str
     severity: Severity
@@ -358,6 +374,7 @@ class Finding(Value, frozen=True, kw_only=True):
     excerpt: str | None = None
     fingerprint: str = ""
     views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
+    fix: Edit | msgspec.UnsetType = msgspec.UNSET
 
 
 class Summary(Value, frozen=True, kw_only=True):
@@ -384,7 +401,10 @@ class Accepted(Value, frozen=True, kw_only=True):
 
 
 class Findings(Value, frozen=True, kw_only=True):
-    """The document of ``imgbuild lint`` and ``imgbuild check``; ``operation`` is the one that was taken."""
+    """The document of ``imgbuild lint`` and ``imgbuild check``; ``operation`` is the one that was taken.
+
+    ``fixable`` says how many of the findings ``lint --fix`` can mend, where it is any; ``fixed`` how many it has.
+    """
 
     imgbuild: str = __version__
     schema: int = SCHEMA
@@ -394,6 +414,8 @@ class Findings(Value, frozen=True, kw_only=True):
     rules: Tally = Tally()
     findings: tuple[Finding, ...]
     accepted: tuple[Accepted, ...] = ()
+    fixable: int | msgspec.UnsetType = msgspec.UNSET
+    fixed: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Verification(Value, frozen=True, kw_only=True):
@@ -461,7 +483,7 @@ class Configuration(Value, frozen=True, kw_only=True):
 class RuleEntry(Value, frozen=True, kw_only=True):
     """One rule as people read it; ``at`` are JSON Pointers, ``fails`` and ``passes`` examples of a request body.
 
-    ``evidence`` are examples of the bytes that a finding of it points at.
+    ``evidence`` are examples of the bytes that a finding of it points at, ``fix`` says what ``lint --fix`` does.
     """
 
     id: str
@@ -478,6 +500,7 @@ class RuleEntry(Value, frozen=True, kw_only=True):
     fails: str | None = None
     passes: str | None = None
     evidence: tuple[Example, ...] = ()
+    fix: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ErrorEntry(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imgbuild import jsontext, linting, rulebook
+from imgbuild import fixing, jsontext, linting, rulebook
 from imgbuild.acceptance import NOTHING_ACCEPTED
 from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
@@ -21,7 +21,7 @@ from imgbuild.comparison import compare
 from imgbuild.derivation import derive
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.examination import inspect, inspect_for
-from imgbuild.model import Difference, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
+from imgbuild.model import Difference, Edit, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.rulebook.spelling import catalogue_facts
@@ -34,12 +34,14 @@ if TYPE_CHECKING:
 
     from imgbuild.acceptance import Acceptance
     from imgbuild.digest import Progress
+    from imgbuild.fixing import Fixed
+    from imgbuild.jsontext import JsonDocument
     from imgbuild.model import Finding
     from imgbuild.packer import Record
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 
-__all__ = ["Built", "Checked", "Settings", "build", "check", "diff", "inspect", "lint", "verify"]
+__all__ = ["Built", "Checked", "Settings", "build", "check", "diff", "fix", "inspect", "lint", "verify"]
 
 NO_CHOICES = Choices()
 
@@ -84,10 +86,24 @@ def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | 
     With ``image``, the path of an image file, the request is also compared with the image's facts.
     """
     facts = None if image is None else _examine(image, settings, progress)
+    return _lint(settings, facts, name, data)[1]
+
+
+def fix(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
+        progress: Progress | None = None) -> Fixed:
+    """Return the request body ``data`` (JSON) with all mended that is safe, and the findings on what it is then.
+
+    A text that is no JSON stays as it is; what is accepted is not mended. The parameters are those of :func:`lint`.
+    """
+    facts = None if image is None else _examine(image, settings, progress)
+    return fixing.fix(data, partial(_lint, settings, facts, name))
+
+
+def _lint(settings: Settings, facts: Inspection | None, name: str, data: bytes) -> tuple[JsonDocument, Findings]:
     book = _load(settings)
     context = _read_context(settings, book, facts, name, data)
     found, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
-    return _document(found, tally, context.operation, settings)
+    return context.document or jsontext.parse(data), _document(found, tally, context.operation, settings)
 
 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
@@ -277,7 +293,9 @@ def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Set
 def _document(findings: Iterable[Finding], tally: Tally, operation: str | None, settings: Settings) -> Findings:
     found, accepted = (settings.acceptance or NOTHING_ACCEPTED).judge(findings)
     counts = {severity: sum(f.severity == severity for f in found) for severity in ("error", "warning", "note")}
-    return Findings(operation=operation, summary=Summary(**counts), rules=tally, findings=found, accepted=accepted)
+    fixable = sum(isinstance(finding.fix, Edit) for finding in found)
+    return Findings(operation=operation, summary=Summary(**counts), rules=tally, findings=found, accepted=accepted,
+                    fixable=fixable or msgspec.UNSET)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:

@@ -115,6 +115,13 @@ class FieldSpec(Leaf, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
     missing_errors: tuple[str, ...] = ()
 
+    @property
+    def defaults(self) -> tuple[Any, ...]:
+        """What holds where the field is left out: the documented default, or else the only value that is taken."""
+        if self.default is not None:
+            return (self.default,)
+        return self.allowed if len(self.allowed) == 1 else ()
+
     def is_mandatory(self, body: dict[str, Any]) -> bool:
         """Say whether a request with these values cannot do without the field."""
         return self.mandatory or any(body.get(name) == value for name, value in self.mandatory_if.items())

@@ -125,6 +125,7 @@ class Hit:
     ``on`` says what it is about. ``on_key`` is true where the key of the pointer is at fault, not its value.
     ``guest_line`` counts from 1 in the file ``guest_path``, ``excerpt`` is that line. ``severity`` stands for the
     rule's own where what was found is less than that. ``sources`` are pairs of a source's id and what it says.
+    ``choices`` are the values (of a key, the keys) that would be right there, as far as the check knows them.
     """
 
     message: str
@@ -142,6 +143,7 @@ class Hit:
     evidence: Evidence | None = None
     severity: Severity | None = None
     views: tuple[View, ...] | msgspec.UnsetType = msgspec.UNSET
+    choices: tuple[Any, ...] = ()
 
 
 Hits = Iterator[Hit]

@@ -145,19 +145,25 @@ class DiskFormat(Check, frozen=True, kw_only=True, tag="disk-format"):
         elsewhere = given in case.profile.disk_format_readings.values()
         if given not in taken and elsewhere == (self.fault == "other-reading"):
             yield Hit(message=f"disk_format is {quoted(given)}: {listed(taken)} is accepted",
-                      pointer="/disk_format", value=given)
+                      pointer="/disk_format", value=given, choices=taken)
 
     def _contradicts(self, case: Case, given: str) -> Hits:
         word = _word(case)
         if word is not None and word != given and case.image is not None:
             yield Hit(message=f"disk_format is {quoted(given)}, but the file is {case.image.format}",
-                      pointer="/disk_format", value=given, hint=f"Set disk_format to {quoted(word)}.")
+                      pointer="/disk_format", value=given, hint=f"Set disk_format to {quoted(word)}.",
+                      choices=_taken(case, word))
 
     def _default(self, case: Case) -> Hits:
         default, word = case.profile.default_disk_format, _documented_word(case)
         if "disk_format" not in case.body and default and word not in {None, default} and case.image is not None:
             yield Hit(message=f"disk_format is not given, so {default} holds, but the file is {case.image.format}",
-                      pointer="/disk_format", hint=f"Set disk_format to {quoted(word)}.")
+                      pointer="/disk_format", hint=f"Set disk_format to {quoted(word)}.", choices=_taken(case, word))
+
+
+def _taken(case: Case, word: str | None) -> tuple[str, ...]:
+    """Return the word if the cloud takes it; none of another document is proposed."""
+    return (word,) if word is not None and word in case.profile.disk_formats.values() else ()
 
 
 def _documented_word(case: Case) -> str | None:

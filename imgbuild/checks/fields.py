@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 WORDS = {"string": "a string", "integer": "a whole number", "boolean": "true or false",
          "string-list": "a list of strings", "object-list": "a list of objects", "object": "an object"}
+_EXACT = 1 << 53
+"""Up to here every whole number has a floating-point number of its own."""
 _KINDS = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
 
 
@@ -78,14 +80,19 @@ def kind_word(value: object) -> str:
     return _KINDS.get(type(value), "null")
 
 
-def as_wanted(value: object, wanted: str) -> str | None:
-    """Return how the value would be written in the type that is wanted, where that is plain."""
-    if wanted == "integer" and isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value):
+def as_wanted(value: object, wanted: str, written: str | None = None) -> str | None:
+    """Return how the value would be written in the type that is wanted, where that is plain.
+
+    ``written`` is the value as it stands in the text: 7.10 in quotes is "7.10".
+    """
+    if wanted == "integer" and isinstance(value, str) and re.fullmatch(r"0|-?[1-9][0-9]{0,17}", value):
+        return value
+    if wanted == "integer" and isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT:
         return str(int(value))
     if wanted == "boolean" and isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower()
     if wanted == "string" and isinstance(value, (bool, int, float)):
-        return json.dumps(json.dumps(value))
+        return json.dumps(written or json.dumps(value))
     return None
 
 

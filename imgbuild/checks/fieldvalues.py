@@ -34,8 +34,8 @@ class FieldValue(Check, frozen=True, kw_only=True, tag="field-value"):
                 accepted = _refusal(value, field) if field is not None and mine else None
                 if field is not None and accepted is not None:
                     yield Hit(message=f"{part.name(key)} is {quoted(value)}: {accepted} is accepted",
-                              pointer=part.at(key), value=value, sources=cited(field), errors=field.errors or None)
-
+                              pointer=part.at(key), value=value, sources=cited(field), errors=field.errors or None,
+                              choices=field.allowed)
 
     def server_codes(self, profile: Profile, operations: tuple[str, ...]) -> frozenset[str]:
         """Return the codes for values that are refused."""

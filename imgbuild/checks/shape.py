@@ -6,8 +6,11 @@ documents and error codes of its field.
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
 from imgbuild.checks.fields import WORDS, Part, as_wanted, body_of, cited, every_field, is_of_type, kind_word, parts_of
@@ -39,17 +42,17 @@ class Types(Check, frozen=True, kw_only=True, tag="types"):
         for part in parts_of(case):
             for key, value in part.value.items():
                 if key in part.fields and not _is_unreadable(case, part.at(key)):
-                    yield from self._field(part, key, value)
+                    yield from self._field(case, part, key, value)
 
-    def _field(self, part: Part, key: str, value: object) -> Hits:
+    def _field(self, case: Case, part: Part, key: str, value: object) -> Hits:
         field = part.fields[key]
         if not is_of_type(value, field.type):
-            yield _wrong(part.at(key), part.name(key), value, field.type, field)
+            yield _wrong(case, part.at(key), part.name(key), value, field)
         elif isinstance(value, list):
-            item = "string" if field.type == "string-list" else "object"
+            item = structs.replace(field, type="string" if field.type == "string-list" else "object")
             for index, entry in enumerate(value):
-                if not is_of_type(entry, item):
-                    yield _wrong(f"{part.at(key)}/{index}", f"{part.name(key)}/{index}", entry, item, field)
+                if not is_of_type(entry, item.type):
+                    yield _wrong(case, f"{part.at(key)}/{index}", f"{part.name(key)}/{index}", entry, item)
 
 
 def _is_unreadable(case: Case, pointer: str) -> bool:
@@ -58,11 +61,21 @@ def _is_unreadable(case: Case, pointer: str) -> bool:
     return document is not None and any(problem.pointer == pointer for problem in document.problems)
 
 
-def _wrong(pointer: str, name: str, value: object, wanted: str, field: FieldSpec) -> Hit:
-    quote = as_wanted(value, wanted)
+def _wrong(case: Case, pointer: str, name: str, value: object, field: FieldSpec) -> Hit:
+    quote = as_wanted(value, field.type, _written(case, pointer))
     found = "null" if value is None else f"{kind_word(value)}, {quoted(value)}"
-    return Hit(message=f"{name} is {found}: {WORDS[wanted]} is expected", pointer=pointer, value=value,
-               hint=f"Write {quote}." if quote else None, sources=cited(field))
+    return Hit(message=f"{name} is {found}: {WORDS[field.type]} is expected", pointer=pointer, value=value,
+               hint=f"Write {quote}." if quote else None, sources=cited(field), choices=_choices(quote))
+
+
+def _written(case: Case, pointer: str) -> str | None:
+    """Return the value as it stands in the text of the request."""
+    document = case.context.document
+    return None if document is None else document.written_at(pointer)
+
+
+def _choices(quote: str | None) -> tuple[Any, ...]:
+    return () if quote is None else (json.loads(quote),)
 
 
 class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
@@ -93,7 +106,8 @@ class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
         reason = f" where {self.when} is {quoted(field.mandatory_if[self.when])}" if self.when is not None else ""
         hint = "Add it; imgbuild build takes it as --object BUCKET:KEY." if key == "image_url" else None
         return Hit(message=f"{part.name(key)} is missing: {case.context.operation} cannot do without it{reason}",
-                   pointer=part.at(key), sources=cited(field), errors=field.missing_errors or None, hint=hint)
+                   pointer=part.at(key), sources=cited(field), errors=field.missing_errors or None, hint=hint,
+                   choices=field.defaults)
 
 
 def _implied(case: Case, key: str) -> object:
@@ -111,9 +125,10 @@ class StringProperties(Check, frozen=True, kw_only=True, tag="string-properties"
         body = body_of(case)
         for key, value in _others(case, body):
             if not isinstance(value, str):
-                quote = as_wanted(value, "string")
+                quote = as_wanted(value, "string", _written(case, body.at(key)))
                 yield Hit(message=f"{quoted(key)} is {kind_word(value)}: an additional property takes a string only",
-                          pointer=body.at(key), value=value, hint=f"Write {quote}." if quote else None)
+                          pointer=body.at(key), value=value, hint=f"Write {quote}." if quote else None,
+                          choices=_choices(quote))
 
 
 class KeyLength(Check, frozen=True, kw_only=True, tag="key-length"):
@@ -151,7 +166,7 @@ class MisspeltKey(Check, frozen=True, kw_only=True, tag="misspelt-key"):
                 near = nearest(key)
                 if near is not None:
                     yield Hit(message=f"{quoted(key)} is no documented field: did you mean {near!r}?",
-                              hint=f"Write {near}.", pointer=part.at(key), on_key=True, value=key)
+                              hint=f"Write {near}.", pointer=part.at(key), on_key=True, value=key, choices=(near,))
 
 
 def _nearest_in(part: Part) -> Callable[[str], str | None]:

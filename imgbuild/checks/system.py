@@ -41,10 +41,12 @@ class OsVersion(Check, frozen=True, kw_only=True, tag="os-version"):
         elif isinstance(value, str):
             hit = _FAULTS[self.fault](case, value)
             if hit is not None:
-                yield Hit(message=hit[0], pointer=f"/{key}", value=value, hint=hit[1] or None)
+                message, hint, *choices = hit
+                yield Hit(message=message, pointer=f"/{key}", value=value, hint=hint or None, choices=tuple(choices))
 
 
-_Found = tuple[str, str] | None
+_Found = tuple[str, ...] | None
+"""A message, a hint or nothing, and the spelling that would be right, where there is one."""
 
 
 def _key(case: Case) -> str:
@@ -87,7 +89,8 @@ def _misspelt(case: Case, value: str) -> _Found:
     listed = [entry for entry in close if entry.listed_on(case.profile.name)] or list(close)
     best = next((entry for entry in listed if entry.prefer is None), listed[0])
     right = _preferred(best)
-    return f"{quoted(value)} differs from the listed spelling: did you mean {right!r}?", f"Write {quoted(right)}."
+    return (f"{quoted(value)} differs from the listed spelling: did you mean {right!r}?", f"Write {quoted(right)}.",
+            right)
 
 
 def _proven(case: Case, value: str) -> tuple[CatalogueEntry, ...]:

@@ -67,7 +67,7 @@ class OneOf(Check, frozen=True, kw_only=True, tag="one-of"):
         for pointer, value in values_of(case):
             if type(value) is type(self.values[0]) and value not in self.values:
                 yield Hit(message=f"{label(pointer)} is {quoted(value)}: {listed(self.values)} is accepted",
-                          pointer=pointer, value=value)
+                          pointer=pointer, value=value, choices=self.values)
 
 
 class NoneOf(Check, frozen=True, kw_only=True, tag="none-of"):

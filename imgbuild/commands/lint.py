@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imgbuild.commands.completion import files
 from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
 
+if TYPE_CHECKING:
+    from imgbuild.commands.output import Output
+    from imgbuild.model import Findings
+
 
 @click.command("lint", short_help="Compare a request with the rules.",
                epilog="\b\nExample:\n  imgbuild lint samples/requests/create-image.json")
 @click.argument("request", shell_complete=files)
 @option("--image", metavar="FILE", help="Compare the request with this image, too.")
+@option("--fix", is_flag=True, help="Mend in the file what is safe to mend, show the diff on standard error, and "
+        "report what is left. The mended text of standard input goes to standard output.")
+@option("--diff", is_flag=True, help="Write what --fix would change as a unified diff, and exit with 1 if it is "
+        "anything; the file stays as it is.")
 @options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
          "rules", "catalogue", *REPORT)
 def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN401 - the values of the options
@@ -21,18 +29,37 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
 
     Each finding names its place in the file, the reason, the cure, and the documents that say so.
     """
+    if words["fix"] or words["diff"]:
+        from imgbuild.commands.mending import mend  # noqa: PLC0415 - as below
+
+        return mend(request, image, words)
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
+
+    output = Output(words, inputs=[request, *([image] if image else [])])
+    settings = lint_settings(words)
+    data = read_request(request)
+    return report(output, request, data, pipeline.lint(data, settings, name=request, image=image), words)
+
+
+def lint_settings(words: dict[str, Any]) -> Any:  # noqa: ANN401 - its type is imported late
+    """Return the settings of a run; no rule on a request asks for a checksum."""
+    return settings_of({**words, "no_checksum": True})
+
+
+def report(output: Output, request: str, data: bytes, findings: Findings, words: dict[str, Any]) -> int:
+    """Write the reports on a request whose text is ``data``; return the exit status that follows."""
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
-    output = Output(words, inputs=[request, *([image] if image else [])])
-    settings = settings_of({**words, "no_checksum": True})  # no rule on a request asks for a checksum
-    data = read_request(request)
-    findings = pipeline.lint(data, settings, name=request, image=image)
-    status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in findings.findings))
+    status = status_of(findings, words)
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
                              fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"], words["rules"])))
     output.close()
     return status
+
+
+def status_of(findings: Findings, words: dict[str, Any]) -> int:
+    """Return 1 if a finding counts, else 0."""
+    return int(any(is_failure(finding.severity, words["fail_on"]) for finding in findings.findings))

@@ -91,7 +91,13 @@ class Output:
 
 
 def write_out(data: bytes) -> None:
-    """Write to standard output; ``data`` is UTF-8.
+    """Write a text to standard output as its encoding has it; ``data`` is UTF-8. Raises as :func:`write_raw` does."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    write_raw(data.decode().encode(encoding, "backslashreplace"))
+
+
+def write_raw(data: bytes) -> None:
+    """Write bytes to standard output as they are.
 
     Raises:
         ClosedPipe: Its reader has gone.
@@ -101,7 +107,7 @@ def write_out(data: bytes) -> None:
         raise ImgbuildError("cannot write to standard output: it is closed")
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data.decode().encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
+        sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except BrokenPipeError as error:
         raise ClosedPipe from error

@@ -35,6 +35,8 @@ def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
 
 def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:
     """Return a rule as it is printed, with its documents and the server's error codes."""
+    from msgspec import UNSET  # noqa: PLC0415 - as above
+
     from imgbuild.model import RuleEntry  # noqa: PLC0415 - as above
     from imgbuild.rulebook.evidence import read_evidence  # noqa: PLC0415 - as above
 
@@ -43,4 +45,4 @@ def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:
         hint=rule.hint, at=rule.places, operations=rule.operations, fails=rule.fails, passes=rule.passes,
         sources=tuple(book.source(source, rule.readings.get(source)) for source in rule.cited),
         errors=tuple(error for code in rule.errors if (error := book.error(code)) is not None),
-        evidence=read_evidence().get(rule.id, ()))
+        evidence=read_evidence().get(rule.id, ()), fix=UNSET if rule.fix is None else rule.fix.summary)

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import rulebook
+from imgbuild import fixes, rulebook
 from imgbuild.checks import KINDS
 from imgbuild.rulebook.packs import BASE
 from imgbuild.rulebook.rules import Rule
 from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
-    from imgbuild.checks import Check
+    from collections.abc import Mapping
+
     from imgbuild.rulebook import RuleBook
 
 _HEAD = """\
@@ -57,6 +58,7 @@ _KEYS = {
     "at": "JSON Pointer or Pointers into the request; `*` stands for each item of a list",
     "operations": "the operations it is asked for; all where it is left out",
     "check": "`kind` and its parameters, see below",
+    "fix": "`kind` and its parameters, see below: how `lint --fix` mends it, where that is safe",
     "fails": "a short request body that breaks the rule, as JSON",
     "passes": "one that does not",
 }
@@ -66,7 +68,7 @@ def render_reference(*books: RuleBook) -> str:
     """Return the reference of the packs of these books as Markdown."""
     packs = {BASE: next((book for book in books if book.profile.name == DEFAULT_CLOUD), books[0])}
     packs |= {book.profile.name: book for book in books}
-    parts = [_HEAD, _keys(), _kinds(), *(_pack(pack, book) for pack, book in packs.items())]
+    parts = [_HEAD, _keys(), _kinds(), _fixes(), *(_pack(pack, book) for pack, book in packs.items())]
     return "\n".join(parts)
 
 
@@ -77,19 +79,30 @@ def _keys() -> str:
 
 
 def _kinds() -> str:
-    rows = [f"| `{name}` | {_parameters(kind)} | {_summary(kind)} |" for name, kind in KINDS.items()]
     head = ["## Kinds of checks\n",
             "The vocabulary is closed; what no kind can say becomes a new kind in `imgbuild/checks/`.\n",
             "| kind | parameters | what it asks for |", "| --- | --- | --- |"]
-    return "\n".join([*head, *rows, ""])
+    return "\n".join([*head, *_rows(KINDS), ""])
 
 
-def _parameters(kind: type[Check]) -> str:
+def _fixes() -> str:
+    head = ["## Kinds of fixes\n",
+            "Closed, too (`imgbuild/fixes.py`). A fix writes only what the documents leave no doubt of.\n",
+            "| kind | parameters | what it does |", "| --- | --- | --- |"]
+    return "\n".join([*head, *_rows(fixes.KINDS), ""])
+
+
+def _rows(kinds: Mapping[str, type[msgspec.Struct]]) -> list[str]:
+    return [f"| `{name}` | {_parameters(kind)} | {summary_of(kind)} |" for name, kind in kinds.items()]
+
+
+def _parameters(kind: type[msgspec.Struct]) -> str:
     fields = msgspec.structs.fields(kind)
     return ", ".join(f"`{field.name}`" if field.required else f"`{field.name}`?" for field in fields)
 
 
-def _summary(kind: type[Check]) -> str:
+def summary_of(kind: type) -> str:
+    """Return what the docstring of a kind of check or fix says, on one line."""
     return " ".join((inspect.getdoc(kind) or "").split()).replace("``", "`").replace("|", "\\|")
 
 

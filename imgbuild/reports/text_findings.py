@@ -56,6 +56,9 @@ def _write_end(sheet: Sheet, view: FindingsView) -> None:
         sheet.section("Next", *view.verification.next[:1])
         for more in view.verification.next[1:]:
             sheet.fact("", more)
+    if view.findings.fixable and view.name is not None:
+        mendable = counted(view.findings.fixable, "finding")
+        sheet.sentence(f"{mendable} can be mended: imgbuild lint --fix {view.name}")
     tally = view.findings.rules
     asked = f"{counted(tally.passed, 'rule')} passed, {tally.failed} failed, {tally.not_applicable} not applicable"
     sheet.ends([asked], f"exit {view.status}")

@@ -105,6 +105,7 @@ def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
     sheet.line()
     sheet.fact("why", rule.why)
     sheet.fact("fix", rule.hint)
+    sheet.fact("--fix", *([] if rule.fix is msgspec.UNSET else [rule.fix]))
     sheet.fact("at", *rule.at)
     sheet.fact("asked", *[f"for {flat(rule.operations)}"] if rule.operations else [])
     sheet.fact("server", *[error_words(error.code, error.status) for error in rule.errors])

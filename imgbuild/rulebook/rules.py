@@ -10,6 +10,7 @@ import msgspec
 from imgbuild.checks import AnyCheck  # noqa: TC001 - msgspec reads the annotation when it converts
 from imgbuild.checks.patterns import check_pattern
 from imgbuild.errors import RuleBookError
+from imgbuild.fixes import AnyFix  # noqa: TC001 - as above
 from imgbuild.model import Group, Severity  # noqa: TC001 - as above
 from imgbuild.profiles import Leaf
 from imgbuild.rulebook.packs import line_of, shown
@@ -26,7 +27,8 @@ class Rule(Leaf, frozen=True, kw_only=True):
     ``sources`` are ids of documents, of which the first is the reading taken; ``readings`` says what each of them (or a
     further one) says. ``errors`` are the codes the server would answer with. ``at`` are JSON Pointers into the request,
     ``operations`` the operations it is asked for (all where empty). ``fails`` and ``passes`` are short examples of a
-    request body, as JSON. ``pack`` is the last pack that says something on it.
+    request body, as JSON. ``fix`` is how ``lint --fix`` mends what is found, where that is safe. ``pack`` is the last
+    pack that says something on it.
     """
 
     id: str
@@ -41,6 +43,7 @@ class Rule(Leaf, frozen=True, kw_only=True):
     at: str | tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
     check: AnyCheck
+    fix: AnyFix | None = None
     fails: str | None = None
     passes: str | None = None
     pack: str = ""
