@@ -15,7 +15,6 @@ A path is relative to the file it stands in. TOML 1.0, https://toml.io/en/v1.0.0
 from __future__ import annotations
 
 import datetime as dt  # noqa: TC003 - msgspec reads the annotation when it converts
-import difflib
 import os
 import re
 import stat
@@ -138,6 +137,8 @@ def _option(path: str, name: str, known: Collection[str]) -> str:
     """Return the name of an option as the command line has it."""
     option = name.replace("_", "-")
     if option not in known:
+        import difflib  # noqa: PLC0415 - 1 ms, for those who mistype
+
         near = difflib.get_close_matches(option, known, n=1)
         raise ConfigError(f"{path!r}: there is no option {name!r}", cure=f"did you mean {near[0]!r}?" if near
                           else "imgbuild config lists them")

@@ -1,13 +1,17 @@
 """examine: the path of an image in, its facts out. The child looks while this process hashes, then the witness speaks.
 
-open -> look (in the child) beside digest -> witness. Nothing here needs the rules, so ``inspect`` does not load them.
+open -> look (in the child) beside digest and witness. Nothing here needs the rules, so ``inspect`` does not load them.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from contextlib import nullcontext
 from functools import cache, partial
+from importlib.util import find_spec
+from itertools import count
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,8 +22,7 @@ from imgbuild.detection import formats_meant, probe_of
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
-from imgbuild.inspection import Look, look
-from imgbuild.model import Inspection, Problem, Run
+from imgbuild.model import Inspection, Look, Problem, Run
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from imgbuild.serving import Service
     from imgbuild.source import Source
 
+_children = count(1)
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
 
@@ -94,7 +98,7 @@ class _Found(msgspec.Struct, frozen=True):
 
 
 class _Looking:
-    """The child at work, and a thread that waits for it and then asks the witness."""
+    """The child at work, and a thread that waits for it and asks the witness as soon as it may."""
 
     def __init__(self, source: Source, settings: Settings) -> None:
         self._service = _serve(source)
@@ -118,8 +122,10 @@ class _Looking:
 
     def _wait(self) -> _Found:
         qemu.prepare()  # while the child looks
+        opened = self._child.first(lambda known: known.opened)
+        said = _ask(opened.facts, self._source, self._settings) if opened is not None else None
         outcome = self._child.result()
-        return _conclude(outcome, self._end_service(), self._source, self._settings)
+        return _conclude(outcome, self._end_service(), said, self._source, self._settings)
 
     def _end_service(self) -> tuple[Problem, ...]:
         return () if self._service is None else self._service.end()
@@ -142,15 +148,33 @@ def _start(source: Source, settings: Settings, service: Service | None) -> sandb
                             open_files=sandbox.Limits().open_files + parts)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
-        if service is None:
-            return sandbox.start(lambda report: look(source, settings.claim, report, folder,
-                                                     initramfs=settings.initramfs, questions=questions),
-                                 Look, limits, keep)
-        child = sandbox.start(lambda report: look(source, settings.claim, report, folder, service.content,
-                                                  initramfs=settings.initramfs, questions=questions), Look,
-                              limits, [*keep, *service.descriptors])
-        service.hand_over()
+        content = None if service is None else service.content
+
+        def work(report: Callable[[Look], None]) -> None:
+            from imgbuild.inspection import look  # noqa: PLC0415 - in the child, while this process does other things
+
+            look(source, settings.claim, report, folder, content, initramfs=settings.initramfs, questions=questions)
+
+        _import_for_children()
+        child = sandbox.start(work, Look, limits, [*keep, *(() if service is None else service.descriptors)])
+        if service is not None:
+            service.hand_over()
         return child
+
+
+def _import_for_children() -> None:
+    """Import what a child works with here, from the second child on, so that the next ones need not.
+
+    From the first one on where it has not been compiled: a child may not keep what it compiles.
+    """
+    if next(_children) > 1 or not _is_compiled("imgbuild.inspection"):
+        from imgbuild import inspection  # noqa: F401, PLC0415 - see above
+
+
+def _is_compiled(name: str) -> bool:
+    """Say whether a module is kept in its compiled form where the child may read it: beside its source."""
+    found = None if sys.pycache_prefix else find_spec(name)
+    return found is not None and found.cached is not None and os.path.exists(found.cached)
 
 
 def questions_of(settings: Settings) -> tuple[Question, ...]:
@@ -194,7 +218,11 @@ def _is_one_of(source: Source, names: Sequence[str]) -> bool:
     return any(find(name).matches(probe) for name in names)
 
 
-def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source: Source,
+def _ask(facts: Inspection, source: Source, settings: Settings) -> Witness:
+    return qemu.witness(facts, source, timeout=settings.time_limit, probe=settings.run_facts, named=settings.run_facts)
+
+
+def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], said: Witness | None, source: Source,
               settings: Settings) -> _Found:
     facts = outcome.value.facts if outcome.value is not None else Inspection(path=source.name, size=source.size)
     facts = _with_unanswered(facts, settings)
@@ -205,8 +233,7 @@ def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], source
         from imgbuild.guests.media import osinfo  # noqa: PLC0415 - for a disc alone
 
         facts = osinfo.supplement(facts)
-    witness = qemu.witness(facts, source, timeout=settings.time_limit, probe=settings.run_facts,
-                           named=settings.run_facts)
+    witness = _ask(facts, source, settings) if said is None else qemu.heard(facts, said)
     problems = qemu.compare(facts, witness, settings.claim)
     return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)
 

@@ -17,7 +17,7 @@ from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, readiness, systems
 from imgbuild.guests.layout import Block
-from imgbuild.model import Firmware, Inspection, Partition, Problem, Value, Volume
+from imgbuild.model import Firmware, Inspection, Look, Partition, Problem, Volume
 from imgbuild.readers import BrokenImage, problem, quoted
 from imgbuild.sizes import human_size
 
@@ -51,15 +51,6 @@ ENCRYPTED = {"bitlocker": ("Windows", "BitLocker"), "luks": ("Linux", "LUKS")}
 
 # Where "not clean" means that the machine was cut off; on FAT the mark is often left by tools that copied files in.
 JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
-
-
-class Look(Value, frozen=True, kw_only=True):
-    """What is known of an image so far, and what it cost: reads, bytes read, seconds."""
-
-    facts: Inspection
-    reads: int
-    bytes_read: int
-    seconds: float
 
 
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
@@ -116,6 +107,7 @@ class _State:
         self.questions: Sequence[Question] = ()
         self.view: readiness.View | None = None
         self.failed = False
+        self.opened = False
         self._problems: list[Problem] = []
         self._report = report
         self._started = time.monotonic()
@@ -143,7 +135,7 @@ class _State:
         places: list[Source | ImageFolder] = [self.source] if self.folder is None else [self.source, self.folder]
         self._report(Look(facts=self.facts, reads=sum(place.reads for place in places),
                           bytes_read=sum(place.bytes_read for place in places),
-                          seconds=time.monotonic() - self._started))
+                          seconds=time.monotonic() - self._started, opened=self.opened))
 
 
 def _read_container(state: _State) -> bool:
@@ -218,6 +210,7 @@ def _read_filesystems(state: _State) -> bool:
         state.object(*problems)
         state.blocks += [_volume_block(state, volume.kind, volume.name, volume.reader) for volume in logical]
     _learn_blocks(state, state.blocks)
+    state.opened = True
     return True
 
 

@@ -202,6 +202,19 @@ class Inspection(Value, frozen=True, kw_only=True):
     run: Run | msgspec.UnsetType = msgspec.UNSET
 
 
+class Look(Value, frozen=True, kw_only=True):
+    """What is known of an image so far, and what it cost: reads, bytes read, seconds.
+
+    ``opened`` says that container, partition table and superblocks have been read: what follows is the guest.
+    """
+
+    facts: Inspection
+    reads: int
+    bytes_read: int
+    seconds: float
+    opened: bool = False
+
+
 class Source(Value, frozen=True, kw_only=True):
     """A document: where it is, of which date, and what it says (the reading)."""
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import py_compile
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tools import needs
 
-from imgbuild import digest, examination
+from imgbuild import digest, examination, sandbox
 from imgbuild.errors import SourceError, UsageError
+from imgbuild.model import Inspection, Look, Witness
 from imgbuild.rulebook import load_profile
 from imgbuild.settings import Settings
 
 QUICK = Settings(checksums=None)
+SAMPLE = Path(__file__).parent.parent / "samples" / "debian-12-tiny.qcow2"
 
 
 @pytest.fixture
@@ -61,6 +65,33 @@ def test_a_file_that_is_written_to_meanwhile_has_changed(image, monkeypatch):
     changed = examination.inspect(str(image), QUICK)
     assert [problem.code for problem in changed.problems][-1] == "changed"
     assert changed.checksums is None
+
+
+def test_the_witness_is_asked_while_the_child_reads_the_guest(monkeypatch):
+    opened = []
+
+    def witness(facts, *_, **__):
+        opened.append(facts)
+        return Witness(found="9.9.9", format="qcow2", virtual_size=facts.virtual_size)
+
+    monkeypatch.setattr(examination.qemu, "witness", witness)
+    monkeypatch.setattr(sandbox.Child, "first", lambda _child, is_it: next(
+        known for known in [Look(facts=Inspection(path="disk", size=1, virtual_size=1), reads=0, bytes_read=0,
+                                 seconds=0.0, opened=True)] if is_it(known)))
+    found = examination.inspect(str(SAMPLE), QUICK)
+    assert [known.path for known in opened] == ["disk"]
+    assert found.guest
+
+
+def test_a_module_counts_as_compiled_where_the_child_may_read_that(monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "pycache_prefix", None)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "module_of_a_test.py").write_text("")
+    assert not examination._is_compiled("module_of_a_test")
+    py_compile.compile(str(tmp_path / "module_of_a_test.py"))
+    assert examination._is_compiled("module_of_a_test")
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    assert not examination._is_compiled("module_of_a_test")
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):

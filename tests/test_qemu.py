@@ -139,8 +139,16 @@ def test_a_backing_file_is_not_opened(tmp_path):
 def test_it_is_not_asked_where_our_own_reader_objects(image, install):
     install("os.abort()")
     said = ask(image, facts(problems=(Problem(code="backing-file", message="…"),)))
-    assert (said.failure, said.error) == ("not-asked", "not asked: our own reader objects first (backing-file)")
+    assert (said.failure, said.error) == ("not-asked", "has no say: our own reader objects (backing-file)")
     assert qemu.compare(facts(), said) == ()
+
+
+def test_an_answer_does_not_count_once_our_own_reader_objects():
+    said = Witness(found="9.9.9", format="qcow2", virtual_size=5, sandbox=("rlimits",))
+    assert qemu.heard(facts(), said) == said
+    late = qemu.heard(facts(problems=(Problem(code="truncated", message="…"),)), said)
+    assert (late.failure, late.virtual_size) == ("not-asked", None)
+    assert late.error == "has no say: our own reader objects (truncated)"
 
 
 @pytest.mark.parametrize("code", ["claim-contradicted", "extension-contradicted"])

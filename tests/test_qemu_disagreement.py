@@ -18,7 +18,7 @@ AGREES = Witness(found="7.2", format="qcow2", virtual_size=MIB)
 LARGER = Witness(found="7.2", format="qcow2", virtual_size=MIB + 512)
 REFUSES = Witness(found="7.2", failure="refused", error="bad L1")
 OURS = "imgbuild: qcow2, 1048576 bytes"
-NOT_ASKED = "not asked: our own reader objects first (backing-file)"
+NOT_ASKED = "has no say: our own reader objects (backing-file)"
 SIZES = (f"qemu-img 7.2 sees a disk of 1049088 bytes in this qcow2, our reader one of 1048576 ({OURS};"
          " qemu-img -f qcow2: qcow2, 1049088 bytes; claim: none)")
 

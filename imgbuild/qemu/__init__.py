@@ -8,7 +8,7 @@ in.
 from __future__ import annotations
 
 from imgbuild.qemu.disagreement import compare
-from imgbuild.qemu.opinion import FORMATS, HARMLESS, prepare, version, witness
+from imgbuild.qemu.opinion import FORMATS, HARMLESS, heard, prepare, version, witness
 from imgbuild.qemu.process import find
 
-__all__ = ["FORMATS", "HARMLESS", "compare", "find", "prepare", "version", "witness"]
+__all__ = ["FORMATS", "HARMLESS", "compare", "find", "heard", "prepare", "version", "witness"]

@@ -4,7 +4,8 @@ An inspection and the open descriptor come in, a :class:`Witness` leaves; that q
 dies over it is a fact and never an exception.
 
 It is always told the format, because probing is what CVE-2010-3851 and CVE-2024-32498 were made of, and it is not asked
-where our own reader objects to the container. ``qemu-img info`` opens no backing file. See
+where our own reader objects to the container. What that finds later, while it reads the guest, is nothing that
+``qemu-img info`` looks at, but an answer that was given before then does not count. It opens no backing file. See
 https://www.qemu.org/docs/master/tools/qemu-img.html
 """
 
@@ -107,7 +108,14 @@ def _reason_not_to_ask(image: Inspection) -> str | None:
     if image.format not in FORMATS:
         return f"not asked: qemu-img does not know {image.format or 'what is not recognised'}"
     objections = [problem.code for problem in image.problems if problem.code not in HARMLESS | OF_WORDS]
-    return f"not asked: our own reader objects first ({objections[0]})" if objections else None
+    return f"has no say: our own reader objects ({objections[0]})" if objections else None
+
+
+def heard(image: Inspection, said: Witness) -> Witness:
+    """Return what counts of an answer that was given before all of the image was read: all, or that it does not."""
+    reason = _reason_not_to_ask(image)
+    return said if reason is None else Witness(found=said.found, error=reason, failure="not-asked",
+                                               sandbox=said.sandbox)
 
 
 def acceptable_sizes(image: Inspection) -> set[int]:

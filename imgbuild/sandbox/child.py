@@ -57,10 +57,19 @@ class Child(Generic[T]):
         self._in_force: tuple[str, ...] = ("fork",)
         self._value: T | None = None
         self._garbled = False
+        self._reported = threading.Condition()
+        self._ended = False
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
         # The pipe is drained while the parent does other work, or the child would wait for room in it.
         self._drain = threading.Thread(target=self._collect, args=(channel,), daemon=True)
         self._drain.start()
+
+    def first(self, is_it: Callable[[T], bool]) -> T | None:
+        """Wait for a reported value that ``is_it``, and return the first that is seen; ``None`` if none comes."""
+        with self._reported:
+            self._reported.wait_for(lambda: self._ended or (self._value is not None and is_it(self._value)),
+                                    max(0.0, self._deadline - time.monotonic()))
+            return self._value if self._value is not None and is_it(self._value) else None
 
     def result(self) -> Outcome[T]:
         """Wait for the child, at most for its time limit, and return what it reported."""
@@ -83,10 +92,16 @@ class Child(Generic[T]):
                 for first in islice(frames, 1):
                     self._in_force = msgspec.msgpack.decode(first, type=tuple[str, ...])
                 for frame in frames:
-                    self._value = self._decoder.decode(frame)
+                    self._learn(self._decoder.decode(frame))
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 self._garbled = True
                 self.kill()
+        self._learn(self._value, ended=True)
+
+    def _learn(self, value: T | None, *, ended: bool = False) -> None:
+        with self._reported:
+            self._value, self._ended = value, ended
+            self._reported.notify_all()
 
 
 def _wait_for(process: int) -> int:

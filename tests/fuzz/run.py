@@ -39,7 +39,8 @@ from tools import find_tool
 import imgbuild
 from imgbuild import linting, pipeline
 from imgbuild.folder import open_folder
-from imgbuild.inspection import Look, look
+from imgbuild.inspection import look
+from imgbuild.model import Look
 from imgbuild.settings import Settings
 from imgbuild.source import Source, open_source
 

@@ -30,6 +30,24 @@ def test_the_last_report_is_the_value():
     assert outcome.in_force[:2] == ("fork", "rlimits")
 
 
+def test_what_is_reported_on_the_way_can_be_waited_for():
+    go_on, said = os.pipe()
+
+    def work(report):
+        report(1)
+        report(2)
+        os.read(go_on, 1)
+        report(3)
+
+    child = sandbox.start(work, int, FAST, [go_on])
+    assert child.first(lambda number: number > 1) == 2
+    os.write(said, b".")
+    assert child.result().value == 3
+    assert child.first(lambda number: number > 3) is None
+    os.close(go_on)
+    os.close(said)
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGSEGV, "inspection-died"), (signal.SIGKILL, "inspection-timeout")]
 )
