@@ -27,7 +27,7 @@ class CompilePacks(BuildHookInterface):
             return
         self._folder = TemporaryDirectory()
         rules = Path(self.root) / "rules"
-        for number, pack in enumerate(sorted(rules.glob("*/*.toml"))):
+        for number, pack in enumerate(sorted(rules.glob("**/*.toml"))):
             made = Path(self._folder.name) / f"{number}.json"
             made.write_bytes(compiled(pack.read_bytes()))
             build_data["force_include"][str(made)] = f"imgbuild/_rules/{pack.relative_to(rules)}.json"

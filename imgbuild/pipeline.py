@@ -20,7 +20,7 @@ from imgbuild.clouds.systems import closest_entry, match_system
 from imgbuild.comparison import compare
 from imgbuild.derivation import derive
 from imgbuild.errors import ImgbuildError, UsageError
-from imgbuild.examination import inspect, inspect_for
+from imgbuild.examination import inspect, inspect_for, nothing
 from imgbuild.model import Difference, Edit, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
@@ -30,7 +30,7 @@ from imgbuild.source import shown
 from imgbuild.verification import expected_at, find_image, next_steps, read_manifest, stage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from imgbuild.acceptance import Acceptance
     from imgbuild.digest import Progress
@@ -64,12 +64,12 @@ class Checked:
 
 
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
-          progress: Progress | None = None) -> Built:
+          progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does.
 
     The findings are those on the image, and what the request cannot do without and only a person knows.
     """
-    image, disks = _examine(path, settings, progress), _examine_disks(choices, settings, progress)
+    image, disks = _examine(path, settings, progress, meanwhile), _examine_disks(choices, settings, progress)
     book = _load(settings)
     manifest = _manifest(image, choices, book, settings, disks)
     findings, tally = linting.lint(book, _context(settings, book, image=image))
@@ -80,12 +80,12 @@ def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICE
 
 
 def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
-         progress: Progress | None = None) -> Findings:
+         progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Findings:
     """Return the findings on the request body ``data`` (JSON); ``name`` is how it is called in the findings.
 
     With ``image``, the path of an image file, the request is also compared with the image's facts.
     """
-    facts = None if image is None else _examine(image, settings, progress)
+    facts = None if image is None else _examine(image, settings, progress, meanwhile)
     return _lint(settings, facts, name, data)[1]
 
 
@@ -108,7 +108,7 @@ def _lint(settings: Settings, facts: Inspection | None, name: str, data: bytes) 
 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
           request: tuple[str, bytes] | None = None, records: Sequence[Record] = (),
-          progress: Progress | None = None) -> Checked:
+          progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Checked:
     """Inspect, build and lint each image in one pass.
 
     ``request`` (its name and its JSON) takes the place of the one that would be built. ``records`` is what was recorded
@@ -116,7 +116,7 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     """
     paths = [paths] if isinstance(paths, str) else paths
     recorded = {record.path: record for record in records}
-    images = [_examine(path, _digesting(settings, recorded.get(path)), progress) for path in paths]
+    images = [_examine(path, _digesting(settings, recorded.get(path)), progress, meanwhile) for path in paths]
     disks = _examine_disks(choices, settings, progress)
     book = _load(settings)
     manifests = [_manifest(image, choices, book, settings, disks) for image in images]
@@ -132,7 +132,8 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
 
 
 def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str | None = None,
-           answer: tuple[str, bytes] | None = None, progress: Progress | None = None) -> Verification:
+           answer: tuple[str, bytes] | None = None, progress: Progress | None = None,
+           meanwhile: Callable[[], object] = nothing) -> Verification:
     """Say whether all is still as the manifest ``data`` says; ``path`` is where it is.
 
     The image is looked for beside the manifest, then as it was typed, unless ``image`` names it; it is always read
@@ -143,7 +144,7 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str 
     settings = msgspec.structs.replace(settings, cloud=manifest.cloud, operation=manifest.request.operation,
                                        min_disk_policy=manifest.policy.min_disk)
     named = image if image is not None or answer is not None else find_image(manifest, path)
-    facts = None if named is None else _examine(named, _hashing(settings, manifest), progress)
+    facts = None if named is None else _examine(named, _hashing(settings, manifest), progress, meanwhile)
     book = _load(settings)
     context = replace(_context(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
                       request_path=path, path=manifest.request.path, **_answered(manifest, answer))
@@ -199,12 +200,19 @@ def _built_context(settings: Settings, book: RuleBook, image: Inspection, manife
     return replace(context, request_path=image.path, path=request.path if request is not None else None)
 
 
-def _examine(path: str, settings: Settings, progress: Progress | None) -> Inspection:
-    """Return the facts of an image; the rule book is read while the file is hashed."""
+def _examine(path: str, settings: Settings, progress: Progress | None,
+             meanwhile: Callable[[], object] = nothing) -> Inspection:
+    """Return the facts of an image; while the file is hashed, what comes after that is made ready."""
     profile = rulebook.load_profile(settings.cloud)
     if settings.rules or settings.catalogue or settings.operation not in {None, profile.default_operation}:
         _load(settings)  # a wrong word is told before any work
-    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_load, settings))
+    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_prepare, settings, meanwhile))
+
+
+def _prepare(settings: Settings, meanwhile: Callable[[], object]) -> None:
+    """Read the rule book and its catalogue, and do what a caller needs next."""
+    _ = _load(settings).catalogue
+    meanwhile()
 
 
 def _examine_disks(choices: Choices, settings: Settings, progress: Progress | None) -> list[Inspection]:

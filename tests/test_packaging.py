@@ -83,7 +83,7 @@ def test_the_wheel_holds_rules_types_and_the_command(wheel):
 
 def test_the_wheel_holds_the_tables_of_every_pack_file(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        for pack in (ROOT / "rules").glob("*/*.toml"):
+        for pack in (ROOT / "rules").rglob("*.toml"):
             compiled = json.loads(archive.read(f"imgbuild/_rules/{pack.relative_to(ROOT / 'rules')}.json"))
             assert compiled == {"crc32": zlib.crc32(pack.read_bytes()), "tables": tomllib.loads(pack.read_text())}
 

@@ -32,7 +32,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     settings, choices, progress = settings_of(words), choices_of(words, len(images)), bar(quiet=words["quiet"])
     status = 0
     for number, path in enumerate(images):
-        built = pipeline.build(path, settings, choices, progress=progress)
+        built = pipeline.build(path, settings, choices, progress=progress, meanwhile=output.prepare)
         if built.manifest is None:
             say(_refusal(path, built.findings))
             status = 1

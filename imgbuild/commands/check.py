@@ -49,6 +49,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
                     others=[manifest] if manifest else [])
     data = read_request(request) if request else None
     checked = pipeline.check(images, settings_of(words), choices, progress=bar(quiet=words["quiet"]),
+                             meanwhile=output.prepare,
                              request=(request, data) if request and data is not None else None, records=records)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
     output.show(FindingsView(

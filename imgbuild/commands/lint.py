@@ -40,7 +40,8 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
     output = Output(words, inputs=[request, *([image] if image else [])])
     settings = lint_settings(words)
     data = read_request(request)
-    return report(output, request, data, pipeline.lint(data, settings, name=request, image=image), words)
+    findings = pipeline.lint(data, settings, name=request, image=image, meanwhile=output.prepare)
+    return report(output, request, data, findings, words)
 
 
 def lint_settings(words: dict[str, Any]) -> Any:  # noqa: ANN401 - its type is imported late

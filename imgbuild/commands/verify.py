@@ -37,7 +37,7 @@ def command(manifest: str, image: str | None, response: str | None,
     cloud = read_manifest(data, manifest).cloud
     answer = (response, read_request(response)) if response is not None else None
     made = pipeline.verify(manifest, settings_of(words), data=data, image=image, answer=answer,
-                           progress=bar(quiet=words["quiet"]))
+                           meanwhile=output.prepare, progress=bar(quiet=words["quiet"]))
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in made.findings))
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,

@@ -7,6 +7,7 @@ example for each field of each format.
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import msgspec
 
@@ -17,6 +18,7 @@ from imgbuild.rulebook.packs import folder, read_toml
 FILE = "evidence.toml"
 
 
+@cache
 def read_evidence() -> dict[str, tuple[Example, ...]]:
     """Return the examples by the ids of the rules; raises RuleBookError where the file is missing or broken."""
     try:
