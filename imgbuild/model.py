@@ -434,14 +434,15 @@ class Findings(Value, frozen=True, kw_only=True):
 class Verification(Value, frozen=True, kw_only=True):
     """The document of ``imgbuild verify``: whether all is still as the manifest says.
 
-    ``image`` and ``response`` are the paths of what was compared, ``None`` where that was not asked for; ``stage`` is
-    how far the image is by the answer, ``next`` what is to be done next, in words.
+    ``manifest``, ``statement``, ``image`` and ``response`` are the paths of what was compared, ``None`` where that was
+    not asked for; ``stage`` is how far the image is by the answer, ``next`` what is to be done next, in words.
     """
 
     imgbuild: str = __version__
     schema: int = SCHEMA
     kind: Literal["verification"] = "verification"
-    manifest: str
+    manifest: str | None
+    statement: str | None = None
     image: str | None = None
     response: str | None = None
     stage: Stage | None = None

@@ -24,10 +24,11 @@ from imgbuild.examination import inspect, inspect_for, nothing
 from imgbuild.model import Difference, Edit, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
+from imgbuild.rulebook.digest import digest_of as rulebook_digest
 from imgbuild.rulebook.spelling import catalogue_facts
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.source import shown
-from imgbuild.verification import expected_at, find_image, next_steps, read_manifest, stage_of
+from imgbuild.verification import expected_at, find_beside, find_image, next_steps, read_manifest, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from imgbuild.packer import Record
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
+    from imgbuild.statements import Attested
 
 __all__ = ["Built", "Checked", "Settings", "build", "check", "diff", "fix", "inspect", "lint", "verify"]
 
@@ -63,17 +65,20 @@ class Checked:
     manifests: tuple[Manifest | None, ...] = field(default=())
 
 
-def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
+def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *, whole: bool = False,
           progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does.
 
-    The findings are those on the image, and what the request cannot do without and only a person knows.
+    The findings are those on the image, and what the request cannot do without and only a person knows; with ``whole``
+    they are those of :func:`check`.
     """
     image, disks = _examine(path, settings, progress, meanwhile), _examine_disks(choices, settings, progress)
     book = _load(settings)
     manifest = _manifest(image, choices, book, settings, disks)
     findings, tally = linting.lint(book, _context(settings, book, image=image))
-    if manifest is not None:
+    if manifest is not None and whole:
+        findings, tally = linting.lint(book, _built_context(settings, book, image, manifest))
+    elif manifest is not None:
         unknown = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
         findings += linting.lint(book, _built_context(settings, book, image, manifest), select=unknown)[0]
     return Built(manifest, _document(findings, tally, _operation(settings, book).id, settings))
@@ -132,30 +137,53 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
 
 
 def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str | None = None,
-           answer: tuple[str, bytes] | None = None, progress: Progress | None = None,
-           meanwhile: Callable[[], object] = nothing) -> Verification:
+def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes,  # noqa: PLR0913 - each is compared by its name
+           image: str | None = None, answer: tuple[str, bytes] | None = None, statement: Attested | None = None,
+           progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Verification:
     """Say whether all is still as the manifest ``data`` says; ``path`` is where it is.
 
     The image is looked for beside the manifest, then as it was typed, unless ``image`` names it; it is always read
     whole. With ``answer`` (its name and its JSON) it is read only where it is named. The request is compared with
-    the rules of today. Raises ImgbuildError for what is no manifest, SourceError where there is no image.
+    the rules of today, the image with what ``statement`` says of it. Raises ImgbuildError for what is no manifest,
+    SourceError where there is no image.
     """
     manifest = read_manifest(data, path)
     settings = msgspec.structs.replace(settings, cloud=manifest.cloud, operation=manifest.request.operation,
                                        min_disk_policy=manifest.policy.min_disk)
     named = image if image is not None or answer is not None else find_image(manifest, path)
-    facts = None if named is None else _examine(named, _hashing(settings, manifest), progress, meanwhile)
+    digests = (*(manifest.image.checksums or ()), *_digests_of(statement))
+    facts = None if named is None else _examine(named, _hashing(settings, digests), progress, meanwhile)
     book = _load(settings)
     context = replace(_context(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
-                      request_path=path, path=manifest.request.path, **_answered(manifest, answer))
+                      request_path=path, path=manifest.request.path, statement=_on_today(statement, settings),
+                      **_answered(manifest, answer))
     findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
     found = _document(findings, tally, manifest.request.operation, settings)
     value = context.answer.value if context.answer is not None else None
     return Verification(
-        manifest=path, image=named, response=context.answer_path, verified=not found.summary.error, rules=tally,
+        manifest=path, statement=None if statement is None else statement.path, image=named,
+        response=context.answer_path, verified=not found.summary.error, rules=tally,
         stage=None if context.answer is None else stage_of(value), summary=found.summary, findings=found.findings,
         accepted=found.accepted,
         next=next_steps(manifest, value, book.profile.operations))
+
+
+def verify_statement(said: Attested, settings: Settings = DEFAULTS, *, image: str | None = None,
+                     progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Verification:
+    """Say whether an image is the one that a statement is about, and what the rules of today find in it.
+
+    The image is looked for beside the statement, unless ``image`` names it. Raises SourceError where there is none.
+    """
+    if said.cloud in rulebook.clouds():
+        settings = msgspec.structs.replace(settings, cloud=said.cloud)
+    named = image or find_beside(said.path, [name for name, _ in said.subjects])
+    facts = _examine(named, _hashing(settings, _digests_of(said)), progress, meanwhile)
+    book = _load(settings)
+    context = replace(_context(settings, book, image=facts), statement=_on_today(said, settings))
+    findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
+    found = _document(findings, tally, None, settings)
+    return Verification(manifest=None, statement=said.path, image=named, verified=not found.summary.error, rules=tally,
+                        summary=found.summary, findings=found.findings, accepted=found.accepted)
 
 
 def diff(before: tuple[str, bytes], after: tuple[str, bytes]) -> Difference:
@@ -173,9 +201,27 @@ def _digesting(settings: Settings, record: Record | None) -> Settings:
     return msgspec.structs.replace(settings, checksums=tuple(dict.fromkeys((*usual, *wanted))))
 
 
-def _hashing(settings: Settings, manifest: Manifest) -> Settings:
-    """Return the settings with the checksums that the manifest has, or those of its cloud."""
-    return msgspec.structs.replace(settings, checksums=tuple(manifest.image.checksums or ()))
+def _hashing(settings: Settings, digests: Sequence[str]) -> Settings:
+    """Return the settings with these checksums, or those of the cloud where there are none."""
+    return msgspec.structs.replace(settings, checksums=tuple(dict.fromkeys(digests)))
+
+
+def _digests_of(statement: Attested | None) -> tuple[str, ...]:
+    """Return the algorithms of the digests in a statement that can be computed here."""
+    if statement is None:
+        return ()
+    from imgbuild.digest import ALGORITHMS  # noqa: PLC0415 - while the child looks it is loaded anyway
+
+    return tuple(name for _, digests in statement.subjects for name in digests if name in ALGORITHMS)
+
+
+def _on_today(statement: Attested | None, settings: Settings) -> Attested | None:
+    """Return a statement with the digest of the rule book of today beside that of its own."""
+    if statement is None:
+        return None
+    cloud = statement.cloud if statement.cloud in rulebook.clouds() else settings.cloud
+    today = rulebook_digest(cloud, settings.rules, settings.catalogue)
+    return msgspec.structs.replace(statement, today=today)
 
 
 def _answered(manifest: Manifest, answer: tuple[str, bytes] | None) -> dict[str, Any]:

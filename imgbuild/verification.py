@@ -15,6 +15,8 @@ from imgbuild.errors import ImgbuildError, SourceError
 from imgbuild.model import SCHEMA, Manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from imgbuild.model import Stage
     from imgbuild.profiles import Operation
 
@@ -61,11 +63,21 @@ def find_image(manifest: Manifest, path: str) -> str:
     Raises:
         SourceError: It is at neither place.
     """
-    beside = os.path.join(os.path.dirname(path), os.path.basename(manifest.image.path))
-    for candidate in (beside, manifest.image.path):
+    return find_beside(path, [manifest.image.path], elsewhere=manifest.image.path)
+
+
+def find_beside(path: str, names: Sequence[str], elsewhere: str = "") -> str:
+    """Return the path of a file of one of these names beside the one at ``path``, or the one that is ``elsewhere``.
+
+    Raises:
+        SourceError: It is at neither place.
+    """
+    beside = [os.path.join(os.path.dirname(path), os.path.basename(name)) for name in names if os.path.basename(name)]
+    for candidate in (*beside, elsewhere):
         if os.path.exists(candidate):
             return candidate
-    raise SourceError(f"no such file: {beside!r}, the image of {path!r}", cure="name it behind the manifest")
+    wanted = beside[0] if beside else ""
+    raise SourceError(f"no such file: {wanted!r}, the image of {path!r}", cure="name it behind that")
 
 
 def stage_of(answer: object) -> Stage:

@@ -5,9 +5,10 @@ table (``request``), as text (``json``, filled up with spaces to ``bytes``) or a
 (``image``, a part of an inspection; ``undecided`` where it has no format), or both; further ``operation`` (or
 ``recognise``, which finds it from the request), ``policy`` (of min_disk), ``path`` (of a call that was built) and
 ``region`` (with an exact OS list). ``manifest`` holds the facts of the image that a manifest was built of, ``answer``
-what the server said and ``expected`` what was foretold of it, ``record`` what Packer recorded. A failing case gives
-the ``message`` in full, and the ``pointer`` or ``guest_path`` where there is one. The cases of a cloud's pack are asked
-of its own book, those of the common pack of Huawei Cloud's. The ``[[fix]]`` tables are those of test_fixes.py.
+what the server said and ``expected`` what was foretold of it, ``record`` what Packer recorded, ``statement`` what was
+stated of the image when it was verified. A failing case gives the ``message`` in full, and the ``pointer`` or
+``guest_path`` where there is one. The cases of a cloud's pack are asked of its own book, those of the common pack of
+Huawei Cloud's. The ``[[fix]]`` tables are those of test_fixes.py.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from imgbuild.checks.problems import ProblemOfImage
 from imgbuild.model import Inspection, Manifest
 from imgbuild.packer import Record
 from imgbuild.recognition import recognise
+from imgbuild.statements import Attested
 from imgbuild.sums import Digest
 
 CASES = Path(__file__).parent / "rules"
@@ -34,7 +36,8 @@ REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
     {"platform": "Ubuntu", "os_version_key": "Ubuntu 22.04 server 64bit", "os_version": "Ubuntu 22.04 server 64bit",
      "os_bit": 64, "os_type": "Linux"}]}])
 KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
-        "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity", "record"}
+        "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity", "record",
+        "statement"}
 
 
 @cache
@@ -85,7 +88,7 @@ def context_of(case: dict[str, Any], cloud: str = "huaweicloud") -> Context:
     return Context(operation=operation, recognised=found, document=document, body=body, path=case.get("path"),
                    image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json",
                    record=record_of(case), manifest=manifest_of(case), answer=answer_of(case),
-                   expected=case.get("expected", {}))
+                   expected=case.get("expected", {}), statement=statement_of(case))
 
 
 def manifest_of(case: dict[str, Any]) -> Manifest | None:
@@ -104,6 +107,12 @@ def record_of(case: dict[str, Any]) -> Record | None:
     size = case["record"].get("size")
     digests = tuple(Digest(name, value, "SHA256SUMS", 1) for name, value in case["record"].items() if name != "size")
     return Record("disk.qcow2", "qemu", size, digests, "packer-manifest.json")
+
+
+def statement_of(case: dict[str, Any]) -> Attested | None:
+    if "statement" not in case:
+        return None
+    return msgspec.convert({"path": "statement.json", "result": "PASSED"} | case["statement"], Attested)
 
 
 def answer_of(case: dict[str, Any]) -> jsontext.JsonDocument | None:

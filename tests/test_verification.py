@@ -90,7 +90,7 @@ def test_an_image_elsewhere_is_named(place):
     (place / IMAGE).rename(place / "there" / "renamed.qcow2")
     missing = verify(place)
     assert (missing.status, missing.out) == (3, "")
-    said = f"imgbuild: no such file: '{IMAGE}', the image of 'manifest.json' (name it behind the manifest)\n"
+    said = f"imgbuild: no such file: '{IMAGE}', the image of 'manifest.json' (name it behind that)\n"
     assert missing.err == said
     assert verify(place, "there/renamed.qcow2").status == 0
 

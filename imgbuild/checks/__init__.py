@@ -19,6 +19,7 @@ from imgbuild.checks import (
     records,
     relations,
     shape,
+    statements,
     system,
     tags,
     values,
@@ -48,7 +49,7 @@ AnyCheck = (
     | boot.Firmware | boot.Architecture
     | guest.GuestFact
     | assertions.GuestFile | assertions.GuestText | assertions.GuestPackage | assertions.GuestUnit
-    | records.Recorded | verification.ManifestImage | verification.Answer
+    | records.Recorded | verification.ManifestImage | verification.Answer | statements.StatementFault
 )
 
 KINDS: dict[str, type[Check]] = {str(kind.__struct_config__.tag): kind for kind in AnyCheck.__args__}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind, View
     from imgbuild.packer import Record
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
+    from imgbuild.statements import Attested
 
 QUOTED_LENGTH = 80
 
@@ -50,6 +51,7 @@ class Context:
         manifest: The manifest that image and answer are compared with.
         answer: The server's answer as it was read, with positions; ``answer_path`` is where it came from.
         expected: What the answer must show at its stage, field by field.
+        statement: What was stated of the image when it was verified.
         listed: Whether this cloud's catalogue has the guest's system, in the same major version.
         nearest: The catalogue's closest spelling for the guest where no entry fits, for messages only.
         path: The path of a call that was built, with what is not known in braces; ``None`` for a request that was read.
@@ -70,6 +72,7 @@ class Context:
     answer: JsonDocument | None = None
     answer_path: str | None = None
     expected: dict[str, Any] = field(default_factory=dict)
+    statement: Attested | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +161,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Say whether the rule can be asked at all."""
         there = {"request": case.context.body is not None, "image": case.image is not None,
                  "document": case.context.document is not None, "manifest": case.context.manifest is not None,
-                 "answer": case.context.answer is not None}
+                 "answer": case.context.answer is not None, "statement": case.context.statement is not None}
         return all(there[need] for need in self.needs)
 
     def find(self, case: Case) -> Hits:

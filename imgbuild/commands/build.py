@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, option, options, settings_of
+from imgbuild.commands.options import (
+    CHOICES,
+    IMAGE,
+    REPORT,
+    STATEMENT,
+    choices_of,
+    is_failure,
+    option,
+    options,
+    settings_of,
+)
 from imgbuild.commands.program import say
 
 if TYPE_CHECKING:
@@ -17,22 +27,27 @@ if TYPE_CHECKING:
                epilog="\b\nExample:\n  imgbuild build samples/debian-12-tiny.qcow2 --name web --tag team=blue")
 @options("images", *CHOICES, "cloud", "operation", "min-disk-policy", "catalogue", *IMAGE)
 @option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
-@options("fail-on", *REPORT)
+@options("fail-on", *STATEMENT, *REPORT)
 def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Derive the create request of disk images and print it as a manifest: facts, fields with reasons, import path.
 
     What you choose is obeyed; whether it fits the image is for 'imgbuild check' to say.
     """
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
+    from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
     from imgbuild.reports.views import ManifestView  # noqa: PLC0415 - as above
 
-    output = Output(words, inputs=images)
-    settings, choices, progress = settings_of(words), choices_of(words, len(images)), bar(quiet=words["quiet"])
+    stated = attestation(words, len(images))
+    output = Output(words, inputs=[*images, *filter(None, [words["sign_key"]])],
+                    others=[path for path in [words["statement"]] if path])
+    settings, choices = settings_of(with_sha256(words)), choices_of(words, len(images))
+    progress = bar(quiet=words["quiet"])
     status = 0
     for number, path in enumerate(images):
-        built = pipeline.build(path, settings, choices, progress=progress, meanwhile=output.prepare)
+        built = pipeline.build(path, settings, choices, whole=stated is not None, progress=progress,
+                               meanwhile=output.prepare)
         if built.manifest is None:
             say(_refusal(path, built.findings))
             status = 1
@@ -40,6 +55,8 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
         output.show(ManifestView(manifest=built.manifest, number=number, several=len(images) > 1,
                                  request_only=words["request_only"]))
         status = max(status, _say_failures(path, built.findings, words["fail_on"]))
+        if stated is not None:
+            stated.write(built.manifest.image, built.findings, failed=bool(status))
     output.close()
     return status
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.completion import files
-from imgbuild.commands.options import CHOICES, IMAGE, REPORT, choices_of, is_failure, option, options, settings_of
+from imgbuild.commands.options import (
+    CHOICES,
+    IMAGE,
+    REPORT,
+    STATEMENT,
+    choices_of,
+    is_failure,
+    option,
+    options,
+    settings_of,
+)
 from imgbuild.errors import UsageError
 
 # Where click's name of an option is not the option's.
@@ -25,7 +35,7 @@ _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "dat
 @option("--request", metavar="R.json", help="Check this request instead of building one.")
 @option("--manifest", metavar="FILE", help="Write the manifest, too, as JSON.")
 @options("cloud", "operation", "min-disk-policy", "catalogue", "select", "ignore", "baseline", "fail-on", *IMAGE,
-         *CHOICES, *REPORT)
+         *CHOICES, *STATEMENT, *REPORT)
 def command(images: tuple[str, ...], packer_manifest: str | None, request: str | None, manifest: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether disk images are ready to be uploaded: inspect them, build their requests, lint both.
@@ -33,6 +43,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     Exit status 0 means that there is no finding at or over --fail-on.
     """
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
+    from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
     from imgbuild.commands.files import read_request, write_whole  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
@@ -45,10 +56,11 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     images = tuple(dict.fromkeys((*images, *(record.path for record in records))))
     if request is not None:
         _check_request_words(images, manifest, words)
-    output = Output(words, inputs=[*images, *(path for path in (request, packer_manifest) if path)],
-                    others=[manifest] if manifest else [])
+    stated = attestation(words, len(images))
+    output = Output(words, inputs=[*images, *(path for path in (request, packer_manifest, words["sign_key"]) if path)],
+                    others=[path for path in (manifest, words["statement"]) if path])
     data = read_request(request) if request else None
-    checked = pipeline.check(images, settings_of(words), choices, progress=bar(quiet=words["quiet"]),
+    checked = pipeline.check(images, settings_of(with_sha256(words)), choices, progress=bar(quiet=words["quiet"]),
                              meanwhile=output.prepare,
                              request=(request, data) if request and data is not None else None, records=records)
     status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
@@ -60,6 +72,8 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     built = [made for made in checked.manifests if made is not None]
     if manifest and built:
         write_whole(manifest, b"".join(encode(made, line=len(images) > 1) for made in built))
+    if stated is not None:
+        stated.write(checked.inspections[0], checked.findings, failed=bool(status))
     return status
 
 

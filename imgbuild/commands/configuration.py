@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from imgbuild.acceptance import Acceptance
     from imgbuild.config import Config
 
-NOT_IN_FILES = frozenset({"images", "set", "output"})
+NOT_IN_FILES = frozenset({"images", "set", "output", "statement", "sign-key"})
 """What belongs to one run: a file of its own, or a table of its own."""
 
 # Fields of a request that have an option of their own, and the option.

@@ -72,6 +72,10 @@ OPTIONS: dict[str, Decorator] = {
                                     help="Whether min_disk must be greater than the disk; else the cloud says."),
     "select": option("--select", metavar="RULE", help="Ask only this rule. May be repeated.", multiple=True),
     "ignore": option("--ignore", metavar="RULE", help="Do not ask this rule. May be repeated.", multiple=True),
+    "statement": option("--statement", metavar="FILE", help="Write an in-toto statement on what was found, too: "
+                        "a verification summary over the image's sha256."),
+    "sign-key": option("--sign-key", metavar="FILE", help="Put the statement into an envelope (DSSE), signed with "
+                       "this private key in PEM; its passphrase is taken from IMGBUILD_SIGN_PASSPHRASE."),
     "baseline": option("--baseline", metavar="FILE", help="Accept what this earlier findings document "
                        "knows, and fail on what is new."),
     "fail-on": option("--fail-on", type=click.Choice([*SEVERITIES, "never"]), default="error", show_default=True,
@@ -90,6 +94,7 @@ OPTIONS: dict[str, Decorator] = {
     "set": option("--set", "extra", metavar="KEY=VALUE", help="Any other field. May be repeated.", multiple=True),
 }
 _FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
+STATEMENT = ("statement", "sign-key")
 REPORT = ("format", "output", "verbose", "quiet")
 IMAGE = ("claim", "allow-external", "allow-device", "checksum", "no-checksum", "initramfs", "time-limit", "rules",
          "run-facts")
