@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from imgbuild.model import Verification
 
 
-@click.command("verify", short_help="Compare a manifest or a statement with its image, a manifest with the answer.",
+@click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",
                epilog="\b\nExample:\n  imgbuild verify samples/debian-12-tiny.manifest.json")
 @click.argument("manifest", shell_complete=files)
 @click.argument("image", required=False, shell_complete=files)
