@@ -136,7 +136,6 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     return Checked(document, tuple(images), tuple(manifests))
 
 
-def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes, image: str | None = None,
 def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes,  # noqa: PLR0913 - each is compared by its name
            image: str | None = None, answer: tuple[str, bytes] | None = None, statement: Attested | None = None,
            progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Verification:
