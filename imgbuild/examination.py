@@ -22,7 +22,7 @@ from imgbuild.detection import formats_meant, probe_of
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
-from imgbuild.model import Inspection, Look, Problem, Run
+from imgbuild.model import Hashed, Inspection, Look, Problem, Run
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB
@@ -76,16 +76,16 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         other = Beside(meanwhile)
         try:
             profile = load_profile()
-            checksums, problem = _digest(source, _algorithms(settings, profile), progress)
+            hashed = _hash(source, settings, profile, progress)
         except BaseException:
             looking.give_up()
             other.wait()
             raise
         found = looking.result()
         other.result()
-        image = _complete(found, checksums, problem, source, profile)
+        image = _complete(found, hashed, source, profile)
         seconds = time.monotonic() - started
-        return _with_run_facts(image, found, source, seconds) if settings.run_facts else image
+        return _with_run_facts(image, found, hashed, source, seconds) if settings.run_facts else image
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -250,30 +250,27 @@ def _algorithms(settings: Settings, profile: Profile) -> tuple[str, ...]:
     return settings.checksums or tuple(dict.fromkeys((*DEFAULT_CHECKSUMS, *profile.checksums)))
 
 
-def _digest(source: Source, algorithms: tuple[str, ...],
-            progress: Progress | None) -> tuple[dict[str, str] | None, Problem | None]:
+def _hash(source: Source, settings: Settings, profile: Profile, progress: Progress | None) -> Hashed:
+    algorithms = _algorithms(settings, profile)
     if not algorithms:
-        return None, None
-    from imgbuild.digest import digest  # noqa: PLC0415 - while the child looks, and only where it is asked for
+        return Hashed()
+    from imgbuild.hashing import hash_file  # noqa: PLC0415 - while the child looks, and only where it is asked for
 
-    try:
-        return digest(source, algorithms, progress=progress), None
-    except BrokenImage as changed:
-        return None, changed.problem
+    return hash_file(source, algorithms, progress, cache=settings.cache)
 
 
-def _complete(found: _Found, checksums: dict[str, str] | None, problem: Problem | None, source: Source,
-              profile: Profile) -> Inspection:
+def _complete(found: _Found, hashed: Hashed, source: Source, profile: Profile) -> Inspection:
+    problem, checksums = hashed.problem, hashed.checksums
+    if hashed.seconds is None and problem is None and source.changed():  # what hashes looks for that itself
+        problem, checksums = Problem(code="changed", message="the file was changed or replaced while it was read"), None
     problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
-    if checksums is None and problem is None and source.changed():
-        problems += (Problem(code="changed", message="the file was changed or replaced while it was read"),)
     return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,
                                    disk_format=profile.disk_formats.get(found.facts.format or ""))
 
 
-def _with_run_facts(image: Inspection, found: _Found, source: Source, seconds: float) -> Inspection:
+def _with_run_facts(image: Inspection, found: _Found, hashed: Hashed, source: Source, seconds: float) -> Inspection:
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
-    run = Run(seconds=seconds, hash_seconds=None if image.checksums is None else seconds,
+    run = Run(seconds=seconds, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
               allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness)
     return msgspec.structs.replace(image, run=run)

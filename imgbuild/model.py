@@ -165,7 +165,8 @@ class Run(Value, frozen=True, kw_only=True):
     """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only.
 
     ``sandbox`` names what held the child that read the image: ``fork``, ``rlimits``, ``no-new-privs``,
-    ``landlock-abi-N`` and ``seccomp``, as far as the system offers them.
+    ``landlock-abi-N`` and ``seccomp``, as far as the system offers them. ``cached`` are the checksums that were not
+    computed, as they were known. ``hash_seconds`` is how long the others took.
     """
 
     seconds: float
@@ -174,6 +175,7 @@ class Run(Value, frozen=True, kw_only=True):
     reads: int
     bytes_read: int
     allocated: int | None
+    cached: tuple[str, ...] = ()
     sandbox: tuple[str, ...]
     qemu: Witness | None = None
 
@@ -213,6 +215,18 @@ class Look(Value, frozen=True, kw_only=True):
     bytes_read: int
     seconds: float
     opened: bool = False
+
+
+class Hashed(Value, frozen=True, kw_only=True):
+    """The checksums of a file, those of them that were known, the seconds that the others took; or why there are none.
+
+    ``seconds`` is ``None`` where nothing was read.
+    """
+
+    checksums: dict[str, str] | None = None
+    cached: tuple[str, ...] = ()
+    seconds: float | None = None
+    problem: Problem | None = None
 
 
 class Source(Value, frozen=True, kw_only=True):

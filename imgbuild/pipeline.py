@@ -201,8 +201,8 @@ def _digesting(settings: Settings, record: Record | None) -> Settings:
 
 
 def _hashing(settings: Settings, digests: Sequence[str]) -> Settings:
-    """Return the settings with these checksums, or those of the cloud where there are none."""
-    return msgspec.structs.replace(settings, checksums=tuple(dict.fromkeys(digests)))
+    """Return the settings with these checksums, or those of the cloud where there are none; the file is always read."""
+    return msgspec.structs.replace(settings, cache=False, checksums=tuple(dict.fromkeys(digests)))
 
 
 def _digests_of(statement: Attested | None) -> tuple[str, ...]:

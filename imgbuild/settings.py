@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         allow_external: Whether other files of a disk may be opened, if they lie in the image's own folder.
         allow_device: Whether the image may be a block device; it is read and never written to.
         initramfs: Whether initramfs archives may be opened, which can take a moment.
+        cache: Whether checksums are kept in the user's cache folder, and those of a file that has not changed taken
+            from there.
         run_facts: Whether facts on the run itself are given.
         rules: A folder with rules of one's own.
         catalogue: A file with the OS list of the region, which is then exact.
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_external: bool = False
     allow_device: bool = False
     initramfs: bool = True
+    cache: bool = False
     run_facts: bool = False
     rules: str | None = None
     catalogue: str | None = None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -40,13 +41,15 @@ class Identity(msgspec.Struct, frozen=True):
 class Source:
     """A regular file or a block device, open for reading. Counts the reads and the bytes that were read for facts.
 
-    ``path`` is where it was opened, ``name`` the same for people and documents, ``size`` its bytes when it was opened.
+    ``path`` is where it was opened, ``name`` the same for people and documents, ``size`` its bytes when it was opened,
+    ``opened_ns`` that moment by the clock of its times.
     """
 
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
         self.name = shown(path)
         self.descriptor = descriptor
+        self.opened_ns = time.time_ns()
         status = os.fstat(descriptor)
         self.identity = _identity(status)
         self.is_device = stat.S_ISBLK(status.st_mode)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tools import needs
 
-from imgbuild import digest, examination, sandbox
+from imgbuild import examination, hashing, sandbox
 from imgbuild.errors import SourceError, UsageError
 from imgbuild.model import Inspection, Look, Witness
 from imgbuild.rulebook import load_profile
@@ -95,13 +95,13 @@ def test_a_module_counts_as_compiled_where_the_child_may_read_that(monkeypatch, 
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
-    original = digest.digest
+    original = hashing.digest
 
     def cut_first(source, algorithms, *, progress):
         os.truncate(image, 1000)
         return original(source, algorithms, progress=progress)
 
-    monkeypatch.setattr(digest, "digest", cut_first)
+    monkeypatch.setattr(hashing, "digest", cut_first)
     facts = examination.inspect(str(image))
     assert facts.checksums is None
     assert "changed" in [problem.code for problem in facts.problems]
@@ -142,7 +142,7 @@ def test_a_hash_that_is_broken_off_ends_the_child(image, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(digest, "digest", interrupt)
+    monkeypatch.setattr(hashing, "digest", interrupt)
     with pytest.raises(KeyboardInterrupt):
         examination.inspect(str(image))
     with pytest.raises(ChildProcessError):

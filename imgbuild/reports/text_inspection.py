@@ -34,8 +34,8 @@ def write(sheet: Sheet, image: Inspection) -> None:
         sheet.line(Word(image.path, "title"), headline(image))
         return
     sheet.head(image.path, headline(image))
-    for name, digest in (image.checksums or {}).items():
-        sheet.fact(name, digest)
+    for name, words in digest_words(image):
+        sheet.fact(name, words)
     _write_container(sheet, image)
     _write_problems(sheet, image.problems)
     if image.virtual_size is not None:
@@ -43,6 +43,13 @@ def write(sheet: Sheet, image: Inspection) -> None:
     text_readiness.write(sheet, image.guest)
     if image.run:
         _write_run(sheet, image, image.run)
+
+
+def digest_words(image: Inspection) -> Iterator[tuple[str, str]]:
+    """Give the checksums by their names, and say of which the file was not read."""
+    cached = image.run.cached if image.run else ()
+    for name, digest in (image.checksums or {}).items():
+        yield name, f"{digest} (from the cache)" if name in cached else digest
 
 
 def headline(image: Inspection) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.reports.json import encode
 from imgbuild.reports.page import Word, flat
-from imgbuild.reports.text_inspection import boot_words, headline, system_words
+from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Derived, Inspection, Manifest, Route
@@ -29,8 +29,8 @@ def write_image(sheet: Sheet, image: Inspection) -> None:
         sheet.fact("system", system_words(image.os))
     if image.virtual_size is not None:
         sheet.fact("boots", boot_words(image))
-    for name, digest in (image.checksums or {}).items():
-        sheet.fact(name, digest)
+    for name, words in digest_words(image):
+        sheet.fact(name, words)
 
 
 def write_request(sheet: Sheet, manifest: Manifest) -> None:
