@@ -23,6 +23,15 @@ def is_same_system(one: str | None, other: str | None) -> bool:
     return one == other or any({one, other} <= group for group in SAME_SYSTEM)
 
 
+def distribution(system_id: str | None, name: str | None) -> str:
+    """Return the id of the distribution as catalogues have it; empty where os-release has the parent's id.
+
+    Scientific Linux 7 has the ID ``rhel``, as others that are built from its source; Red Hat's own says so in its name.
+    """
+    is_derived = system_id == "rhel" and name is not None and not name.startswith(("Red Hat", "rhel"))
+    return "" if is_derived else system_id or ""
+
+
 def version_numbers(version: str | None) -> tuple[int, ...]:
     """Return the numbers of a version: ``12.0.0`` gives 12, 0, 0; ``15-SP5`` gives 15, 5; ``sid`` nothing."""
     return tuple(int(digits[:9]) for digits in re.findall(r"\d+", version or ""))

@@ -398,6 +398,10 @@ class Catalogue:
         """Return the entries that are listed as values on a cloud; labels (unproven) are left out."""
         return tuple(entry for entry in self.entries if entry.listed_on(cloud))
 
+    def has_list_of(self, cloud: str) -> bool:
+        """Say whether any system is known to be listed on a cloud; of some only the value for all others is known."""
+        return any(entry.names_a_system and entry.listed_on(cloud) for entry in self.entries)
+
     def of_system(self, system_id: str) -> tuple[CatalogueEntry, ...]:
         """Return the entries of a distribution by the id that os-release has for it."""
         return tuple(entry for entry in self.entries if is_same_system(entry.id, system_id))

@@ -14,6 +14,8 @@ BOOK = rulebook.load("huaweicloud")
 NAME_PATTERN = BOOK.profile.operations["create-metadata"].fields["name"].pattern
 UBUNTU = OperatingSystem(type="Linux", id="ubuntu", version="22.04", release="22.04.4", name="Ubuntu 22.04.4 LTS",
                          architecture="x86_64", bits=64, source="/usr/lib/os-release")
+SCIENTIFIC = msgspec.structs.replace(UBUNTU, id="rhel", version="7.9", release="7.9",
+                                     name="Scientific Linux 7.9 (Nitrogen)")
 WINDOWS = msgspec.structs.replace(UBUNTU, type="Windows", id="windows", version="2019", release=None, name="Windows")
 
 
@@ -232,6 +234,39 @@ def test_a_place_is_refused_where_no_field_takes_it(operation, option, choices):
 def test_the_system_is_named_where_the_operation_must_be_told(value, operation, facts, choices):
     found = operated(operation, image(**facts), choices)
     assert (found["os_version"].value if "os_version" in found else "left out") == value
+
+
+XP = msgspec.structs.replace(WINDOWS, version="XP", name="Windows XP", edition="Professional")
+OLD = msgspec.structs.replace(UBUNTU, id="guix", bits=32, architecture="x86")
+
+
+@pytest.mark.parametrize(("value", "cloud", "operation", "system"), [
+    # What the server would put for a system that is in no list is false of a Windows, as of 32 bit on most clouds.
+    (None, "huaweicloud", "create-metadata", XP), (None, "huaweicloud", "action", XP),
+    (None, "huaweicloud", "quickimport-system", XP), (None, "otc", "create-metadata", XP),
+    (None, "otc-swiss", "action", XP), (None, "otc", "create-metadata", OLD), (None, "otc", "quickimport-system", OLD),
+    ("Other(32 bit)", "huaweicloud", "create-metadata", OLD),
+    ("Other(64 bit) 64bit", "huaweicloud-stack", "quickimport-system", msgspec.structs.replace(UBUNTU, id="guix")),
+    # Its ID is that of Red Hat, whose entries do not name it.
+    ("left out", "huaweicloud", "create-metadata", SCIENTIFIC), ("left out", "otc", "action", SCIENTIFIC),
+    ("Other Linux(64 bit)", "otc", "quickimport-system", SCIENTIFIC),
+])
+def test_a_system_in_no_list_gets_no_false_name(value, cloud, operation, system):
+    book = rulebook.load(cloud)
+    found = derive(image(os=system), Choices(), book, "greater", book.profile.operations[operation])
+    name = "__os_version" if operation == "create-metadata" else "os_version"
+    assert (found[name].value if name in found else "left out") == value
+    if value is None:
+        default = book.profile.default_system.value
+        assert any(f"the default, {default!r}, would be false" in reason for reason in found[name].why)
+    if operation == "action":
+        assert found["os_type"].value == system.type
+
+
+def test_the_label_of_the_console_for_another_windows_is_named_and_not_written():
+    found = derive(image(os=XP), Choices(), BOOK, "greater")["__os_version"]
+    assert found.why[1] == ("the default, 'Other Linux(64 bit)', would be false; the console has"
+                            " 'Other_Windows (64_bit)', which no page has as a value")
 
 
 @pytest.mark.parametrize(("value", "operation", "system"), [

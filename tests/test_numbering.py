@@ -1,6 +1,6 @@
 import pytest
 
-from imgbuild.numbering import is_same_system, major_version, release_numbers, version_numbers
+from imgbuild.numbering import distribution, is_same_system, major_version, release_numbers, version_numbers
 
 
 @pytest.mark.parametrize(("numbers", "version"), [
@@ -37,3 +37,12 @@ def test_what_tells_major_versions_apart(numbers, system, version):
 ])
 def test_ids_of_one_system(same, one, other):
     assert is_same_system(one, other) is same
+
+
+@pytest.mark.parametrize(("known", "system", "name"), [
+    ("rhel", "rhel", "Red Hat Enterprise Linux Server 7.7 (Maipo)"), ("rhel", "rhel", None), ("", None, None),
+    ("", "rhel", "Scientific Linux 7.2 (Nitrogen)"), ("", "rhel", "EuroLinux 7.1 (Kiev)"),
+    ("debian", "debian", "Debian GNU/Linux 12 (bookworm)"), ("scientific", "scientific", "Scientific Linux 6.4"),
+])
+def test_the_distribution_under_the_id_of_its_parent_has_none(known, system, name):
+    assert distribution(system, name) == known

@@ -69,7 +69,8 @@ class MinDiskRange(Check, frozen=True, kw_only=True, tag="min-disk-range"):
             low, high = bounds.of(os_type)
             kind = _kind(case, bounds, os_type)
             yield Hit(message=f"min_disk is {value}: {low} to {high} GiB is accepted for {kind}", pointer="/min_disk",
-                      value=value, sources=tuple(_cited(bounds) + [c for other in others for c in _cited(other)]))
+                      value=value, sources=tuple(_cited(bounds) + [c for other in others for c in _cited(other)]),
+                      hint=f"Set min_disk to {low} to {high}.")
 
 
 def _kind(case: Case, bounds: DiskBounds, os_type: str | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted, texts_at
 from imgbuild.checks.disk import requested_type
-from imgbuild.numbering import is_same_system, major_version, release_numbers
+from imgbuild.numbering import distribution, is_same_system, major_version, release_numbers
 from imgbuild.profiles import ARM, edition_words, exact_version
 
 if TYPE_CHECKING:
@@ -125,11 +125,12 @@ def _sister(case: Case, value: str) -> _Found:
     entry = case.catalogue().find(value)
     if entry is None or entry.usable == "unproven" or case.profile.name in entry.clouds or is_default(case, value):
         return None
-    clouds = " and ".join(entry.clouds)
     same = [other for other in (case.catalogue().find(_preferred(entry)), *case.catalogue().folded(value))
             if other is not None and other.listed_on(case.profile.name)]
     hint = f"Write {quoted(same[0].os_version)}." if same else ""
-    return f"{quoted(value)} is in the list of {clouds}, not in that of {case.profile.name}", hint
+    here = case.profile.name
+    which = f", not in that of {here}" if case.catalogue().has_list_of(here) else f"; no list of {here} is at hand"
+    return f"{quoted(value)} is in the list of {' and '.join(entry.clouds)}{which}", hint
 
 
 def _unproven(case: Case, value: str) -> _Found:
@@ -196,7 +197,7 @@ def _contradiction(entry: CatalogueEntry, guest: OperatingSystem) -> str | None:
 def _same_distribution(entry: CatalogueEntry, guest: OperatingSystem) -> bool:
     if entry.id == "centos" == guest.id:
         return (entry.variant == "stream") == (guest.variant == "stream" or "stream" in (guest.name or "").lower())
-    return is_same_system(entry.id, guest.id)
+    return is_same_system(entry.id, distribution(guest.id, guest.name))
 
 
 def _plain_on_arm(case: Case, value: str) -> _Found:

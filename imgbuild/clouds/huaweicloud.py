@@ -30,7 +30,7 @@ def system_fields(image: Inspection, book: RuleBook, operation: Operation,
     fields, system = operation.fields, image.os
     version = _os_version(system, book, needed="os_version" in fields and fields["os_version"].is_mandatory(body))
     found = {"os_version" if "os_version" in fields else "__os_version": version,
-             "os_type": _os_type(system, operation), "architecture": _architecture(system, operation),
+             "os_type": _os_type(system, operation, version), "architecture": _architecture(system, operation),
              "hw_firmware_type": _firmware_type(image, book),
              "__support_arm": _support_arm(system, book) if operation.custom_properties else None}
     return {name: derived for name, derived in found.items() if derived is not None}
@@ -45,10 +45,11 @@ def _os_version(system: OperatingSystem | None, book: RuleBook, *, needed: bool)
     return None if _default_fits(system) and not needed else _default(system, book)
 
 
-def _os_type(system: OperatingSystem | None, operation: Operation) -> Derived | None:
-    """Return the type in the words of the operation; where there is an OS version, that one says it."""
+def _os_type(system: OperatingSystem | None, operation: Operation, version: Derived | None) -> Derived | None:
+    """Return the type in the words of the operation; where the OS version is given, that one says it."""
     field = operation.fields.get("os_type")
-    if system is None or field is None or "os_version" in operation.fields:
+    is_said = "os_version" in operation.fields and version is not None and version.value is not None
+    if system is None or field is None or is_said:
         return None
     word = system.type if system.type in field.allowed else "Other"
     return Derived(value=word, why=(said_of(system),)) if word in field.allowed else None
@@ -69,13 +70,18 @@ def _of_entry(system: OperatingSystem, match: Match, book: RuleBook) -> Derived:
         "exact": f"{match.cloud} lists exactly this system",
         "near": f"{match.cloud} lists no {_exactly(system)}; same distribution, major version and"
                 f" architecture: {_listed(entry)}",
-        "sister": f"not in the list of {book.profile.name}; {match.cloud} lists it",
+        "sister": f"{_not_here(book)}; {match.cloud} lists it",
     }
     why = [guest, words[match.grade], trust_words(entry, book)]
     if match.label is not None:
         why.append(f"{match.label.os_version!r} is the name of an image; its value is the spelling without it")
     return Derived(value=entry.os_version, why=tuple(why),
                    sources=tuple(book.source(source) for source in entry.sources[:2]))
+
+
+def _not_here(book: RuleBook) -> str:
+    cloud = book.profile.name
+    return f"not in the list of {cloud}" if book.catalogue.has_list_of(cloud) else f"no list of {cloud} is at hand"
 
 
 def _exactly(system: OperatingSystem) -> str:
@@ -96,14 +102,32 @@ def _default_fits(system: OperatingSystem) -> bool:
 
 
 def _default(system: OperatingSystem, book: RuleBook) -> Derived:
-    default = book.profile.default_system
-    others = [entry for entry in book.catalogue.of_system("other") if entry.listed_on(book.profile.name)]
-    fitting = [entry.os_version for entry in others if (entry.os_type, entry.bits) == (system.type, system.bits)]
-    value = default.value if default.value in fitting or not fitting else fitting[0]
-    near = closest_entry(system, book.catalogue)
-    nearest = f"; nearest entry: {near.os_version!r}" if near is not None else ""
-    return Derived(value=value, why=(f"no entry fits {describe(system)}{nearest}", list_words(catalogue_facts(book))),
+    """Return the value for a system that no entry fits; none where each value there is would be false."""
+    default, near = book.profile.default_system, closest_entry(system, book.catalogue)
+    value = _value_for_others(system, book)
+    why = [f"no entry fits {describe(system)}" + (f"; nearest entry: {near.os_version!r}" if near is not None else "")]
+    if value is None:
+        why.append(f"the default, {default.value!r}, would be false{_label_for_others(system, book)}")
+    return Derived(value=value, why=(*why, list_words(catalogue_facts(book))),
                    sources=tuple(book.source(source, default.reading or None) for source in default.sources))
+
+
+def _value_for_others(system: OperatingSystem, book: RuleBook) -> str | None:
+    default, cloud = book.profile.default_system.value, book.profile.name
+    fitting = [entry.os_version for entry in _others(system, book) if entry.listed_on(cloud)]
+    may_be_default = system.type == "Linux" and system.bits in {DEFAULT_BITS, None}
+    return default if may_be_default or default in fitting else next(iter(fitting), None)
+
+
+def _label_for_others(system: OperatingSystem, book: RuleBook) -> str:
+    labels = [entry.os_version for entry in _others(system, book) if book.profile.name in entry.clouds]
+    return f"; the console has {labels[0]!r}, which no page has as a value" if labels else ""
+
+
+def _others(system: OperatingSystem, book: RuleBook) -> list[CatalogueEntry]:
+    """Return the entries for systems that are in no list, of the type and the word size of this one."""
+    return [entry for entry in book.catalogue.of_system("other")
+            if (entry.os_type, entry.bits) == (system.type, system.bits)]
 
 
 def said_of(system: OperatingSystem) -> str:

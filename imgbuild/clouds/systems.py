@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from imgbuild.numbering import major_version, release_numbers, version_numbers
+from imgbuild.numbering import distribution, major_version, release_numbers, version_numbers
 from imgbuild.profiles import edition_words, exact_version
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class _Row(NamedTuple):
 
 def match_system(system: OperatingSystem, catalogue: Catalogue, profile: Profile) -> Match:
     """Return the best entry for ``system`` in the order of the design."""
-    same = [entry for entry in catalogue.of_system(system.id or "") if _is_for(entry, system)]
+    same = [entry for entry in catalogue.of_system(distribution(system.id, system.name)) if _is_for(entry, system)]
     clouds = (profile.name, *profile.sisters)
     for cloud in clouds:
         listed = [row for entry in same if (row := _row(entry, catalogue, cloud)) is not None]
@@ -81,7 +81,7 @@ def closest_entry(system: OperatingSystem, catalogue: Catalogue) -> CatalogueEnt
     """
     if not version_numbers(system.version):
         return None
-    same = [entry for entry in catalogue.of_system(system.id or "") if _is_for(entry, system)]
+    same = [entry for entry in catalogue.of_system(distribution(system.id, system.name)) if _is_for(entry, system)]
     exact = _best_exact((_Row(entry, entry) for entry in same), system)
     if exact is not None:
         return exact.entry

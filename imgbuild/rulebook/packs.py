@@ -131,8 +131,7 @@ def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
         path = _path(name, OTHER_ERRORS_FILE)
         if os.path.isfile(path):
             found = merged(found, {OTHER_ERRORS: read_toml(path).get("errors", {})})
-    errors: dict[str, dict[str, Any]] = found[OTHER_ERRORS]
-    return errors
+    return own_first(found[OTHER_ERRORS], read_values(cloud).get("own_documents", ()))
 
 
 def chain_of(cloud: str) -> tuple[str, ...]:
