@@ -84,10 +84,12 @@ def _error_entry(code: str, book: RuleBook, rules: tuple[str, ...]) -> ErrorEntr
 
 
 def _elsewhere(code: str, cloud: str) -> str | None:
-    """Return where the code is known, if some other cloud has it."""
+    """Return where the code is known, if some other cloud has it; those that only inherit it are not named."""
     from imgbuild import rulebook  # noqa: PLC0415 - only for a slip
 
-    others = [name for name in rulebook.clouds() if name != cloud and code in rulebook.load(name).all_errors]
+    books = [rulebook.load(name) for name in rulebook.clouds() if name != cloud]
+    chains = {book.profile.name: set(book.profile.chain[:-1]) for book in books if code in book.all_errors}
+    others = [name for name, chain in chains.items() if not chain & set(chains)]
     return f"it is one of {' and '.join(others)}: --cloud {others[0]}" if others else None
 
 

@@ -96,7 +96,7 @@ def test_an_unknown_code_is_wrong_usage_and_those_close_to_it_are_named(text, ne
 
 
 def test_a_code_of_another_cloud_is_named_with_it():
-    message = "no error code 'IMG.0238' on huaweicloud (it is one of otc and otc-swiss: --cloud otc)"
+    message = "no error code 'IMG.0238' on huaweicloud (it is one of otc: --cloud otc)"
     assert errors("explain", "IMG.0238") == (2, message)
     message = "no error code 'IMG.0158' on otc (it is one of huaweicloud: --cloud huaweicloud)"
     assert errors("explain", "IMG.0158", "--cloud", "otc") == (2, message)
