@@ -18,6 +18,7 @@ from imgbuild.model import (
     Findings,
     Inspection,
     Manifest,
+    Review,
     Rules,
     Value,
     Verification,
@@ -25,7 +26,7 @@ from imgbuild.model import (
 
 KINDS: dict[str, type[Value]] = {
     "inspection": Inspection, "manifest": Manifest, "findings": Findings, "verification": Verification,
-    "difference": Difference, "rules": Rules, "configuration": Configuration,
+    "difference": Difference, "rules": Rules, "review": Review, "configuration": Configuration,
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = ("imgbuild", "schema", "kind")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -121,49 +122,92 @@ def test_rules_lists_and_explain_shows_them(tmp_path):
 
 
 BAD = {
-    "[[rule]\n": "own/a.toml: Expected ']]' at the end of an array declaration (at line 1, column 7)"
-                 " (mend the file, or reinstall imgbuild)",
-    'x = 1\n[[rule]]\nid = "a-b"\n': "own/a.toml:1: 'x' is neither a rule nor a source (begin each rule with [[rule]],"
+    "[[rule]\n": "1:7: Expected ']]' at the end of an array declaration (mend the file there)",
+    "[[rule]]\nid = 'a-b'\nid = 'a-c'\n": "3:11: Cannot overwrite a value (mend the file there)",
+    "[[rule]]\nid = a-b\n": "2:6: Invalid value (mend the file there)",
+    "[[rule]]\nid = 'a-b\n": "at its end: Expected \"'\" (mend the file there)",
+    "x = " + "[" * 5000: " tables lie too deep in each other (mend the file)",
+    b"[[rule]]\nid = '\xe4'\n": "2:7: it is no UTF-8 but another encoding (mend the file there)",
+    "[[rule]]\n".encode("utf-16"): "1:1: it is no UTF-8 but UTF-16 (mend the file there)",
+    b"#" * (4 << 20) + b"x": " it has over 4194304 bytes: no file of rules has (mend the file)",
+    'x = 1\n[[rule]]\nid = "a-b"\n': "1: 'x' is neither a rule nor a source (begin each rule with [[rule]],"
                                      " each document with [sources.ID])",
-    "rule = 3\n": "own/a.toml:1: 'rule' is no table of that kind (begin it with [[rule]])",
-    "\n[rule]\nid = 'a-b'\n": "own/a.toml:2: 'rule' is no table of that kind (begin it with [[rule]])",
-    "rule = [1]\n": "own/a.toml:1: 'rule' is no table of that kind (begin it with [[rule]])",
-    "sources = []\n": "own/a.toml:1: 'sources' is no table of that kind (begin it with [sources.ID])",
-    "[sources]\na = 1\n": "own/a.toml:1: 'sources' is no table of that kind (begin it with [sources.ID])",
-    "[[rule]]\nseverity = 'note'\n": 'own/a.toml: a rule has no id (begin it with id = "...")',
-    "[[rule]]\nid = 3\n": 'own/a.toml: a rule has no id (begin it with id = "...")',
-    "# x\n[[rule]]\nid = 'a-b'\nseverity = 'note'\n": "own/a.toml:3: rule 'a-b': Object missing required field `check`"
-                                                     " (see rules/README.md for the keys of a rule)",
-    "[[rule]]\nid = 'a-b'\nseverity = 'note'\ncheck = 3\n": "own/a.toml:2: rule 'a-b': Expected `object`, got `int` -"
-                                                           " at `$.check` (see rules/README.md for the keys of a rule)",
+    "[[rules]]\nid = 'a-b'\n": "1: 'rules' is neither a rule nor a source (begin each rule with [[rule]],"
+                               " each document with [sources.ID])",
+    "rule = 3\n": "1: 'rule' is no table of that kind (begin it with [[rule]])",
+    "\n[rule]\nid = 'a-b'\n": "2: 'rule' is no table of that kind (begin it with [[rule]])",
+    "rule = [1]\n": "1: 'rule' is no table of that kind (begin it with [[rule]])",
+    "sources = []\n": "1: 'sources' is no table of that kind (begin it with [sources.ID])",
+    "[sources]\na = 1\n": "1: 'sources' is no table of that kind (begin it with [sources.ID])",
+    "[sources.a]\nurl = 'x'\n": "1: the source 'a': title is missing (write title = ...)",
+    "[sources.a]\ntitle = 'x'\nkind = 'web'\n": "1: the source 'a': kind is 'web' (one of: page, specification, seed,"
+                                                 " logic, own)",
+    "[[rule]]\nseverity = 'note'\n": '1: a rule has no id (begin it with id = "...")',
+    RULE.format(name="x", check=KINDS["ssh"]) + "[[rule]]\nid = 3\n": '5: a rule has no id (begin it with id = "...")',
+    RULE.format(name="X", check=KINDS["ssh"]): "2: rule 'web-X': the id is not in kebab-case"
+                                               " (write it as image-backing-file)",
+    "# x\n[[rule]]\nid = 'a-b'\nseverity = 'note'\n": "3: rule 'a-b': check is missing (write check = { kind = ... };"
+                                                     " rules/README.md has the kinds)",
+    "[[rule]]\nid = 'a-b'\ncheck = { kind = 'guest-unit', name = 'ssh' }\n":
+        "2: rule 'a-b': severity is missing (write severity = \"error\", \"warning\" or \"note\")",
+    "[[rule]]\nid = 'a-b'\nseverity = 'note'\ncheck = 3\n": "4: rule 'a-b': check is no table (write it as a table in"
+                                                           " { })",
     RULE.format(name="x", check='{ kind = "guest-file", path = "etc" }'):
-        "own/a.toml:2: rule 'web-x': 'etc' is no absolute path in the guest - at `$.check`"
-        " (see rules/README.md for the keys of a rule)",
+        "4: rule 'web-x': 'etc' is no absolute path in the guest (mend it there)",
     RULE.format(name="x", check='{ kind = "guest-text", path = "/x" }'):
-        "own/a.toml:2: rule 'web-x': give it matches or lacks - at `$.check`"
-        " (see rules/README.md for the keys of a rule)",
+        "4: rule 'web-x': give it matches or lacks (mend it there)",
     RULE.format(name="x", check='{ kind = "guest-text", path = "/x", lacks = "(" }'):
-        "own/a.toml:2: rule 'web-x': '(' is no regular expression: missing ), unterminated subpattern at position 0 -"
-        " at `$.check` (see rules/README.md for the keys of a rule)",
+        "4: rule 'web-x': '(' is no regular expression: missing ), unterminated subpattern at position 0"
+        " (mend it there)",
     RULE.format(name="x", check='{ kind = "matches", pattern = "(", accepts = "x" }'):
-        "own/a.toml:2: rule 'web-x': '(' is no regular expression: missing ), unterminated subpattern at position 0"
+        "4: rule 'web-x': '(' is no regular expression: missing ), unterminated subpattern at position 0"
         " (write it as Python's re has it)",
     RULE.format(name="x", check='{ kind = "guest-package", name = "x", version = "1" }'):
-        "own/a.toml:2: rule 'web-x': '1' is no relation such as '>= 22.1' - at `$.check`"
-        " (see rules/README.md for the keys of a rule)",
-    RULE.format(name="x", check=KINDS["ssh"]) * 2: "own/a.toml:2: the rule 'web-x' stands in own twice"
+        "4: rule 'web-x': '1' is no relation such as '>= 22.1' (mend it there)",
+    RULE.format(name="x", check='{ kind = "guest-packages", name = "x" }'):
+        "4: rule 'web-x': there is no kind of check 'guest-packages' (did you mean 'guest-package'?)",
+    RULE.format(name="x", check='{ kind = "guest-unit", nam = "ssh" }'):
+        "4: rule 'web-x': there is no key 'nam' in check of kind 'guest-unit' (did you mean 'name'?)",
+    RULE.format(name="x", check='{ kind = "guest-unit" }'):
+        "4: rule 'web-x': in check, name is missing (write name = ...)",
+    RULE.format(name="x", check='{ kind = "length", max = 3 }') + 'at = "name"\n':
+        "5: rule 'web-x': at 'name' is no JSON Pointer (write it as '/name')",
+    RULE.format(name="x", check=KINDS["ssh"]) + 'operations = "action"\n':
+        "5: rule 'web-x': operations is no list (write it as a list in [ ])",
+    RULE.format(name="x", check=KINDS["ssh"]) * 2: "2: the rule 'web-x' stands in own twice"
                                                    " (give one of them another id)",
     RULE.format(name="x", check=KINDS["ssh"]) + 'sources = ["wiki"]\n':
-        "own/a.toml:2: rule 'web-x': there is no source 'wiki' (add [sources.wiki])",
+        "5: rule 'web-x': there is no source 'wiki' (add [sources.wiki])",
 }
 
 
-@pytest.mark.parametrize(("text", "message"), BAD.items())
-def test_a_broken_file_is_refused_before_any_work(text, message, tmp_path):
-    write(tmp_path, a=text)
-    for words in (("inspect", "no-such.raw"), ("check", "no-such.raw"), ("build", "no-such.raw"), ("rules",)):
+@pytest.mark.parametrize(("text", "message"), BAD.items(), ids=list(BAD.values()))
+def test_a_broken_file_is_refused_with_its_place(text, message, tmp_path):
+    path = tmp_path / "a.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(RuleBookError) as caught:
+        rulebook.load(rules=str(tmp_path))
+    assert str(caught.value) == f"{path}:{message}"
+
+
+def test_a_broken_file_is_refused_before_any_work(tmp_path):
+    write(tmp_path, a="[[rule]\n")
+    for words in (("inspect", "no-such.raw"), ("check", "no-such.raw"), ("build", "no-such.raw"), ("rules",),
+                  ("rules", "--check")):
         result = run(*words, "--rules", "own", folder=tmp_path)
-        assert (result.status, result.out, result.err) == (3, "", f"imgbuild: {message}\n"), words
+        told = "imgbuild: own/a.toml:1:7: Expected ']]' at the end of an array declaration (mend the file there)\n"
+        assert (result.status, result.out, result.err) == (3, "", told), words
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "a.toml")
+    with pytest.raises(RuleBookError, match="it is no regular file"):
+        rulebook.load(rules=str(tmp_path))
+
+
+def test_the_mark_that_some_editors_write_is_passed_over(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf" + RULE.format(name="ssh", check=KINDS["ssh"]).encode())
+    assert rulebook.load(rules=str(tmp_path)).rule("web-ssh") is not None
 
 
 @pytest.mark.parametrize("name", ["none", "empty", "file"])

@@ -9,9 +9,7 @@ import sys
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import pytest
 
 from imgbuild import rulebook
@@ -37,23 +35,9 @@ def test_ids_are_unique_and_sorted():
     assert ids == sorted(set(ids))
 
 
-def test_ids_begin_with_their_kind_of_rule():
-    assert [rule.id for rule in book().rules if not rule.id.startswith(("image-", "guest-", "ims-"))] == []
-
-
 def test_problem_rules_are_those_of_image_codes():
     kinds = {rule.id: rule.check.__struct_config__.tag for rule in book().rules}
     assert [rule_id for rule_id, kind in kinds.items() if kind == "problem" and not rule_id.startswith("image-")] == []
-
-
-@pytest.mark.parametrize("source", sorted(book().sources))
-def test_source_is_a_document_with_address_and_date(source):
-    document = book().sources[source]
-    if document.kind == "logic":
-        return
-    assert document.title
-    assert (document.url or "").startswith("https://")
-    assert DATE.fullmatch(document.date or "")
 
 
 def test_catalogue_sources_are_documents():
@@ -62,59 +46,9 @@ def test_catalogue_sources_are_documents():
     assert all(document.url and DATE.fullmatch(document.date or "") for document in documents)
 
 
-def test_what_only_logic_says_is_a_note():
-    logic = {key for key, document in book().sources.items() if document.kind == "logic"}
-    assert {rule.severity for rule in book().rules if set(rule.sources) <= logic} == {"note"}
-
-
 def test_every_kind_of_check_has_a_rule_but_those_for_rules_of_ones_own():
     own = {str(kind.__struct_config__.tag) for kind in KINDS.values() if issubclass(kind, Assertion)}
     assert {rule.check.__struct_config__.tag for rule in book().rules} == set(KINDS) - own
-
-
-def test_rules_name_operations_that_exist():
-    known = set(book().profile.operations)
-    assert [rule.id for rule in book().rules if not set(rule.operations) <= known] == []
-
-
-def test_words_of_rules_are_sentences():
-    for rule in book().rules:
-        assert not rule.title.endswith("."), rule.id
-        assert rule.why.endswith("."), rule.id
-
-
-def values(found: Any, key: str) -> set[str]:
-    """Return all strings that stand under ``key`` anywhere in a profile."""
-    if isinstance(found, dict):
-        here = {text for text in found.get(key, ()) if isinstance(text, str)}
-        return here.union(*(values(value, key) for value in found.values()))
-    return set().union(*(values(item, key) for item in found)) if isinstance(found, (list, tuple)) else set()
-
-
-def profile_values(key: str) -> set[str]:
-    return values(msgspec.to_builtins(book().profile), key)
-
-
-def test_profile_cites_known_documents():
-    cited = profile_values("sources") | profile_values("server_set_sources")
-    assert cited <= set(book().sources)
-
-
-def test_profile_names_known_error_codes():
-    assert profile_values("errors") | profile_values("size_errors") <= set(book().errors)
-
-
-def test_no_source_is_without_a_user():
-    used = {source for rule in book().rules for source in rule.cited}
-    used |= profile_values("sources") | profile_values("server_set_sources")
-    used |= {source for error in book().errors.values() for source in error.sources}
-    rules = [rule for pack in book_packs() for rule in pack.get("rule", [])]
-    overridden = {source for rule in rules for source in rule.get("sources", ())}
-    assert set(book().sources) - used - overridden == set()
-
-
-def book_packs() -> list[dict[str, Any]]:
-    return [packs.read_toml(str(path)) for path in sorted(Path(packs.folder()).glob("*/*.toml"))]
 
 
 def test_every_problem_code_of_the_code_has_a_rule():
@@ -280,26 +214,33 @@ def test_small_pack(folder):
 
 
 @pytest.mark.parametrize(("old", "new", "message"), [
-    ('id = "a-name-long"', 'id = "a_name"', ("rules/a/rules.toml:2: rule 'a_name': the id is not in kebab-case"
+    ('id = "a-name-long"', 'id = "a_name"', ("2: rule 'a_name': the id is not in kebab-case"
                                             " (write it as image-backing-file)")),
-    ('id = "a-name-long"', 'name = "x"', 'rules/a/rules.toml: a rule has no id (begin it with id = "...")'),
-    ('severity = "error"', 'severity = "fatal"', ("rules/a/rules.toml:2: rule 'a-name-long': Invalid enum value 'fatal'"
-                                                  " - at `$.severity` (see rules/README.md for the keys of a rule)")),
-    ('why = "It is refused."\n', "", ("rules/a/rules.toml:2: rule 'a-name-long': Object missing required field `why`"
-                                     " (see rules/README.md for the keys of a rule)")),
-    ('hint = "Shorten it."', 'hint = "Shorten it."\nhow = 1', ("rules/a/rules.toml:2: rule 'a-name-long': Object"
-     " contains unknown field `how` (see rules/README.md for the keys of a rule)")),
-    ('kind = "length"', 'kind = "size"', ("rules/a/rules.toml:2: rule 'a-name-long': Invalid value 'size' -"
-                                         " at `$.check.kind` (see rules/README.md for the keys of a rule)")),
-    ("max = 10", 'max = "10"', ("rules/a/rules.toml:2: rule 'a-name-long': Expected `int | null`, got `str` -"
-                               " at `$.check.max` (see rules/README.md for the keys of a rule)")),
-    ("max = 10", "most = 10", ("rules/a/rules.toml:2: rule 'a-name-long': Object contains unknown field `most` -"
-                              " at `$.check` (see rules/README.md for the keys of a rule)")),
-    ('sources = ["page"]', 'sources = ["book"]', ("rules/a/rules.toml:2: rule 'a-name-long': there is no source 'book'"
+    ('id = "a-name-long"', 'name = "x"', '1: a rule has no id (begin it with id = "...")'),
+    ('severity = "error"', 'severity = "fatal"', ("3: rule 'a-name-long': severity is 'fatal'"
+                                                  " (one of: error, warning, note)")),
+    ('severity = "error"', 'severity = "eror"', "3: rule 'a-name-long': severity is 'eror' (did you mean 'error'?)"),
+    ('why = "It is refused."\n', "", "2: rule 'a-name-long': why is missing (write why = ...)"),
+    ('hint = "Shorten it."', 'hint = "Shorten it."\nhow = 1', (
+        "8: rule 'a-name-long': there is no key 'how' (one of: id, severity, group, title, why, hint, sources,"
+        " readings, errors, at, operations, check, fails, passes)")),
+    ('hint = "Shorten it."', 'hnt = "Shorten it."', ("7: rule 'a-name-long': there is no key 'hnt'"
+                                                  " (did you mean 'hint'?)")),
+    ('kind = "length"', 'kind = "lenght"', ("10: rule 'a-name-long': there is no kind of check 'lenght'"
+                                           " (did you mean 'length'?)")),
+    ('kind = "length", ', "", ("10: rule 'a-name-long': in check, kind is missing (write kind = ...;"
+                              " rules/README.md has the kinds)")),
+    ("max = 10", 'max = "10"', "10: rule 'a-name-long': check.max is no whole number (write it as a whole number)"),
+    ("max = 10", "most = 10", ("10: rule 'a-name-long': there is no key 'most' in check of kind 'length'"
+                              " (one of: min, max, operations, unless_over)")),
+    ('sources = ["page"]', 'sources = ["book"]', ("8: rule 'a-name-long': there is no source 'book'"
                                                  " (add [sources.book])")),
-    ('sources = ["page"]', "sources = []", ("rules/a/rules.toml:2: rule 'a-name-long': it has no source"
+    ('sources = ["page"]', 'sources = "page"', "8: rule 'a-name-long': sources is no list (write it as a list in [ ])"),
+    ('sources = ["page"]', "sources = []", ("8: rule 'a-name-long': it has no source"
                                            " (name the document that says so: no document, no rule)")),
-    ('at = "/name"', 'at = "/name"\nerrors = ["A.2"]', ("rules/a/rules.toml:2: rule 'a-name-long': there is no error"
+    ('at = "/name"', "at = 1", ("9: rule 'a-name-long': at is no text or list"
+                               " (write it as a text in quotation marks or a list in [ ])")),
+    ('at = "/name"', 'at = "/name"\nerrors = ["A.2"]', ("10: rule 'a-name-long': there is no error"
                                                         " code 'A.2' (add it to the table of errors)")),
 ])
 def test_broken_rule(folder, old, new, message):
@@ -308,12 +249,12 @@ def test_broken_rule(folder, old, new, message):
     write(folder / "a" / "rules.toml", RULE.replace(old, new))
     with pytest.raises(RuleBookError) as caught:
         rulebook.load("a")
-    assert str(caught.value) == message
+    assert str(caught.value) == f"rules/a/rules.toml:{message}"
 
 
 @pytest.mark.parametrize(("files", "message"), [
-    ({"rules.toml": "[[rule]\n"}, ("rules/a/rules.toml: Expected ']]' at the end of an array declaration (at line 1,"
-                                  " column 7) (mend the file, or reinstall imgbuild)")),
+    ({"rules.toml": "[[rule]\n"}, ("rules/a/rules.toml:1:7: Expected ']]' at the end of an array declaration"
+                                  " (mend the file there)")),
     ({"rules.toml": RULE + RULE}, ("rules/a/rules.toml:2: the rule 'a-name-long' stands in a twice"
                                   " (give one of them another id)")),
     ({"rules.toml": RULE, "more.toml": RULE}, ("rules/a/rules.toml:2: the rule 'a-name-long' stands in a twice"
@@ -322,8 +263,8 @@ def test_broken_rule(folder, old, new, message):
                                                          " rules/common/page.toml (give one of them another id)")),
     ({"more.toml": "max_disk = 1\n"}, ("rules/a/cloud.toml or a file beside it: Object contains unknown field"
                                        " `max_disk` (see rules/README.md for the keys of a profile)")),
-    ({"more.toml": '[sources.x]\nurl = "X"\n'}, ("the source 'x': Object missing required field `title`"
-                                                " (see rules/README.md for its keys)")),
+    ({"more.toml": '[sources.x]\nurl = "X"\n'}, ("rules/a/more.toml:1: the source 'x': title is missing"
+                                                " (write title = ...)")),
 ])
 def test_broken_pack(folder, files, message):
     for name, text in files.items():
@@ -335,7 +276,7 @@ def test_broken_pack(folder, files, message):
 
 def test_pack_that_is_no_text(folder):
     (folder / "a" / "rules.toml").write_bytes(b"\xff")
-    with pytest.raises(RuleBookError, match=r"rules/a/rules\.toml: 'utf-8' codec"):
+    with pytest.raises(RuleBookError, match=r"rules/a/rules\.toml:1:1: it is no UTF-8"):
         rulebook.load("a")
 
 

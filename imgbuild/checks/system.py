@@ -222,12 +222,16 @@ def requested_entry(case: Case) -> CatalogueEntry | None:
 
 
 class OsType(Check, frozen=True, kw_only=True, tag="os-type"):
-    """The system, by the request or else by the guest, is not of type ``is_not``, ``but`` for these OS versions."""
+    """The system, by the request or else by the guest, is not of type ``is_not``, ``but`` for these OS versions.
+
+    ``so`` says what follows if it is.
+    """
 
     needs: ClassVar[frozenset[str]] = frozenset()
 
     is_not: str
     but: tuple[str, ...] = ()
+    so: str
 
     def applies(self, case: Case) -> bool:
         """Say whether a request or a guest names a system."""
@@ -237,8 +241,8 @@ class OsType(Check, frozen=True, kw_only=True, tag="os-type"):
         """Yield a system of this type."""
         value = case.text(_key(case))
         if requested_type(case) == self.is_not and value not in self.but:
-            yield Hit(message=f"the system is {self.is_not}", pointer=f"/{_key(case)}" if value else None, value=value,
-                      on="request" if value else "image")
+            yield Hit(message=f"the system is {self.is_not}: {self.so}", pointer=f"/{_key(case)}" if value else None,
+                      value=value, on="request" if value else "image")
 
 
 class Memory32(Check, frozen=True, kw_only=True, tag="memory-of-32-bit"):

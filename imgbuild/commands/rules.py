@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgbuild.commands.options import REPORT, options
+from imgbuild.commands.options import REPORT, option, options
 
 if TYPE_CHECKING:
+    from imgbuild.commands.output import Output
     from imgbuild.model import RuleEntry
     from imgbuild.rulebook import RuleBook
     from imgbuild.rulebook.rules import Rule
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 
 @click.command("rules", short_help="List the rules.",
                epilog="\b\nExample:\n  imgbuild rules")
+@option("--check", is_flag=True, help="Say what is wrong with the rule book instead: of all clouds, or with --rules of "
+        "your own.")
 @options("cloud", "rules", "catalogue", *REPORT)
-def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
-    """List the rules that hold on a cloud, with severity, group and title."""
+def command(*, check: bool, **words: Any) -> int:  # noqa: ANN401 - the values of the options
+    """List the rules that hold on a cloud, with severity, group and title.
+
+    With --check, exit status 1 means that something is wrong with the rule book, 3 that it cannot be read.
+    """
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.model import Rules  # noqa: PLC0415 - as above
@@ -26,11 +32,23 @@ def command(**words: Any) -> int:  # noqa: ANN401 - the values of the options
     from imgbuild.rulebook.spelling import catalogue_facts  # noqa: PLC0415 - as above
 
     output = Output(words)
+    if check:
+        return _check(output, words)
     book = rulebook.load(words["cloud"], rules=words["rules"], catalogue=words["catalogue"])
     entries = tuple(entry_of(rule, book) for rule in book.rules)
     output.show(RulesView(rules=Rules(cloud=words["cloud"], rules=entries, catalogue=catalogue_facts(book))))
     output.close()
     return 0
+
+
+def _check(output: Output, words: dict[str, Any]) -> int:
+    from imgbuild.reports.views import ReviewView  # noqa: PLC0415 - as above
+    from imgbuild.rulebook.review import review  # noqa: PLC0415 - as above
+
+    found = review(words["cloud"], words["rules"])
+    output.show(ReviewView(review=found))
+    output.close()
+    return int(bool(found.problems))
 
 
 def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:

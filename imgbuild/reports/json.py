@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.reports.escape import visible, visible_json
-from imgbuild.reports.views import ConfigurationView, DifferenceView, FindingsView, ImageView, ManifestView
+from imgbuild.reports.views import (
+    ConfigurationView,
+    DifferenceView,
+    FindingsView,
+    ImageView,
+    ManifestView,
+    ReviewView,
+)
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
@@ -24,6 +31,8 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
         return encode(view.verification or view.findings)
     if isinstance(view, ConfigurationView):
         return encode(view.configuration)
+    if isinstance(view, ReviewView):
+        return encode(view.review)
     return encode(view.difference if isinstance(view, DifferenceView) else view.rules)
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.views import ConfigurationView, DifferenceView, FindingsView, ImageView, ManifestView
+from imgbuild.reports.views import (
+    ConfigurationView,
+    DifferenceView,
+    FindingsView,
+    ImageView,
+    ManifestView,
+    ReviewView,
+)
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
@@ -45,6 +52,10 @@ def _write(view: View, sheet: Sheet) -> None:
         from imgbuild.reports import text_difference  # noqa: PLC0415 - see above
 
         text_difference.write(sheet, view.difference)
+    elif isinstance(view, ReviewView):
+        from imgbuild.reports import text_review  # noqa: PLC0415 - see above
+
+        text_review.write(sheet, view.review)
     elif isinstance(view, ConfigurationView):
         from imgbuild.reports import text_configuration  # noqa: PLC0415 - see above
 

@@ -9,7 +9,17 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import Configuration, Difference, Findings, Inspection, Manifest, RuleEntry, Rules, Verification
+    from imgbuild.model import (
+        Configuration,
+        Difference,
+        Findings,
+        Inspection,
+        Manifest,
+        Review,
+        RuleEntry,
+        Rules,
+        Verification,
+    )
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +74,12 @@ class RulesView(msgspec.Struct, frozen=True, kw_only=True):
     page: bool = False
 
 
+class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with the rule book: ``imgbuild rules --check``."""
+
+    review: Review
+
+
 class DifferenceView(msgspec.Struct, frozen=True, kw_only=True):
     """What changed between two manifests: ``imgbuild diff``."""
 
@@ -76,4 +92,4 @@ class ConfigurationView(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration
 
 
-View = ImageView | ManifestView | FindingsView | RulesView | DifferenceView | ConfigurationView
+View = ImageView | ManifestView | FindingsView | RulesView | ReviewView | DifferenceView | ConfigurationView

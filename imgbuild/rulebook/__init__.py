@@ -15,7 +15,8 @@ import msgspec
 from imgbuild.errors import RuleBookError
 from imgbuild.model import Source
 from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
-from imgbuild.rulebook.packs import CLOUD_FILE, chain_of, clouds, read_packs, read_values
+from imgbuild.rulebook.packs import CLOUD_FILE, chain_of, clouds, read_packs, read_values, shown
+from imgbuild.rulebook.places import at_line, line_of_source
 from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class RuleBook:
         from imgbuild.rulebook.catalogue import read_catalogue  # noqa: PLC0415 - not every command asks for it
 
         catalogue, sources = read_catalogue()
-        return catalogue, _documents(sources)
+        return catalogue, {key: _convert(key, "source", table, Document) for key, table in sources.items()}
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -153,7 +154,7 @@ def load(cloud: str = DEFAULT_CLOUD, *, catalogue: str | None = None, rules: str
         from imgbuild.rulebook.own import add_own  # noqa: PLC0415 - for those who have some
 
         add_own(packs, rules)
-    return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs.sources), _errors(packs),
+    return RuleBook(_profile(cloud, packs.profile), read_rules(packs), _documents(packs), _errors(packs),
                     catalogue)
 
 
@@ -191,16 +192,22 @@ def _named(fields: dict[str, NamedField]) -> dict[str, NamedField]:
     return {name: msgspec.structs.replace(field, name=name) for name, field in fields.items()}
 
 
-def _documents(tables: dict[str, dict[str, Any]]) -> dict[str, Document]:
-    return {key: _convert(key, "source", table, Document) for key, table in tables.items()}
+def _documents(packs: Packs) -> dict[str, Document]:
+    return {key: _convert(key, "source", table, Document, packs.origin.get(key))
+            for key, table in packs.sources.items()}
 
 
 def _errors(packs: Packs) -> dict[str, ServerError]:
     return {code: _convert(code, "error", table, ServerError) for code, table in packs.errors.items()}
 
 
-def _convert(key: str, what: str, table: dict[str, Any], kind: type[Table]) -> Table:
+def _convert(key: str, what: str, table: dict[str, Any], kind: type[Table], path: str | None = None) -> Table:
+    """Return a table as a value of ``kind``; ``path`` is the file it stands in, where that is known."""
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise RuleBookError(f"the {what} {key!r}: {error}", cure="see rules/README.md for its keys") from error
+        from imgbuild.rulebook.slips import slip_of  # noqa: PLC0415 - only for a slip
+
+        slip = slip_of(str(error), table, kind.__struct_fields__)
+        where = f"{at_line(shown(path), line_of_source(path, key))}: " if path is not None else ""
+        raise RuleBookError(f"{where}the {what} {key!r}: {slip.message}", cure=slip.cure) from error

@@ -1,4 +1,4 @@
-"""What a pack takes away from the packs below it, and whose documents it names first.
+"""What a pack takes over from the packs below it and what it takes away, and whose documents it names first.
 
 ``[without]`` in a cloud's ``cloud.toml`` maps a place in the profile (``disk_formats``, ``operations.action.fields``),
 or ``rules`` and ``errors``, to the names there that this cloud does not have. ``own_documents`` are the beginnings of
@@ -55,3 +55,10 @@ def in_order(sources: list[str], own: Sequence[str]) -> list[str]:
     """Return ids of documents, those that begin with the first of ``own`` first; others keep their order."""
     return sorted(sources, key=lambda source: next((place for place, start in enumerate(own)
                                                     if source.startswith(start)), len(own)))
+
+
+def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``top``; tables are merged key by key, all else is replaced."""
+    both = {key: merged(base[key], value) for key, value in top.items()
+            if isinstance(value, dict) and isinstance(base.get(key), dict)}
+    return {**base, **top, **both}

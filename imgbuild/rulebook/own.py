@@ -11,7 +11,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.errors import RuleBookError
-from imgbuild.rulebook.packs import line_of, read_toml
+from imgbuild.rulebook.packs import identified, read_toml
+from imgbuild.rulebook.places import at_line, line_of, line_of_name
 
 if TYPE_CHECKING:
     from imgbuild.rulebook.packs import Packs
@@ -27,10 +28,10 @@ def add_own(packs: Packs, folder: str) -> None:
         tables = read_toml(path)
         _check(path, tables)
         packs.add_sources(tables.get("sources", {}), path)
-        for rule in tables.get("rule", []):
-            known = packs.rules.get(str(rule.get("id")))
+        for rule in identified(tables.get("rule", []), path):
+            known = packs.rules.get(rule["id"])
             # What is changed still speaks for the pack that it is of.
-            packs.own.add(str(rule.get("id")))
+            packs.own.add(rule["id"])
             packs.add_rule(rule if known else _completed(packs, rule, path), path, known["pack"] if known else PACK,
                            seen)
 
@@ -51,28 +52,18 @@ def _check(path: str, tables: dict[str, Any]) -> None:
     """Refuse what is no rule and no source, before anything is made of it."""
     for name, value in tables.items():
         if name not in _TABLES:
-            raise RuleBookError(f"{path}{_line(path, name)}: {name!r} is neither a rule nor a source",
+            raise RuleBookError(f"{at_line(path, line_of_name(path, name))}: {name!r} is neither a rule nor a source",
                                 cure="begin each rule with [[rule]], each document with [sources.ID]")
         items = value if isinstance(value, list) else value.values() if isinstance(value, dict) else [value]
         if isinstance(value, dict) == (name == "rule") or not all(isinstance(item, dict) for item in items):
             wanted = "[[rule]]" if name == "rule" else "[sources.ID]"
-            raise RuleBookError(f"{path}{_line(path, name)}: {name!r} is no table of that kind",
+            raise RuleBookError(f"{at_line(path, line_of_name(path, name))}: {name!r} is no table of that kind",
                                 cure=f"begin it with {wanted}")
-
-
-def _line(path: str, name: str) -> str:
-    """Return the line on which a name first stands, as it is written behind a path; nothing where it is not seen."""
-    with open(path, encoding="utf-8") as file:
-        found = next((number for number, line in enumerate(file, start=1) if line.strip(" \t[\"'").startswith(name)),
-                     None)
-    return "" if found is None else f":{found}"
 
 
 def _completed(packs: Packs, rule: dict[str, Any], path: str) -> dict[str, Any]:
     """Return a new rule with all that a rule has."""
-    rule_id = rule.get("id")
-    if not isinstance(rule_id, str):
-        return rule
+    rule_id = rule["id"]
     name = f"own-{os.path.basename(path).removesuffix('.toml')}"
     packs.add_sources({name: {"title": f"own rules, {os.path.basename(path)}", "kind": "own"}}, path)
     kind = rule["check"].get("kind", "") if isinstance(rule.get("check"), dict) else ""

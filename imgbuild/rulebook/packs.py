@@ -14,6 +14,7 @@ while the file is the one that they were made of.
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from functools import cache
 from typing import Any
@@ -21,13 +22,16 @@ from typing import Any
 import msgspec
 
 from imgbuild.errors import RuleBookError, UsageError
-from imgbuild.rulebook.inheritance import WITHOUT, not_there, own_first, taken_away
+from imgbuild.rulebook.inheritance import WITHOUT, merged, not_there, own_first, taken_away
+from imgbuild.rulebook.places import at_line, line_of, line_of_rule
 
 BASE = "common"
 CLOUD_FILE = "cloud.toml"
 CATALOGUE_FILE = "os_versions.toml"
 OTHER_ERRORS = "errors_other"
 OTHER_ERRORS_FILE = f"{OTHER_ERRORS}.toml"
+MOST_BYTES = 4 << 20
+"""Bytes of a file of rules; the largest of ours has 110 KB."""
 READ_WHEN_ASKED = frozenset({CATALOGUE_FILE, OTHER_ERRORS_FILE})
 
 
@@ -74,12 +78,10 @@ class Packs(msgspec.Struct):
 
     def add_rule(self, rule: dict[str, Any], path: str, pack: str, seen: set[str]) -> None:
         """Add a rule of a file, or what it says anew of one that is there; ``seen`` are the ids that ``pack`` has."""
-        rule_id = rule.get("id")
-        if not isinstance(rule_id, str):
-            raise RuleBookError(f"{shown(path)}: a rule has no id", cure='begin it with id = "..."')
+        rule_id: str = rule["id"]
         if rule_id in seen:
-            raise RuleBookError(f"{shown(path)}:{line_of(path, rule_id)}: the rule {rule_id!r} stands in {pack} twice",
-                                cure="give one of them another id")
+            raise RuleBookError(f"{at_line(shown(path), line_of(path, rule_id))}: the rule {rule_id!r} stands in {pack}"
+                                " twice", cure="give one of them another id")
         seen.add(rule_id)
         self.rules[rule_id] = {**self.rules.get(rule_id, {}), **rule, "pack": pack}
         self.origin[rule_id] = path
@@ -116,11 +118,16 @@ def read_packs(cloud: str) -> Packs:
         seen: set[str] = set()
         if name != BASE:
             packs.take_away(read_toml(_path(name, CLOUD_FILE)).get(WITHOUT, {}), _path(name, CLOUD_FILE))
-        for file in sorted(os.listdir(_path(name))):
-            if file.endswith(".toml") and file not in READ_WHEN_ASKED:
-                _add(packs, _path(name, file), name, seen)
+        for path in pack_files(name):
+            if os.path.basename(path) not in READ_WHEN_ASKED:
+                _add(packs, path, name, seen)
     packs.name_own_documents_first()
     return packs
+
+
+def pack_files(name: str) -> list[str]:
+    """Return the paths of all files of a pack."""
+    return [_path(name, file) for file in sorted(os.listdir(_path(name))) if file.endswith(".toml")]
 
 
 def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
@@ -150,16 +157,39 @@ def _ancestors(cloud: str, below: tuple[str, ...]) -> tuple[str, ...]:
     return (*found, cloud)
 
 
+def identified(rules: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
+    """Return the rules of a file; raises RuleBookError where one of them has no id."""
+    for number, rule in enumerate(rules):
+        if not isinstance(rule.get("id"), str):
+            raise RuleBookError(f"{at_line(shown(path), line_of_rule(path, number))}: a rule has no id",
+                                cure='begin it with id = "..."')
+    return rules
+
+
 @cache
 def read_toml(path: str) -> dict[str, Any]:
     """Return the tables of a file; raises RuleBookError where it cannot be read or is no TOML."""
+    if not os.path.isfile(path):
+        raise RuleBookError(f"{shown(path)}: it is no regular file", cure="move it away, or put a file in its place")
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            data = file.read(MOST_BYTES + 1)
         compiled = _read_compiled(f"{path}.json")
         return compiled.tables if compiled is not None and compiled.crc32 == zlib.crc32(data) else _parse(data)
-    except (OSError, ValueError) as error:  # text that is no UTF-8, or no TOML
-        raise RuleBookError(f"{shown(path)}: {error}", cure="mend the file, or reinstall imgbuild") from error
+    except OSError as error:
+        raise RuleBookError(f"{shown(path)}: {error.strerror}", cure="make it a file that can be read") from error
+    except (ValueError, RecursionError) as error:
+        raise _no_toml(path, str(error)) from error
+
+
+def _no_toml(path: str, error: str) -> RuleBookError:
+    """Return what is wrong with a file that is no TOML, with the place where the reader stopped."""
+    place = re.search(r" \((?:at line (\d+), column (\d+)|at end of document)\)", error)
+    if place is None:
+        what = "tables lie too deep in each other" if "recursion" in error else error
+        return RuleBookError(f"{shown(path)}: {what}", cure="mend the file")
+    where = f"{place[1]}:{place[2]}" if place[1] else "at its end"
+    return RuleBookError(f"{shown(path)}:{where}: {error[: place.start()]}", cure="mend the file there")
 
 
 class _Compiled(msgspec.Struct, frozen=True):
@@ -180,27 +210,26 @@ def _read_compiled(path: str) -> _Compiled | None:
 def _parse(data: bytes) -> dict[str, Any]:
     import tomllib  # noqa: PLC0415 - 3 ms that an installed package does not need
 
-    return tomllib.loads(data.decode())
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"it has over {MOST_BYTES} bytes: no file of rules has")
+    return tomllib.loads(_decoded(data))
 
 
-def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with the values of ``top``; tables are merged key by key, all else is replaced."""
-    both = {key: merged(base[key], value) for key, value in top.items()
-            if isinstance(value, dict) and isinstance(base.get(key), dict)}
-    return {**base, **top, **both}
+def _decoded(data: bytes) -> str:
+    """Return the text, without the mark that some editors put before it."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = data[: error.start]
+        line, column = start.count(b"\n") + 1, error.start - start.rfind(b"\n")
+        encoding = "UTF-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "another encoding"
+        raise ValueError(f"it is no UTF-8 but {encoding} (at line {line}, column {column})") from error
 
 
 def shown(path: str) -> str:
     """Return how a file is called in messages: ``rules/common/qcow2.toml`` for ours, its path for anybody else's."""
     is_ours = os.path.dirname(os.path.dirname(path)) == os.fspath(folder())
     return "/".join(("rules", *path.split(os.sep)[-2:])) if is_ours else path
-
-
-def line_of(path: str, rule_id: str) -> int | None:
-    """Return the line of a file on which a rule's id stands."""
-    wanted = (f'id = "{rule_id}"', f"id = '{rule_id}'")
-    with open(path, encoding="utf-8") as file:
-        return next((number for number, line in enumerate(file, start=1) if line.startswith(wanted)), None)
 
 
 def _path(*names: str) -> str:
@@ -211,6 +240,6 @@ def _add(packs: Packs, path: str, pack: str, seen: set[str]) -> None:
     tables = {key: value for key, value in read_toml(path).items() if key != WITHOUT}
     packs.add_sources(tables.pop("sources", {}), path)
     packs.errors = merged(packs.errors, tables.pop("errors", {}))
-    for rule in tables.pop("rule", []):
+    for rule in identified(tables.pop("rule", []), path):
         packs.add_rule(rule, path, pack, seen)
     packs.profile = merged(packs.profile, tables)

@@ -13,7 +13,8 @@ from imgbuild.errors import RuleBookError
 from imgbuild.fixes import AnyFix  # noqa: TC001 - as above
 from imgbuild.model import Group, Severity  # noqa: TC001 - as above
 from imgbuild.profiles import Leaf
-from imgbuild.rulebook.packs import line_of, shown
+from imgbuild.rulebook.packs import shown
+from imgbuild.rulebook.places import at_line, line_of_key
 
 if TYPE_CHECKING:
     from imgbuild.rulebook.packs import Packs
@@ -69,19 +70,24 @@ def _read(rule_id: str, packs: Packs) -> Rule:
     try:
         rule = msgspec.convert(table, Rule)
     except msgspec.ValidationError as error:
-        raise _broken(rule_id, packs, str(error), "see rules/README.md for the keys of a rule") from error
+        from imgbuild.rulebook.slips import slip_of  # noqa: PLC0415 - only for a slip
+
+        slip = slip_of(str(error), table, [key for key in Rule.__struct_fields__ if key != "pack"])
+        raise _broken(rule_id, packs, slip.message, slip.cure, slip.key) from error
     if rule_id in packs.own:  # ours are tested
         _check_pattern_of(rule, packs)
+        _check_places_of(rule, packs)
     if not _ID.fullmatch(rule_id):
         raise _broken(rule_id, packs, "the id is not in kebab-case", "write it as image-backing-file")
     if not rule.sources:
-        raise _broken(rule_id, packs, "it has no source", "name the document that says so: no document, no rule")
+        raise _broken(rule_id, packs, "it has no source", "name the document that says so: no document, no rule",
+                      "sources")
     for source in rule.cited:
         if source not in packs.sources:
-            raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]")
+            raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]", "sources")
     for code in rule.errors:
         if packs.errors and code not in packs.errors and code not in packs.gone:
-            raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors")
+            raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors", "errors")
     return rule
 
 
@@ -91,10 +97,18 @@ def _check_pattern_of(rule: Rule, packs: Packs) -> None:
         if isinstance(pattern, str):
             check_pattern(pattern)
     except ValueError as error:
-        raise _broken(rule.id, packs, str(error), "write it as Python's re has it") from error
+        raise _broken(rule.id, packs, str(error), "write it as Python's re has it", "check") from error
 
 
-def _broken(rule_id: str, packs: Packs, what: str, cure: str) -> RuleBookError:
+def _check_places_of(rule: Rule, packs: Packs) -> None:
+    """Refuse a place that no request can have: the rule would be silent for ever."""
+    for pointer in rule.places:
+        if not pointer.startswith("/"):
+            raise _broken(rule.id, packs, f"at {pointer!r} is no JSON Pointer", f"write it as '/{pointer}'", "at")
+
+
+def _broken(rule_id: str, packs: Packs, what: str, cure: str, key: str | None = None) -> RuleBookError:
+    """Return what is wrong with a rule; the line is that of the key, else of its id."""
     path = packs.origin[rule_id]
-    line = line_of(path, rule_id)
-    return RuleBookError(f"{shown(path)}{f':{line}' if line else ''}: rule {rule_id!r}: {what}", cure=cure)
+    line = line_of_key(path, rule_id, key or "id")
+    return RuleBookError(f"{at_line(shown(path), line)}: rule {rule_id!r}: {what}", cure=cure)
