@@ -181,8 +181,9 @@ def _min_disk(image: Inspection, operation: Operation, policy: MinDiskPolicy, bo
         only = "the size of an ISO says nothing on the disk it installs to" if image.format == "iso" else "no disk seen"
         return Derived(value=floor, why=(reason, only), sources=tuple(sources))
     needed, disk = _needed(size, policy)
-    first = (disk, reason) if needed > floor else (reason, disk)
-    return Derived(value=max(floor, needed), why=first, sources=(*sources, *_policy_sources(rules, policy, book)))
+    reasons = [disk, reason] if needed > floor else [reason, disk]
+    why = tuple(reasons if floor else [disk])
+    return Derived(value=max(floor, needed), why=why, sources=(*sources, *_policy_sources(rules, policy, book)))
 
 
 def _floor_of(image: Inspection, operation: Operation) -> str:
@@ -221,7 +222,8 @@ def _documented(derived: Derived, field: FieldSpec, book: RuleBook) -> Derived:
     """Add the page that describes the field where no reason has brought a document of its own."""
     if derived.sources:
         return derived
-    why = (*derived.why, "the documented default") if field.default == derived.value else derived.why
+    is_default = field.default is not None and field.default == derived.value
+    why = (*derived.why, "the documented default") if is_default else derived.why
     return msgspec.structs.replace(derived, why=why, sources=tuple(book.source(name) for name in field.sources[:1]))
 
 

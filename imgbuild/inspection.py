@@ -15,7 +15,7 @@ import msgspec
 from imgbuild import chain, filesystems, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
-from imgbuild.guests import firmware, layout, readiness, systems
+from imgbuild.guests import firmware, layout, provisioning, readiness, systems
 from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Inspection, Look, Partition, Problem, Volume
 from imgbuild.readers import BrokenImage, problem, quoted
@@ -325,6 +325,7 @@ def _read_readiness(state: _State) -> bool:
     if state.guest is not None and state.facts.os is not None:
         state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
         state.learn(guest=readiness.examine(state.view))
+        state.learn(os=provisioning.complete(state.facts.os, state.view))
     elif state.guest is None:
         kinds = [block.identity.kind for block in state.blocks if block.identity is not None]
         encrypted = next((kind for kind in kinds if kind in ENCRYPTED), None)

@@ -18,6 +18,8 @@ Group = Literal["safety", "integrity", "file", "guest", "request"]
 SubjectKind = Literal["image", "guest", "request", "response"]
 GuestStatus = Literal["pass", "fail", "unknown", "not-applicable"]
 Stage = Literal["created", "active"]
+QEMU_AGENT = "qemu-guest-agent"
+"""What a system's ``agents`` call the guest agent of QEMU, whatever a distribution calls its service."""
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +97,8 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     """The system found in the guest; see the contract on ``id``, ``version`` and ``release``.
 
     ``variant`` carries ``VARIANT_ID`` (or what stands for it), ``source`` the guest file that named the system.
-    ``kernels`` are the installed Linux kernels as ``uname -r`` has them, the one that boots first.
+    ``kernels`` are the installed Linux kernels as ``uname -r`` has them, the one that boots first. ``default_user`` is
+    who logs in with the key that the cloud gives, ``agents`` are the hypervisors' services that the guest starts.
     """
 
     type: str | None
@@ -111,6 +114,8 @@ class OperatingSystem(Value, frozen=True, kw_only=True, omit_defaults=True):
     id_like: tuple[str, ...] = ()
     kernels: tuple[str, ...] = ()
     source: str | None = None
+    default_user: str | None = None
+    agents: tuple[str, ...] = ()
 
 
 class Place(Value, frozen=True, kw_only=True, omit_defaults=True):

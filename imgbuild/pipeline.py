@@ -315,14 +315,14 @@ def _context(settings: Settings, book: RuleBook, *, image: Inspection | None,
 
 def _is_listed(image: Inspection | None, book: RuleBook) -> bool:
     """Return whether this cloud's list has the guest's system, in the same major version."""
-    if image is None or image.os is None:
+    if image is None or image.os is None or book.profile.default_system is None:
         return False
     return match_system(image.os, book.catalogue, book.profile).grade in {"exact", "near"}
 
 
 def _nearest(image: Inspection | None, book: RuleBook) -> str | None:
     """Return the spelling that comes closest to the guest's system, to be named where no entry fits."""
-    if image is None or image.os is None:
+    if image is None or image.os is None or book.profile.default_system is None:
         return None
     label = closest_entry(image.os, book.catalogue)
     return None if label is None else label.os_version

@@ -89,17 +89,21 @@ class FieldSpec(Leaf, frozen=True, kw_only=True):
     ``mandatory_when`` and ``note`` are words for people, ``mandatory_if`` the same for the program: values of other
     fields, of which each makes it mandatory. Lengths count characters, ``unit`` is that of an integer. ``items`` are
     the fields of the objects in a list. ``missing_errors`` are the codes for a field that is not there, ``errors``
-    those for its values.
+    those for its values. ``nullable`` says that null is taken like a field that is left out. ``vocabulary`` are words
+    that documents ask for where the server takes any; ``instead`` leads from other spellings to the documented word.
     """
 
     type: FieldType
     name: str = ""
     place: Literal["body", "path"] = "body"
+    nullable: bool = False
     mandatory: bool = False
     mandatory_when: str | None = None
     mandatory_if: dict[str, Any] = {}
     default: Any = None
     allowed: tuple[Any, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    instead: dict[str, str] = {}
     unit: str | None = None
     minimum: int | None = None
     maximum: int | None = None
@@ -125,6 +129,12 @@ class FieldSpec(Leaf, frozen=True, kw_only=True):
     def is_mandatory(self, body: dict[str, Any]) -> bool:
         """Say whether a request with these values cannot do without the field."""
         return self.mandatory or any(body.get(name) == value for name, value in self.mandatory_if.items())
+
+
+def word_of(text: str | None, field: FieldSpec) -> str | None:
+    """Return the documented word of a field for a spelling; ``None`` where the documents have none for it."""
+    known = (*field.allowed, *field.vocabulary)
+    return text if text in known else field.instead.get(text or "")
 
 
 class Need(Leaf, frozen=True, kw_only=True):
@@ -257,7 +267,9 @@ class Profile(Leaf, frozen=True, kw_only=True):
     catalogue is asked next, ``platforms`` the cloud's spelling of a platform where it differs from the catalogue's.
     ``checksums`` are added to md5 and sha256. ``chain`` are the packs it is made of, base first, ``own_documents`` the
     beginnings of the ids of its own documents. ``forms`` are the patterns of fields that have a ``format`` and no
-    pattern of their own. ``operations``, ``response`` and ``custom_properties`` are empty in the
+    pattern of their own. ``echoes_properties`` is true where an answer shows each property of the request.
+    ``default_system`` is ``None`` where no field names the system by a list. ``operations``, ``response`` and
+    ``custom_properties`` are empty in the
     profile that :func:`imgbuild.rulebook.load_profile` gives.
     """
 
@@ -275,8 +287,9 @@ class Profile(Leaf, frozen=True, kw_only=True):
     default_disk_format: str | None = None
     platforms: dict[str, str] = {}
     min_disk: MinDisk
-    default_system: DefaultSystem
+    default_system: DefaultSystem | None = None
     import_repairs: ImportRepairs | None = None
+    echoes_properties: bool = False
     default_operation: str = "create-metadata"
     operations: dict[str, Operation] = {}
     response: dict[str, ResponseField] = {}

@@ -94,15 +94,17 @@ def expect(request: Request, image: Inspection, book: RuleBook) -> Expected:
     """
     operation = book.profile.operations[request.operation]
     if operation.follows is not None:
-        return Expected(created=_JOB if operation.asynchronous else {}, active=_active(image, book.profile.response))
+        return Expected(created=_JOB if operation.asynchronous else {}, active=_active(image, book.profile))
     known = {**_echo(request, book), **_of_system(request, book), "virtual_env_type": _environment(image)}
     if operation.asynchronous:
         return Expected(created=_JOB, active=_of_import(request, known, operation, book))
-    if "__os_version" not in request.body:
-        default = book.profile.default_system
+    default = book.profile.default_system
+    if "__os_version" not in request.body and default is not None:
         known["__os_version"] = {"set_by": "server", "allowed": [default.value, *default.also]}
     created = {name: _created(field, known) for name, field in book.profile.response.items()}
-    return Expected(created=created, active=_active(image, book.profile.response))
+    created |= {name: value for name, value in request.body.items()
+                if book.profile.echoes_properties and name not in created}
+    return Expected(created=created, active=_active(image, book.profile))
 
 
 def _echo(request: Request, book: RuleBook) -> dict[str, Any]:
@@ -130,7 +132,10 @@ def _of_import(request: Request, known: dict[str, Any], operation: Operation, bo
 
 
 def _of_system(request: Request, book: RuleBook) -> dict[str, Any]:
-    text = request.body.get("__os_version") or request.body.get("os_version") or book.profile.default_system.value
+    default = book.profile.default_system
+    if default is None:
+        return {}
+    text = request.body.get("__os_version") or request.body.get("os_version") or default.value
     entry = book.catalogue.find(str(text))
     if entry is None:
         return {}
@@ -162,8 +167,10 @@ def _servers_own(field: ResponseField) -> dict[str, Any]:
     return {key: value for key, value in about.items() if value is not None}
 
 
-def _active(image: Inspection, response: dict[str, ResponseField]) -> dict[str, Any]:
+def _active(image: Inspection, profile: Profile) -> dict[str, Any]:
     """Return what a GET shows once the file is there; fields documented as not in use may also be absent or null."""
-    known = {"status": "active", "__image_size": str(image.size), "checksum": (image.checksums or {}).get("md5"),
-             "size": image.size, "virtual_size": image.virtual_size}
-    return {name: value for name, value in known.items() if name in response and value is not None}
+    digests, algorithm = image.checksums or {}, next(iter(profile.checksums), None)
+    known = {"status": "active", "__image_size": str(image.size), "checksum": digests.get("md5"), "size": image.size,
+             "virtual_size": image.virtual_size, "os_hash_algo": algorithm,
+             "os_hash_value": digests.get(algorithm or "")}
+    return {name: value for name, value in known.items() if name in profile.response and value is not None}

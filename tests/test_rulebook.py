@@ -49,7 +49,8 @@ def test_catalogue_sources_are_documents():
 
 def test_every_kind_of_check_has_a_rule_but_those_for_rules_of_ones_own():
     own = {str(kind.__struct_config__.tag) for kind in KINDS.values() if issubclass(kind, Assertion)}
-    assert {rule.check.__struct_config__.tag for rule in book().rules} == set(KINDS) - own
+    books = [rulebook.load(cloud) for cloud in rulebook.clouds()]
+    assert {rule.check.__struct_config__.tag for found in books for rule in found.rules} == set(KINDS) - own
 
 
 def test_every_problem_code_of_the_code_has_a_rule():

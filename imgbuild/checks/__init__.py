@@ -16,6 +16,7 @@ from imgbuild.checks import (
     guest,
     objects,
     problems,
+    properties,
     records,
     relations,
     shape,
@@ -35,8 +36,8 @@ AnyCheck = (
     | values.Length | values.Range | values.OneOf | values.NoneOf | values.Characters | values.Matches
     | values.JsonText | values.Trimmed | values.Given | values.Count | values.Unique
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
-    | shape.OtherKey
-    | fieldvalues.FieldValue | fieldvalues.Exclusive
+    | shape.OtherKey | shape.KeyNamed | shape.PropertyCount
+    | fieldvalues.FieldValue | fieldvalues.Exclusive | fieldvalues.Vocabulary
     | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer
     | relations.NotWith | relations.EncryptedFormat | relations.OnlyForSystem | relations.OsTypeFits
     | relations.IsoType | relations.Ordered | relations.Distinct | relations.QuickImportName
@@ -47,6 +48,8 @@ AnyCheck = (
     | objects.ObjectAddress | objects.ObjectFormat
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture
+    | properties.ContainerValue | properties.ContainerBits | properties.GoesWith | properties.BusDriver
+    | properties.NamesGuest | properties.SecureBoot | properties.GuestAgent
     | guest.GuestFact
     | assertions.GuestFile | assertions.GuestText | assertions.GuestPackage | assertions.GuestUnit
     | records.Recorded | verification.ManifestImage | verification.Answer | statements.StatementFault

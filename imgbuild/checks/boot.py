@@ -19,6 +19,7 @@ FirmwareFault = Literal["not-bootable", "default-not-bootable", "iso-not-bootabl
 _OF_IMAGE = frozenset({"nowhere", "esp-without-loader", "arm-without-uefi"})
 _ESP_TYPES = frozenset({"EFI system", "FAT EFI system"})
 _SAYS_ARM = {"architecture": {"arm": True, "x86": False}, "__support_arm": {"true": True, "false": False}}
+_ARM_WORDS = frozenset({"arm", "aarch64", "armv6", "armv7l", "armv7b"})
 
 
 class Firmware(Check, frozen=True, kw_only=True, tag="firmware"):
@@ -47,7 +48,7 @@ class Firmware(Check, frozen=True, kw_only=True, tag="firmware"):
 def is_arm(case: Case) -> bool:
     """Say whether the request or the guest is Arm."""
     entry = requested_entry(case)
-    named = case.text("architecture") == "arm" or case.text("__support_arm") == "true"
+    named = case.text("architecture") in _ARM_WORDS or case.text("__support_arm") == "true"
     return named or (entry is not None and entry.architecture == "arm") or _guest_is_arm(case)
 
 

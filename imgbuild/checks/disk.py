@@ -152,8 +152,8 @@ class DiskFormat(Check, frozen=True, kw_only=True, tag="disk-format"):
         word = _word(case)
         if word is not None and word != given and case.image is not None:
             yield Hit(message=f"disk_format is {quoted(given)}, but the file is {case.image.format}",
-                      pointer="/disk_format", value=given, hint=f"Set disk_format to {quoted(word)}.",
-                      choices=_taken(case, word))
+                      pointer="/disk_format", value=given, choices=_taken(case, word),
+                      hint=f"Set disk_format to {quoted(word)}." if _documented_word(case) else None)
 
     def _default(self, case: Case) -> Hits:
         default, word = case.profile.default_disk_format, _documented_word(case)

@@ -66,6 +66,11 @@ def every_field(profile: Profile, operations: tuple[str, ...]) -> Iterator[Field
         waiting += field.items.values()
 
 
+def fits(value: object, field: FieldSpec) -> bool:
+    """Say whether a JSON value is of the type of a field, or null where that is taken."""
+    return is_of_type(value, field.type) or (value is None and field.nullable)
+
+
 def is_of_type(value: object, wanted: str) -> bool:
     """Say whether a JSON value is of a documented type; the items of lists are not looked at."""
     if wanted == "integer":

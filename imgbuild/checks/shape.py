@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
-from imgbuild.checks.fields import WORDS, Part, as_wanted, body_of, cited, every_field, is_of_type, kind_word, parts_of
+from imgbuild.checks.fields import (
+    WORDS,
+    Part,
+    as_wanted,
+    body_of,
+    cited,
+    every_field,
+    fits,
+    is_of_type,
+    kind_word,
+    parts_of,
+)
 from imgbuild.checks.objects import is_iso_address
 from imgbuild.profiles import fold
 
@@ -46,7 +57,7 @@ class Types(Check, frozen=True, kw_only=True, tag="types"):
 
     def _field(self, case: Case, part: Part, key: str, value: object) -> Hits:
         field = part.fields[key]
-        if not is_of_type(value, field.type):
+        if not fits(value, field):
             yield _wrong(case, part.at(key), part.name(key), value, field)
         elif isinstance(value, list):
             item = structs.replace(field, type="string" if field.type == "string-list" else "object")
@@ -144,6 +155,35 @@ class KeyLength(Check, frozen=True, kw_only=True, tag="key-length"):
                           pointer=body_of(case).at(key), on_key=True, value=key)
 
 
+class KeyNamed(Check, frozen=True, kw_only=True, tag="key-named"):
+    """No key is one of ``names`` or begins with one of ``prefixes``; ``because`` says what comes of it."""
+
+    names: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    because: str
+
+    def find(self, case: Case) -> Hits:
+        """Yield such keys."""
+        for key, value in case.body.items():
+            if key in self.names or key.startswith(self.prefixes):
+                yield Hit(message=f"{quoted(key)} {self.because}", pointer=body_of(case).at(key), on_key=True,
+                          value=value)
+
+
+class PropertyCount(Check, frozen=True, kw_only=True, tag="property-count"):
+    """The request has at most ``max`` keys beside the fields of the operation."""
+
+    max: int
+
+    def find(self, case: Case) -> Hits:
+        """Yield a request that has more."""
+        own = case.operation.fields if case.operation is not None else {}
+        count = sum(key not in own for key in case.body)
+        if count > self.max:
+            yield Hit(message=f"the request has {count} properties: at most {self.max} are accepted", pointer="",
+                      value=count)
+
+
 class ServerKey(Check, frozen=True, kw_only=True, tag="server-key"):
     """The request holds no field that the server sets."""
 
@@ -156,7 +196,9 @@ class ServerKey(Check, frozen=True, kw_only=True, tag="server-key"):
 
 
 class MisspeltKey(Check, frozen=True, kw_only=True, tag="misspelt-key"):
-    """No key is nearly that of a documented field."""
+    """No key is nearly that of a documented field; keys that begin with ``but`` are meant as they are."""
+
+    but: str | None = None
 
     def find(self, case: Case) -> Hits:
         """Yield keys that are close to a documented one."""
@@ -164,7 +206,7 @@ class MisspeltKey(Check, frozen=True, kw_only=True, tag="misspelt-key"):
             nearest = _nearest_in(part)
             for key, _ in _others(case, part):
                 near = nearest(key)
-                if near is not None:
+                if near is not None and not (self.but and key.startswith(self.but)):
                     yield Hit(message=f"{quoted(key)} is no documented field: did you mean {near!r}?",
                               hint=f"Write {near}.", pointer=part.at(key), on_key=True, value=key, choices=(near,))
 

@@ -57,7 +57,7 @@ def _key(case: Case) -> str:
 def is_default(case: Case, value: str) -> bool:
     """Say whether a value is one of the accepted spellings for a system that the cloud does not list."""
     default = case.profile.default_system
-    return value == default.value or value in default.also
+    return default is not None and (value == default.value or value in default.also)
 
 
 def _nearest(case: Case) -> str:
@@ -68,9 +68,10 @@ def _nearest(case: Case) -> str:
 
 
 def _missing(case: Case, key: str) -> Hits:
-    if key not in case.body:
+    default = case.profile.default_system
+    if key not in case.body and default is not None:
         guest = case.image.os if case.image else None
-        yield Hit(message=f"{key} is not given, so {quoted(case.profile.default_system.value)} holds"
+        yield Hit(message=f"{key} is not given, so {quoted(default.value)} holds"
                           f"{_guest_words(guest)}{_nearest(case)}", pointer=f"/{key}")
 
 

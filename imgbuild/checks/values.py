@@ -144,7 +144,7 @@ class Trimmed(Check, frozen=True, kw_only=True, tag="trimmed"):
 
 
 class Given(Check, frozen=True, kw_only=True, tag="given"):
-    """A field is in the request; ``empty`` says whether an empty string counts as given."""
+    """A field is in the request; ``empty`` says whether an empty string or null counts as given."""
 
     empty: bool = True
 
@@ -154,8 +154,8 @@ class Given(Check, frozen=True, kw_only=True, tag="given"):
             key = label(at)
             if key not in case.body:
                 yield Hit(message=f"{key} is not given", pointer=at)
-            elif case.body[key] == "" and not self.empty:
-                yield Hit(message=f"{key} is empty", pointer=at, value="")
+            elif case.body[key] in ("", None) and not self.empty:
+                yield Hit(message=f"{key} is empty", pointer=at, value=case.body[key])
 
 
 class Count(Check, frozen=True, kw_only=True, tag="count"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from imgbuild.clouds import huaweicloud
+from imgbuild.clouds import huaweicloud, openstack
 
 if TYPE_CHECKING:
     from imgbuild.model import Derived, Inspection
@@ -27,6 +27,7 @@ class SystemFields(Protocol):
 
 SYSTEM_FIELDS: dict[str, SystemFields] = {
     "huaweicloud": huaweicloud.system_fields,
+    "openstack": openstack.system_fields,
 }
 
 

@@ -15,7 +15,7 @@ from imgbuild.rulebook.spelling import catalogue_facts, list_words, trust_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection, OperatingSystem, Source
-    from imgbuild.profiles import CatalogueEntry, Operation
+    from imgbuild.profiles import CatalogueEntry, DefaultSystem, Operation
     from imgbuild.rulebook import RuleBook
 
 DEFAULT_BITS = 64
@@ -101,9 +101,15 @@ def _default_fits(system: OperatingSystem) -> bool:
     return system.type == "Linux" and system.bits == DEFAULT_BITS
 
 
+def _default_system(book: RuleBook) -> DefaultSystem:
+    default = book.profile.default_system
+    assert default is not None  # noqa: S101 - each of these clouds has one
+    return default
+
+
 def _default(system: OperatingSystem, book: RuleBook) -> Derived:
     """Return the value for a system that no entry fits; none where each value there is would be false."""
-    default, near = book.profile.default_system, closest_entry(system, book.catalogue)
+    default, near = _default_system(book), closest_entry(system, book.catalogue)
     value = _value_for_others(system, book)
     why = [f"no entry fits {describe(system)}" + (f"; nearest entry: {near.os_version!r}" if near is not None else "")]
     if value is None:
@@ -113,7 +119,7 @@ def _default(system: OperatingSystem, book: RuleBook) -> Derived:
 
 
 def _value_for_others(system: OperatingSystem, book: RuleBook) -> str | None:
-    default, cloud = book.profile.default_system.value, book.profile.name
+    default, cloud = _default_system(book).value, book.profile.name
     fitting = [entry.os_version for entry in _others(system, book) if entry.listed_on(cloud)]
     may_be_default = system.type == "Linux" and system.bits in {DEFAULT_BITS, None}
     return default if may_be_default or default in fitting else next(iter(fitting), None)

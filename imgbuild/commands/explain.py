@@ -95,7 +95,7 @@ def _elsewhere(code: str, cloud: str) -> str | None:
 
 def _near_codes(number: int, book: RuleBook) -> str:
     """Return the known codes whose numbers come closest."""
-    codes = list(book.all_errors)
+    codes = [code for code in book.all_errors if re.search(r"\d", code)]
     if not codes:
         return "this cloud answers with statuses alone"
     near = sorted(codes, key=lambda code: abs(int(re.sub(r"\D", "", code)) - number))[:_NEAR]

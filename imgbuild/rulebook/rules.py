@@ -13,7 +13,7 @@ from imgbuild.errors import RuleBookError
 from imgbuild.fixes import AnyFix  # noqa: TC001 - as above
 from imgbuild.model import Group, Severity  # noqa: TC001 - as above
 from imgbuild.profiles import Leaf
-from imgbuild.rulebook.packs import shown
+from imgbuild.rulebook.packs import BASE, shown
 from imgbuild.rulebook.places import at_line, line_of_key
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Rule(Leaf, frozen=True, kw_only=True):
     """A rule of the book.
 
     ``sources`` are ids of documents, of which the first is the reading taken; ``readings`` says what each of them (or a
-    further one) says. ``errors`` are the codes the server would answer with. ``at`` are JSON Pointers into the request,
-    ``operations`` the operations it is asked for (all where empty). ``fails`` and ``passes`` are short examples of a
-    request body, as JSON. ``fix`` is how ``lint --fix`` mends what is found, where that is safe. ``pack`` is the last
-    pack that says something on it.
+    further one) says. ``errors`` are the codes the server would answer with; a common rule has those of several clouds.
+    ``at`` are JSON Pointers into the request, ``operations`` the operations it is asked for (all where empty).
+    ``fails`` and ``passes`` are short examples of a request body, as JSON. ``fix`` is how ``lint --fix`` mends what is
+    found, where that is safe. ``pack`` is the last pack that says something on it.
     """
 
     id: str
@@ -86,7 +86,7 @@ def _read(rule_id: str, packs: Packs) -> Rule:
         if source not in packs.sources:
             raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]", "sources")
     for code in rule.errors:
-        if packs.errors and code not in packs.errors and code not in packs.gone:
+        if rule.pack != BASE and packs.errors and code not in packs.errors and code not in packs.gone:
             raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors", "errors")
     return rule
 

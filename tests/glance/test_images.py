@@ -1,0 +1,144 @@
+"""What is built for OpenStack is sent to a real Glance: its answers are those that the manifest foretold.
+
+Each image goes the whole way: ``build``, the request and the file by plain HTTP, ``verify`` of both answers. Glance
+reads ``virtual_size`` out of the file itself, by the inspectors of oslo.utils: a second witness for ours.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import imageservice
+import msgspec
+import pytest
+from images import containers, disks
+from tools import needs, needs_glance
+
+from imgbuild import pipeline
+from imgbuild.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from imgbuild.model import Manifest
+
+OPENSTACK = Settings(cloud="openstack")
+# Container -> the name that Glance has for it.
+CONTAINERS = {"qcow2": "qcow2", "qcow2-v2": "qcow2", "qcow2-zlib": "qcow2", "qcow2-zstd": "qcow2", "raw": "raw",
+              "vhd-dynamic": "vhd", "vhdx-dynamic": "vhdx", "vmdk-stream": "vmdk", "vmdk-sparse": "vmdk", "vdi": "vdi"}
+SYSTEM = "gpt-uefi-ext4"
+
+
+def objections(manifest: Manifest, answer: str) -> list[str]:
+    """Return what ``verify`` finds in an answer, the request itself included."""
+    data = msgspec.json.encode(manifest)
+    found = pipeline.verify("manifest.json", data=data, answer=("answer.json", answer.encode()))
+    return [f"{finding.rule}: {finding.message}" for finding in found.findings]
+
+
+def sent(glance: str, path: Path) -> dict:
+    """Send an image, compare both answers with its manifest, and return the last one."""
+    manifest = pipeline.build(str(path), OPENSTACK).manifest
+    created = imageservice.create(glance, manifest.request.body)
+    assert created.status == 201, created.text
+    assert objections(manifest, created.text) == []
+    uploaded = imageservice.upload(glance, created.document["id"], path)
+    assert uploaded.status == 204, uploaded.text
+    shown = imageservice.show(glance, created.document["id"])
+    assert objections(manifest, shown.text) == []
+    assert shown.document.items() >= manifest.request.body.items()
+    return shown.document
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_disk_in_a_container(container, glance, disk, tmp_path):
+    path = containers.wrap(container, disk(SYSTEM), tmp_path)
+
+    image = sent(glance, path)
+
+    assert (image["status"], image["disk_format"]) == ("active", CONTAINERS[container])
+    assert image["virtual_size"] == disk(SYSTEM).stat().st_size
+    assert image["min_disk"] == 1
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+@pytest.mark.parametrize("layout", [name for name in (*disks.MAIN, *disks.STOCK) if name != SYSTEM])
+def test_a_disk_of_each_layout(layout, glance, disk, tmp_path):
+    image = sent(glance, containers.wrap("qcow2-zlib", disk(layout), tmp_path))
+
+    system = disks.LAYOUTS[layout].os
+    assert image["virtual_size"] == disk(layout).stat().st_size
+    assert system is None or image["architecture"] == system[2]
+
+
+@needs_glance()
+@needs("xorriso")
+@pytest.mark.parametrize("kind", ["hybrid", "uefi", "data"])
+def test_a_disc(kind, glance, iso):
+    image = sent(glance, iso(kind))
+    assert (image["disk_format"], image["min_disk"]) == ("iso", 0)
+    assert image["virtual_size"] == iso(kind).stat().st_size
+
+
+@needs_glance()
+def test_a_disk_without_partitions_is_raw(glance, tmp_path):
+    path = tmp_path / "data.raw"
+    path.write_bytes(b"\0" * 65536 + b"data" * 1000)
+    assert sent(glance, path)["virtual_size"] == path.stat().st_size
+
+
+# Glance takes the request, and refuses the file: by its inspection, or because no disk_format could be given.
+REFUSED = {"vhd-fixed": (415, "glance-vhd-fixed"), "qcow2-subclusters": (415, "glance-qcow2-feature-unknown"),
+           "qed": (400, "glance-file-format"), "zvhd2-zlib": (400, "glance-file-format")}
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+@pytest.mark.parametrize("container", REFUSED)
+def test_what_glance_refuses_is_found_before(container, glance, disk, tmp_path):
+    status, rule = REFUSED[container]
+    path = containers.wrap(container, disk(SYSTEM), tmp_path)
+    manifest = pipeline.build(str(path), OPENSTACK).manifest
+    created = imageservice.create(glance, manifest.request.body)
+
+    uploaded = imageservice.upload(glance, created.document["id"], path)
+
+    assert (created.status, uploaded.status) == (201, status)
+    found = pipeline.check([str(path)], OPENSTACK).findings.findings
+    assert rule in {finding.rule for finding in found if finding.severity == "error"}
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+def test_another_format_than_the_files_is_refused(glance, disk, tmp_path):
+    path = containers.wrap("qcow2", disk(SYSTEM), tmp_path)
+    request = {"name": "a", "disk_format": "vmdk", "container_format": "bare", "min_disk": 1,
+               "hw_firmware_type": "uefi"}
+    created = imageservice.create(glance, request)
+
+    assert imageservice.upload(glance, created.document["id"], path).status == 415
+
+    found = pipeline.lint(msgspec.json.encode(request), OPENSTACK, name="request.json", image=str(path)).findings
+    errors = [finding for finding in found if finding.severity == "error"]
+    assert [(finding.rule, finding.errors[0].status) for finding in errors] == [
+        ("glance-disk-format-not-the-image", 415)]
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+def test_a_changed_file_is_noticed(glance, disk, tmp_path):
+    path = containers.wrap("qcow2", disk(SYSTEM), tmp_path)
+    manifest = pipeline.build(str(path), OPENSTACK).manifest
+    created = imageservice.create(glance, manifest.request.body)
+    with path.open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    assert imageservice.upload(glance, created.document["id"], path).status == 204
+
+    found = objections(manifest, imageservice.show(glance, created.document["id"]).text)
+
+    assert [words.split(" is ")[0] for words in found] == [
+        "glance-answer-field-changed: checksum", "glance-answer-field-changed: os_hash_value"]
