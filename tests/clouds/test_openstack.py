@@ -1,4 +1,4 @@
-"""Properties of an OpenStack image: what the disk tells, in the words of the vocabulary, and why others are left out."""
+"""Properties of an OpenStack image: what the disk tells, in words of the vocabulary, and why others are left out."""
 
 from __future__ import annotations
 
