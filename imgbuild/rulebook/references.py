@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imgbuild.rulebook.inheritance import WITHOUT
 from imgbuild.rulebook.packs import BASE, pack_files, read_toml
+from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,10 +48,12 @@ def dead_references(book: RuleBook, packs: Packs) -> Iterator[tuple[str, str, st
     """Yield the words that lead nowhere, each with the file it stands in and the cure."""
     own = {BASE, packs.chain[-1]}  # what a pack takes away, those below it may still name
     for path in (path for name in packs.chain if name in own for path in pack_files(name)):
+        # The codes of common rules are those of the default cloud, and of the clouds that inherit it.
+        has_codes = DEFAULT_CLOUD in packs.chain or path not in pack_files(BASE)
         for key, word in _named({key: value for key, value in read_toml(path).items() if key != WITHOUT}):
             if key in _SOURCES and word not in book.sources and not _in_catalogue(book, word):
                 yield path, f"there is no source {word!r}", f"add [sources.{word}]"
-            if key in _CODES and word not in book.all_errors:
+            if key in _CODES and has_codes and word not in book.all_errors:
                 yield path, f"there is no error code {word!r}", "add it to the table of errors"
 
 
