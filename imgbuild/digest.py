@@ -9,7 +9,6 @@ zeros they are (a hole of 20 GiB: 12 s, not 56 s).
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from queue import SimpleQueue
@@ -20,7 +19,7 @@ from imgbuild.errors import SourceError, UsageError
 from imgbuild.readers import BrokenImage, broken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from imgbuild.source import Source
@@ -139,7 +138,7 @@ class _Hasher:
 
 def _feed(source: Source, hashers: _Hashers, progress: Progress | None) -> None:
     zeros = memoryview(bytes(BUFFER_BYTES))
-    for start, end, is_hole in _extents(source):
+    for start, end, is_hole in source.extents():
         for offset in range(start, end, BUFFER_BYTES):
             count = min(BUFFER_BYTES, end - offset)
             buffer = hashers.buffer()[:count]
@@ -160,35 +159,6 @@ def _fill(source: Source, buffer: memoryview, offset: int) -> None:
         if count == 0:
             raise _changed(f"{offset + done} of {source.size} bytes are left")
         done += count
-
-
-def _extents(source: Source) -> Iterator[tuple[int, int, bool]]:
-    """Give the parts of the file in their order: start, end, and whether it is a hole.
-
-    Holes are asked for only where fewer bytes are allocated than the file has. The data that the answers are about is
-    the same that the reads see; a file that is changed meanwhile is found out afterwards.
-    """
-    allocated = source.allocated
-    if allocated is None or allocated >= source.size or not hasattr(os, "SEEK_DATA"):
-        yield 0, source.size, False
-        return
-    offset = 0
-    while offset < source.size:
-        data = _seek(source, offset, os.SEEK_DATA, otherwise=offset)
-        end = _seek(source, data, os.SEEK_HOLE, otherwise=source.size)
-        if end == offset:  # neither data nor a hole: what cannot be is read
-            end = source.size
-        yield offset, data, True
-        yield data, end, False
-        offset = end
-
-
-def _seek(source: Source, offset: int, whence: int, *, otherwise: int) -> int:
-    """Return where data or a hole begins, from ``offset`` to the end of the file; ``otherwise`` where nobody knows."""
-    try:
-        return max(offset, min(source.size, os.lseek(source.descriptor, offset, whence)))
-    except OSError as error:
-        return source.size if error.errno == errno.ENXIO else otherwise
 
 
 def _changed(how: str) -> BrokenImage:

@@ -151,9 +151,10 @@ def _start(source: Source, settings: Settings, service: Service | None) -> sandb
         content = None if service is None else service.content
 
         def work(report: Callable[[Look], None]) -> None:
-            from imgbuild.inspection import look  # noqa: PLC0415 - in the child, while this process does other things
+            from imgbuild.inspection import Wanted, look  # noqa: PLC0415 - in the child, while this process does other things
 
-            look(source, settings.claim, report, folder, content, initramfs=settings.initramfs, questions=questions)
+            look(source, settings.claim, report, folder, content,
+                 Wanted(initramfs=settings.initramfs, questions=questions, space=settings.space))
 
         _import_for_children()
         child = sandbox.start(work, Look, limits, [*keep, *(() if service is None else service.descriptors)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import chain, filesystems, volumes
+from imgbuild import chain, filesystems, space, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, provisioning, readiness, systems
@@ -53,21 +53,33 @@ ENCRYPTED = {"bitlocker": ("Windows", "BitLocker"), "luks": ("Linux", "LUKS")}
 JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wanted of a look: ``initramfs`` whether such archives may be opened, ``space`` where the disk has data.
+
+    ``questions`` are what a person's own rules ask of the guest.
+    """
+
+    initramfs: bool = True
+    questions: Sequence[Question] = ()
+    space: bool = False
+
+
+_USUAL = Wanted()
+
+
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
-         folder: ImageFolder | None = None, content: Reader | Problem | None = None, *,
-         initramfs: bool = True, questions: Sequence[Question] = ()) -> None:
+         folder: ImageFolder | None = None, content: Reader | Problem | None = None,
+         wanted: Wanted = _USUAL) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
     of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
-    reads, or says why it does not. ``initramfs`` is false where initramfs archives must not be opened; ``questions``
-    are what a person's own rules ask of the guest. Nothing is raised for what is wrong with the image.
+    reads, or says why it does not. Nothing is raised for what is wrong with the image.
     """
-    state = _State(source, claim, report, folder)
+    state = _State(source, claim, report, folder, wanted)
     state.content = content
-    state.initramfs = initramfs
-    state.questions = questions
-    _take(state, (*_STEPS, _ask_questions) if questions else _STEPS)
+    further = ((_ask_questions, wanted.questions), (_measure_space, wanted.space))
+    _take(state, (*_STEPS, *(step for step, asked in further if asked)))
     changed = () if folder is None else folder.changed()
     if changed:
         state.object(*(problem("changed", f"{quoted(name)} was changed or replaced while it was read")
@@ -91,7 +103,7 @@ class _State:
     """What the steps hand on to each other."""
 
     def __init__(self, source: Source, claim: str | None, report: Callable[[Look], None],
-                 folder: ImageFolder | None) -> None:
+                 folder: ImageFolder | None, wanted: Wanted) -> None:
         self.source = source
         self.claim = claim
         self.folder = folder
@@ -103,8 +115,7 @@ class _State:
         self.table: PartitionTable | None = None
         self.blocks: list[Block] = []
         self.guest: Guest | None = None
-        self.initramfs = True
-        self.questions: Sequence[Question] = ()
+        self.wanted = wanted
         self.view: readiness.View | None = None
         self.failed = False
         self.opened = False
@@ -323,7 +334,8 @@ def _as_firmware_sees(state: _State, modes: Firmware) -> Firmware:
 
 def _read_readiness(state: _State) -> bool:
     if state.guest is not None and state.facts.os is not None:
-        state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware, state.initramfs)
+        state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware,
+                                    state.wanted.initramfs)
         state.learn(guest=readiness.examine(state.view))
         state.learn(os=provisioning.complete(state.facts.os, state.view))
     elif state.guest is None:
@@ -340,9 +352,16 @@ def _ask_questions(state: _State) -> bool:
     if state.view is not None:
         from imgbuild.guests import assertions  # noqa: PLC0415 - for those who ask
 
-        for fact in assertions.answer(state.view, state.questions):
+        for fact in assertions.answer(state.view, state.wanted.questions):
             state.learn(guest=(*state.facts.guest, fact))
             state.report()
+    return True
+
+
+def _measure_space(state: _State) -> bool:
+    """Learn where the disk has data; it comes last, so that a table without end costs nothing but the drawing."""
+    assert state.container is not None  # noqa: S101 - the steps stop without one
+    state.learn(space=space.measure(state.container, state.source, state.blocks))
     return True
 
 

@@ -185,8 +185,32 @@ class Run(Value, frozen=True, kw_only=True):
     qemu: Witness | None = None
 
 
+class Usage(Value, frozen=True, kw_only=True):
+    """How many bytes of a file system are in use, of the partition with this index or the volume of this name."""
+
+    partition: int | None = None
+    volume: str | None = None
+    used: int
+
+
+class Space(Value, frozen=True, kw_only=True):
+    """Where the disk has data, for those who draw it: pieces of the virtual disk, and file systems.
+
+    ``piece`` is the bytes of a piece (the last one is shorter where the disk is no multiple of it), ``stored`` how many
+    bytes of each the file has a place for; the others are zeros, or a parent's. A piece is ``None`` where the tables of
+    the container could not be followed; there are no pieces where the format does not tell.
+    """
+
+    piece: int
+    stored: tuple[int | None, ...] = ()
+    file_systems: tuple[Usage, ...] = ()
+
+
 class Inspection(Value, frozen=True, kw_only=True):
-    """The facts of one image file; the document of ``imgbuild inspect``."""
+    """The facts of one image file; the document of ``imgbuild inspect``.
+
+    ``space`` and ``run`` are there only where they were asked for.
+    """
 
     imgbuild: str = __version__
     schema: int = SCHEMA
@@ -206,6 +230,7 @@ class Inspection(Value, frozen=True, kw_only=True):
     os: OperatingSystem | None = None
     other_os: tuple[OperatingSystem, ...] = ()
     guest: tuple[GuestCheck, ...] = ()
+    space: Space | msgspec.UnsetType = msgspec.UNSET
     run: Run | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -21,6 +21,7 @@ from imgbuild.errors import SourceError
 from imgbuild.readers import broken, check_range
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 
@@ -75,6 +76,33 @@ class Source:
             left = offset + len(data)
             raise broken("changed", f"the file shrank while it was read: {left} of {self.size} bytes are left")
         return data
+
+    def extents(self) -> Iterator[tuple[int, int, bool]]:
+        """Give the parts of the file in their order: start, end, and whether it is a hole.
+
+        Holes are asked for only where fewer bytes are allocated than the file has. The data that the answers are about
+        is the same that the reads see; a file that is changed meanwhile is found out afterwards.
+        """
+        allocated = self.allocated
+        if allocated is None or allocated >= self.size or not hasattr(os, "SEEK_DATA"):
+            yield 0, self.size, False
+            return
+        offset = 0
+        while offset < self.size:
+            data = self._seek(offset, os.SEEK_DATA, otherwise=offset)
+            end = self._seek(data, os.SEEK_HOLE, otherwise=self.size)
+            if end == offset:  # neither data nor a hole: what cannot be is read
+                end = self.size
+            yield offset, data, True
+            yield data, end, False
+            offset = end
+
+    def _seek(self, offset: int, whence: int, *, otherwise: int) -> int:
+        """Return where data or a hole begins, from ``offset`` to the file's end; ``otherwise`` where nobody knows."""
+        try:
+            return max(offset, min(self.size, os.lseek(self.descriptor, offset, whence)))
+        except OSError as error:
+            return self.size if error.errno == errno.ENXIO else otherwise
 
     def changed(self) -> bool:
         """Say whether the file has been written to, or replaced under its path, since it was opened."""

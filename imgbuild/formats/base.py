@@ -54,9 +54,11 @@ class Container:
         problems: What the reader objected to.
         readable: Whether ``read_at`` can be used.
         parent: The disk that this one is a delta over, where it can be read over it; ``None`` where there is none.
+        flat: Whether a byte of the disk is that byte of the file, so that a hole in the file is one in the disk.
     """
 
     parent: Parent | None = None
+    flat = False
 
     def __init__(self, name: str, virtual_size: int | None, header: dict[str, Any] | None = None,
                  problems: list[Problem] | None = None, *, readable: bool = True) -> None:
@@ -75,6 +77,14 @@ class Container:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
         raise broken("content-unread", f"the content of this {self.format} file cannot be read"
                                    f" ({length} bytes at {offset} were asked for)")
+
+
+    def stored(self, offset: int, length: int) -> int | None:  # noqa: ARG002 - for the formats that have tables
+        """Return how many bytes of a range of the disk the file has a place for, ``None`` where that is not known.
+
+        The others are zeros, or the parent's. Raises BrokenImage where the tables cannot be followed.
+        """
+        return None
 
 
 class Format(msgspec.Struct, frozen=True):

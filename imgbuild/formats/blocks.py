@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from imgbuild.sizes import ceil_div
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_DISK = 1 << 63
 """No disk has this many bytes or more: offsets in files are signed 64-bit numbers everywhere."""
@@ -20,6 +22,12 @@ def pieces(offset: int, length: int, block_size: int) -> Iterator[tuple[int, int
         count = min(block_size - start, end - offset)
         yield block, start, count
         offset += count
+
+
+def stored_bytes(offset: int, length: int, block_size: int, used: Callable[[int, int], int]) -> int:
+    """Return the bytes of a range that stand in blocks of a file; ``used`` counts those from a block on, so many."""
+    first = offset // block_size
+    return min(used(first, ceil_div(offset + length, block_size) - first) * block_size, length)
 
 
 class BlockCache:

@@ -21,6 +21,7 @@ class Raw(Container):
     """A raw disk; ``file`` is ``None`` where there are no bytes."""
 
     file: Reader | None = None
+    flat = True
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the disk from ``offset``, or raise BrokenImage."""

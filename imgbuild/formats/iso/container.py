@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class Iso(Container):
     """An ISO: its content is the file."""
 
+    flat = True
+
     def __init__(self, file: Reader, header: dict[str, Any], problems: list[Problem], *, readable: bool) -> None:
         super().__init__("iso", file.size, header, problems, readable=readable)
         self._file = file

@@ -39,6 +39,10 @@ class Qcow2(Container):
             return super().read_at(offset, length)
         return self.disk.read_at(offset, length)
 
+    def stored(self, offset: int, length: int) -> int | None:
+        """Return how many bytes of a range are in clusters that have a place in the file."""
+        return None if self.disk is None else self.disk.stored(offset, length)
+
 
 def open_qcow2(file: Reader) -> Qcow2:
     """Read the headers and tables of a qcow2 file.

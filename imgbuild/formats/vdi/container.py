@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.blocks import MAX_DISK, pieces
-from imgbuild.formats.tables import NumberTable, read_pieces
+from imgbuild.formats.blocks import MAX_DISK, pieces, stored_bytes
+from imgbuild.formats.tables import NUMBER_BYTES, NumberTable, read_numbers, read_pieces
 from imgbuild.formats.vdi import checks
 from imgbuild.formats.vdi.header import DISCARDED, UNALLOCATED, read_header
 from imgbuild.formats.vdi.parent import Identity, parent_of
@@ -30,6 +30,7 @@ class Disk(Container):
         self._reader = reader
         self._data = header.offset_data
         self._block_size = header.block_size
+        self._map_offset = header.offset_bmap
         self._map = NumberTable(reader, header.offset_bmap, header.blocks)
 
     def read_at(self, offset: int, length: int) -> bytes:
@@ -48,6 +49,14 @@ class Disk(Container):
                 yield None, 0, count
             else:
                 yield self._reader, self._data + entry * self._block_size + start, count
+
+    def stored(self, offset: int, length: int) -> int:
+        """Return how many bytes of a range are in allocated blocks."""
+        return stored_bytes(offset, length, self._block_size, self._used)
+
+    def _used(self, first: int, count: int) -> int:
+        entries = read_numbers(self._reader, self._map_offset + first * NUMBER_BYTES, count)
+        return count - entries.count(UNALLOCATED) - entries.count(DISCARDED)
 
     def put_over(self, disk: Reader) -> None:
         """Read from ``disk`` what is not allocated here."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.blocks import pieces
+from imgbuild.formats.blocks import pieces, stored_bytes
 from imgbuild.formats.vhd.checks import Choice, check_dynamic, check_footer, choose_footer
 from imgbuild.formats.vhd.fields import SECTOR
 from imgbuild.formats.vhd.footer import (
@@ -34,6 +34,8 @@ class Vhd(Container):
 class FixedDisk(Vhd):
     """A fixed disk: the file up to ``data_end`` is the disk."""
 
+    flat = True
+
     def __init__(self, bare: Vhd, reader: Reader, data_end: int) -> None:
         super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
         self.reader = reader
@@ -61,6 +63,13 @@ class DynamicDisk(Vhd):
             return super().read_at(offset, length)
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join([self._piece(*piece) for piece in pieces(offset, length, self.block_size)])
+
+    def stored(self, offset: int, length: int) -> int:
+        """Return how many bytes of a range are in allocated blocks."""
+        return stored_bytes(offset, length, self.block_size, self._used)
+
+    def _used(self, first: int, count: int) -> int:
+        return count - self.table[first : first + count].count(UNUSED)
 
     def _piece(self, block: int, start: int, count: int) -> bytes:
         sector = self.table[block]

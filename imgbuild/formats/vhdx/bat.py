@@ -45,6 +45,7 @@ READ_AS_ZEROS = frozenset({0, 1, 2, 3, 5})
 
 _SOUND = READ_AS_ZEROS | {FULLY_PRESENT}
 _IN_FILE = frozenset({FULLY_PRESENT, PARTIALLY_PRESENT})
+_PRESENT = bytes(byte & STATE in _IN_FILE for byte in range(256))
 _SOUND_OVER_PARENT = _SOUND | {PARTIALLY_PRESENT}
 
 SLICE_BYTES = 4 * KIB
@@ -114,6 +115,18 @@ class BlockTable:
         entries = _little_endian(self._reader.read_at(self.region.file_offset, length))
         del entries[self.parameters.chunk_ratio :: self.parameters.chunk_ratio + 1]
         return entries
+
+    def present(self, first: int, count: int) -> int:
+        """Return how many of so many blocks from ``first`` on are in the file, at least in part; entries are not kept.
+
+        Those of the sector bitmaps between them are passed over.
+        """
+        start, end = self.index(first), self.index(first + count - 1) + 1
+        raw = self._reader.read_at(self.region.file_offset + start * ENTRY, (end - start) * ENTRY)
+        states = raw[::ENTRY].translate(_PRESENT)
+        bitmaps = states[self.parameters.chunk_ratio - start % (self.parameters.chunk_ratio + 1)
+                         :: self.parameters.chunk_ratio + 1]
+        return states.count(1) - bitmaps.count(1)
 
     def needed(self, block: int) -> int:
         """Return how many bytes of a block the disk has: all, but for the last one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.blocks import pieces
+from imgbuild.formats.blocks import pieces, stored_bytes
 from imgbuild.formats.tables import read_pieces
 from imgbuild.formats.vhdx import metadata, parent, regions
 from imgbuild.formats.vhdx.bat import BlockTable, check_table, read_table
@@ -41,6 +41,12 @@ class Vhdx(Container):
             return super().read_at(offset, length)
         check_range(self.size, offset, length, "the virtual disk")
         return read_pieces(self._places(self.table, self.file, offset, length))
+
+    def stored(self, offset: int, length: int) -> int | None:
+        """Return how many bytes of a range are in blocks that have a place in the file."""
+        if self.table is None:
+            return None
+        return stored_bytes(offset, length, self.table.parameters.block_size, self.table.present)
 
     def _places(self, table: BlockTable, file: Reader, offset: int,
                 length: int) -> Iterator[tuple[Reader | None, int, int]]:

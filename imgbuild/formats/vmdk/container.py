@@ -36,6 +36,10 @@ class Vmdk(Container):
             return super().read_at(offset, length)
         return self.disk.read_at(offset, length)
 
+    def stored(self, offset: int, length: int) -> int | None:
+        """Return how many bytes of a range are in grains that have a place; not known of a disk in several files."""
+        return self.disk.stored(offset, length) if isinstance(self.disk, Grains) else None
+
 
 def open_vmdk(reader: Reader, folder: Folder | None = None) -> Vmdk:
     """Read headers, descriptor and tables of a VMDK; the other files of its disk only where there is a ``folder``.

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild.formats.blocks import BlockCache, pieces
-from imgbuild.formats.tables import NumberTable, read_numbers, read_pieces
+from imgbuild.formats.blocks import BlockCache, pieces, stored_bytes
+from imgbuild.formats.tables import NUMBER_BYTES, NumberTable, read_numbers, read_pieces
 from imgbuild.formats.vmdk.descriptor import SECTOR
 from imgbuild.formats.vmdk.header import COWD_TABLE_ENTRIES, Flags
 from imgbuild.readers import broken, check_range, problem, read_clipped
@@ -110,6 +110,19 @@ class Grains:
         if self._geometry.compressed:
             return b"".join([self._part(*piece) for piece in self._grains(offset, length)])
         return read_pieces(self._places(offset, length))
+
+    def stored(self, offset: int, length: int) -> int:
+        """Return how many bytes of a range are in grains that have a place in the file."""
+        return stored_bytes(offset, length, self._geometry.grain, self._used)
+
+    def _used(self, first: int, count: int) -> int:
+        used = 0
+        for index, start, part in pieces(first, count, self._geometry.entries):
+            place = self._directory.get(index)
+            if place:
+                entries = read_numbers(self._file, place * SECTOR + start * NUMBER_BYTES, part)
+                used += part - sum(entries.count(zero) for zero in range(self._geometry.zeros + 1))
+        return used
 
     def _grains(self, offset: int, length: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield ``(entry, grain, start in it, bytes)``; where a whole table is missing the entry is 0 for all of it."""

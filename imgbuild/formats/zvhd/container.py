@@ -49,7 +49,7 @@ def _open_whole(reader: Reader, header: Header, bare: Container) -> Container:
     records, end = _walk(reader, check_sizes(header, ZVHD_BLOCK))
     bare.problems.extend(_check_end(reader, header, end))
     bare.header["non_zero_blk_num"] = len(records)
-    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _unpacker(reader, records))
+    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _unpacker(reader, records), records.between)
 
 
 def _walk(reader: Reader, blocks: int) -> tuple[Records, int]:

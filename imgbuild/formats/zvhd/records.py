@@ -11,7 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.blocks import BlockCache, pieces
+from imgbuild.formats.blocks import BlockCache, pieces, stored_bytes
 from imgbuild.formats.zvhd.header import PAGE
 from imgbuild.readers import BrokenImage, Reader, broken, check_range
 from imgbuild.sizes import MIB, ceil_div
@@ -128,21 +128,28 @@ def _damaged(record: Record, what: str) -> BrokenImage:
 class BlockDisk(Container):
     """A disk in compressed blocks: ``unpack`` gives a block of ``block_size`` bytes, or ``None`` where it is zero.
 
-    Nothing of the disk lies behind ``orig_size``, in bytes; it reads as zero from there on.
+    Nothing of the disk lies behind ``orig_size``, in bytes; it reads as zero from there on. ``used`` counts the blocks
+    that have a record, from a block on so many.
     """
 
     def __init__(self, bare: Container, orig_size: int, block_size: int,
-                 unpack: Callable[[int], bytes | None]) -> None:
+                 unpack: Callable[[int], bytes | None], used: Callable[[int, int], int]) -> None:
         super().__init__(bare.format, bare.virtual_size, bare.header, bare.problems)
         self.orig_size = orig_size
         self.block_size = block_size
         self.unpack = unpack
+        self.used = used
         self.cache = BlockCache(CACHE_BYTES)
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join([self._piece(*piece) for piece in pieces(offset, length, self.block_size)])
+
+    def stored(self, offset: int, length: int) -> int:
+        """Return how many bytes of a range are in blocks that have a record."""
+        inside = min(length, max(0, self.orig_size - offset))
+        return stored_bytes(offset, inside, self.block_size, self.used) if inside else 0
 
     def _piece(self, block: int, start: int, count: int) -> bytes:
         data = self._block(block) if block * self.block_size < self.orig_size else None

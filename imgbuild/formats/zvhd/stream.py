@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.zvhd.header import ZVHD_BLOCK
@@ -40,6 +41,10 @@ class Records:
         self.offsets.append(record.offset)
         self.sizes.append(record.size)
         self.blocks.append(record.block)
+
+    def between(self, first: int, count: int) -> int:
+        """Return how many of so many blocks from ``first`` on have a record."""
+        return bisect_left(self.blocks, first + count) - bisect_left(self.blocks, first)
 
     def __getitem__(self, index: int) -> Record:
         return Record(self.offsets[index], self.sizes[index], self.blocks[index])

@@ -53,7 +53,7 @@ def _open_whole(reader: Reader, first: Header, bare: Container) -> Container:
     bare.problems.extend(compare(first, last))
     index = Index(reader, last, _check_last(last))
     bare.problems.extend(index.check())
-    return BlockDisk(bare, last.orig_size, last.block_size, _unpacker(reader, last, index))
+    return BlockDisk(bare, last.orig_size, last.block_size, _unpacker(reader, last, index), index.between)
 
 
 def _read_last(reader: Reader) -> Header:

@@ -63,6 +63,11 @@ class Index:
             return self._open(entry) if entry.offset else None
         return self._open(self._entry(self._rank(block), block)) if bit else None
 
+    def between(self, first: int, count: int) -> int:
+        """Return how many of so many blocks from ``first`` on have a record, by the bitmap."""
+        bits = int.from_bytes(self._bitmap[first // 8 : ceil_div(first + count, 8)], "little") >> first % 8
+        return (bits & (1 << count) - 1).bit_count()
+
     def check(self) -> Iterator[Problem]:
         """Yield the first thing that is wrong with the entries and the headers and end marks of their records."""
         end = PAGE
