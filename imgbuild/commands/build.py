@@ -12,7 +12,6 @@ from imgbuild.commands.options import (
     REPORT,
     STATEMENT,
     choices_of,
-    is_failure,
     option,
     options,
     settings_of,
@@ -67,7 +66,9 @@ def _refusal(path: str, findings: Findings) -> str:
 
 
 def _say_failures(path: str, findings: Findings, fail_on: str) -> int:
-    failures = [finding for finding in findings.findings if is_failure(finding.severity, fail_on)]
+    from imgbuild.reports.findings import counts  # noqa: PLC0415 - as above
+
+    failures = [finding for finding in findings.findings if counts(finding, fail_on)]
     for finding in failures:
         say(f"{path!r}: {finding.severity}: {finding.message} ({finding.rule})")
     return 1 if failures else 0

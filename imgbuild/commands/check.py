@@ -13,7 +13,6 @@ from imgbuild.commands.options import (
     REPORT,
     STATEMENT,
     choices_of,
-    is_failure,
     option,
     options,
     settings_of,
@@ -48,6 +47,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
+    from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
@@ -63,7 +63,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     checked = pipeline.check(images, settings_of(with_sha256(words)), choices, progress=bar(quiet=words["quiet"]),
                              meanwhile=output.prepare,
                              request=(request, data) if request and data is not None else None, records=records)
-    status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in checked.findings.findings))
+    status = exit_status(checked.findings.findings, words["fail_on"])
     output.show(FindingsView(
         findings=checked.findings, cloud=words["cloud"], status=status, name=request, request=data,
         images=checked.inspections, manifests=checked.manifests, fail_on=words["fail_on"],

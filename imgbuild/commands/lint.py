@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.completion import files
-from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
+from imgbuild.commands.options import REPORT, option, options, settings_of
 
 if TYPE_CHECKING:
     from imgbuild.commands.output import Output
@@ -52,15 +52,11 @@ def lint_settings(words: dict[str, Any]) -> Any:  # noqa: ANN401 - its type is i
 def report(output: Output, request: str, data: bytes, findings: Findings, words: dict[str, Any]) -> int:
     """Write the reports on a request whose text is ``data``; return the exit status that follows."""
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
+    from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
-    status = status_of(findings, words)
+    status = exit_status(findings.findings, words["fail_on"])
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
                              fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"], words["rules"])))
     output.close()
     return status
-
-
-def status_of(findings: Findings, words: dict[str, Any]) -> int:
-    """Return 1 if a finding counts, else 0."""
-    return int(any(is_failure(finding.severity, words["fail_on"]) for finding in findings.findings))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.files import REQUEST_BYTES, STANDARD_INPUT, read_request, write_whole
-from imgbuild.commands.lint import lint_settings, report, status_of
+from imgbuild.commands.lint import lint_settings, report
 from imgbuild.commands.output import Output, write_out, write_raw
 from imgbuild.commands.program import say
 from imgbuild.errors import ImgbuildError, UsageError
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 def mend(request: str, image: str | None, words: dict[str, Any]) -> int:
     """Mend a request, or show how it would be; return the exit status."""
     from imgbuild import pipeline  # noqa: PLC0415 - wrong words are told before it is read
+    from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
 
     output = _output(request, image, words)
     settings = lint_settings(words)
     data = read_request(request)
     fixed = pipeline.fix(data, settings, name=request, image=image)
-    status = status_of(fixed.findings, words)
+    status = exit_status(fixed.findings.findings, words["fail_on"])
     if words["diff"]:
         _show(unified_diff(data, fixed.data, request) if fixed.data != data else "")
         status = int(fixed.data != data)

@@ -168,11 +168,6 @@ def _data_image(text: str) -> DataImage:
     return DataImage(path=path, address=address)
 
 
-def is_failure(severity: str, fail_on: str) -> bool:
-    """Say whether a finding of this severity makes the exit status 1."""
-    return fail_on != "never" and SEVERITIES.index(severity) <= SEVERITIES.index(fail_on)
-
-
 def _checksums(words: dict[str, Any]) -> tuple[str, ...] | None:
     asked = words.get("checksums", ())
     if words.get("no_checksum") and asked:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.completion import files
-from imgbuild.commands.options import REPORT, is_failure, option, options, settings_of
+from imgbuild.commands.options import REPORT, option, options, settings_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
     from imgbuild.model import Findings  # noqa: PLC0415 - as above
+    from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
     from imgbuild.verification import MANIFEST_BYTES  # noqa: PLC0415 - as above
 
@@ -41,7 +42,7 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     data = read_request(manifest, MANIFEST_BYTES + 1)
     answer = (response, read_request(response)) if response is not None else None
     made, cloud = _verify((manifest, data), image, answer, statement, words | {"key": key, "meanwhile": output.prepare})
-    status = int(any(is_failure(finding.severity, words["fail_on"]) for finding in made.findings))
+    status = exit_status(made.findings, words["fail_on"])
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,
                              request=answer[1] if answer else None, fail_on=words["fail_on"],

@@ -1,9 +1,10 @@
-"""What the machine-readable reports on findings share: who may be asked for one, and the places that findings have."""
+"""What the reports on findings share: who may be asked for one, what counts, what belongs to which image, and places."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from imgbuild.errors import UsageError
@@ -11,10 +12,21 @@ from imgbuild.reports.escape import visible
 from imgbuild.reports.views import FindingsView
 
 if TYPE_CHECKING:
-    from imgbuild.model import Finding, Severity
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from imgbuild.model import Finding, Inspection, Manifest, Severity, Source, Subject
     from imgbuild.reports.views import View
 
-_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+class Part(NamedTuple):
+    """What an image, or the request where there is none, has to do with: its name, findings, facts and manifest."""
+
+    name: str
+    findings: Sequence[Finding]
+    image: Inspection | None
+    manifest: Manifest | None
 
 
 def findings_view(view: View, name: str) -> FindingsView:
@@ -26,7 +38,47 @@ def findings_view(view: View, name: str) -> FindingsView:
 
 def counts(finding: Finding, fail_on: str) -> bool:
     """Say whether a finding makes the exit status 1."""
-    return fail_on != "never" and _SEVERITIES.index(finding.severity) <= _SEVERITIES.index(fail_on)
+    return fail_on != "never" and SEVERITIES.index(finding.severity) <= SEVERITIES.index(fail_on)
+
+
+def exit_status(findings: Iterable[Finding], fail_on: str) -> int:
+    """Return 1 where a finding is at or over the severity ``fail_on``, else 0."""
+    return int(any(counts(finding, fail_on) for finding in findings))
+
+
+def is_good(found: Sequence[Finding], view: FindingsView) -> bool:
+    """Say whether what these findings are about is called ready, or verified."""
+    return not any(finding.severity == "error" for finding in found) and (view.status == 0 or not found)
+
+
+def parts(view: FindingsView) -> Iterator[Part]:
+    """Give a part for each image, or for the request where there is none."""
+    findings = view.findings.findings
+    if len(view.images) <= 1:
+        image = view.images[0] if view.images else None
+        manifest = view.manifests[0] if view.manifests else None
+        yield Part(image.path if image is not None else view.name or "request", findings, image, manifest)
+        return
+    paths = [image.path for image in view.images]
+    for image, manifest in zip(view.images, view.manifests, strict=True):
+        yield Part(image.path, [found for found in findings if found.subject.path == image.path], image, manifest)
+    others = [found for found in findings if found.subject.path not in paths]
+    if others:
+        yield Part(view.name or "request", others, None, None)
+
+
+def place_of(subject: Subject) -> str:
+    """Return the place that a finding points at as people write it."""
+    if subject.guest_path is not None:
+        return subject.guest_path if subject.line is None else f"{subject.guest_path} line {subject.line}"
+    if subject.line is not None:
+        return f"{subject.path or 'request'}:{subject.line}:{subject.column}"
+    return subject.pointer or subject.path or ""
+
+
+def address_of(source: Source) -> str | None:
+    """Return the address of a source if it is one that a link may lead to."""
+    return source.url if source.url and re.fullmatch(r"https?://[^\s<>()\"'`\\]+", source.url) else None
 
 
 def file_of(finding: Finding, view: FindingsView) -> str | None:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from imgbuild.reports.escape import visible
-from imgbuild.reports.findings import findings_view
+from imgbuild.reports.findings import address_of, findings_view
 from imgbuild.reports.page import counted, flat
 
 if TYPE_CHECKING:
@@ -82,5 +82,5 @@ def _details(view: FindingsView) -> Iterator[str]:
 
 def _source(source: Source) -> str:
     said = flat((plain(source.title), source.date))
-    address = source.url if source.url and re.fullmatch(r"https?://[^\s<>()\"'`\\]+", source.url) else None
+    address = address_of(source)
     return f"[{said}]({address})" if address else said

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.jsontext import split_lines
+from imgbuild.reports.findings import SEVERITIES, is_good, parts, place_of
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.reports.text_excerpt import write_message
@@ -16,20 +17,19 @@ from imgbuild.reports.text_manifest import write_image, write_request
 from imgbuild.reports.text_rules import error_words, source_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from imgbuild.model import Finding, Inspection, Manifest, Subject
+    from imgbuild.model import Finding, Inspection
     from imgbuild.reports.sheet import Sheet
     from imgbuild.reports.views import FindingsView
 
-_SEVERITIES = ("error", "warning", "note")
 _USUAL = "create-metadata"  # goes without saying
 
 
 def write(sheet: Sheet, view: FindingsView) -> None:
     """Write a view; with several images each gets a part of its own."""
     lines = split_lines(view.request) if view.request is not None else []
-    for number, (name, found, image, manifest) in enumerate(_parts(view)):
+    for number, (name, found, image, manifest) in enumerate(parts(view)):
         if number:
             sheet.line()
         _write_verdict(sheet, name, found, view)
@@ -50,7 +50,7 @@ def write(sheet: Sheet, view: FindingsView) -> None:
 def _write_end(sheet: Sheet, view: FindingsView) -> None:
     if view.findings.accepted:
         sheet.section("Accepted", counted(len(view.findings.accepted), "finding"))
-        sheet.table([[entry.finding.rule, Word(_place(entry.finding.subject), "faint"), entry.reason]
+        sheet.table([[entry.finding.rule, Word(place_of(entry.finding.subject), "faint"), entry.reason]
                      for entry in view.findings.accepted], sentence=2)
     if view.verification is not None:
         sheet.section("Next", *view.verification.next[:1])
@@ -64,33 +64,13 @@ def _write_end(sheet: Sheet, view: FindingsView) -> None:
     sheet.ends([asked], f"exit {view.status}")
 
 
-_Part = tuple[str, list["Finding"], "Inspection | None", "Manifest | None"]
-
-
-def _parts(view: FindingsView) -> Iterator[_Part]:
-    """Give what each image, or the request where there is none, has to do with: name, findings, facts, manifest."""
-    findings = view.findings.findings
-    if len(view.images) <= 1:
-        image = view.images[0] if view.images else None
-        manifest = view.manifests[0] if view.manifests else None
-        yield image.path if image is not None else view.name or "request", list(findings), image, manifest
-        return
-    paths = [image.path for image in view.images]
-    for image, manifest in zip(view.images, view.manifests, strict=True):
-        yield image.path, [found for found in findings if found.subject.path == image.path], image, manifest
-    others = [found for found in findings if found.subject.path not in paths]
-    if others:
-        yield view.name or "request", others, None, None
-
-
 def _write_verdict(sheet: Sheet, name: str, found: Sequence[Finding], view: FindingsView) -> None:
-    counts = flat(counted(sum(finding.severity == severity for finding in found), severity) for severity in _SEVERITIES)
-    good = not any(finding.severity == "error" for finding in found) and (view.status == 0 or not found)
+    counts = flat(counted(sum(finding.severity == severity for finding in found), severity) for severity in SEVERITIES)
     operation = view.findings.operation
     target = view.cloud if operation in {None, _USUAL} else f"{view.cloud} {operation}"
     title = Word(f"{name} -> {target}", "title")
     word = "READY" if view.verification is None else "VERIFIED"
-    verdict = Word(word, "good") if good else Word(f"NOT {word}", "error")
+    verdict = Word(word, "good") if is_good(found, view) else Word(f"NOT {word}", "error")
     if sheet.page.quiet:
         sheet.line(title, counts, verdict)
     else:
@@ -100,7 +80,7 @@ def _write_verdict(sheet: Sheet, name: str, found: Sequence[Finding], view: Find
 def _write_finding(sheet: Sheet, finding: Finding, lines: Sequence[str], reason: str | None, said: set[str]) -> None:
     """Write a block; reasons and addresses that stand in a block above, those in ``said``, are not given again."""
     sheet.ends([Word(f"{finding.severity:<7}", finding.severity), Word(finding.rule, "title")],
-               Word(_place(finding.subject), "faint"))
+               Word(place_of(finding.subject), "faint"))
     write_message(sheet, finding, lines)
     sheet.fact("bytes", *([] if finding.evidence is None else evidence_words(finding.evidence)))
     sheet.fact("why", *_unsaid(reason, said))
@@ -122,14 +102,6 @@ def _unsaid(words: str | None, said: set[str]) -> list[str]:
         return []
     said.add(words)
     return [words]
-
-
-def _place(subject: Subject) -> str:
-    if subject.guest_path is not None:
-        return subject.guest_path if subject.line is None else f"{subject.guest_path} line {subject.line}"
-    if subject.line is not None:
-        return f"{subject.path or 'request'}:{subject.line}:{subject.column}"
-    return subject.pointer or subject.path or ""
 
 
 def _write_unseen(sheet: Sheet, image: Inspection) -> None:

@@ -6,7 +6,7 @@ import pytest
 from caller import errors
 
 from imgbuild.choices import Choices, DataImage
-from imgbuild.commands.options import OPTIONS, choices_of, is_failure, settings_of
+from imgbuild.commands.options import OPTIONS, choices_of, settings_of
 from imgbuild.digest import ALGORITHMS
 from imgbuild.errors import UsageError
 from imgbuild.settings import Settings
@@ -81,12 +81,6 @@ def test_choices_that_cannot_be(extra, message):
     with pytest.raises(UsageError) as caught:
         choices_of({**NOTHING, "extra": extra})
     assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(("fail_on", "failing"), [
-    ("error", {"error"}), ("warning", {"error", "warning"}), ("note", {"error", "warning", "note"}), ("never", set())])
-def test_what_counts(fail_on, failing):
-    assert {severity for severity in ("error", "warning", "note") if is_failure(severity, fail_on)} == failing
 
 
 def test_a_claim_is_a_format_that_is_known():
