@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NAMED = {"partitions": "index", "volumes": "name", "guest": "check", "problems": "code", "others": "operation"}
 _UNORDERED = frozenset({"tags"})
 _SAYS_NOTHING = frozenset({"/imgbuild", "/schema", "/kind", "/expected", "/image/imgbuild", "/image/schema",
-                           "/image/kind", "/image/path", "/image/run", "/image/space"})
+                           "/image/kind", "/image/path", "/image/run"})
 _REASONS = ("why", "sources", "why_not")
 _ORDER = ("/request", "/route", "/policy", "/cloud", "/derived", "/image")
 

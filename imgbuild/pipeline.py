@@ -337,6 +337,7 @@ def _manifest(image: Inspection, choices: Choices, book: RuleBook, settings: Set
     policy = _policy(settings, book.profile, operation.id)
     derived = derive(image, choices, book, policy, operation, disks)
     request = build_request(derived, operation)
+    image = msgspec.structs.replace(image, space=msgspec.UNSET)  # for drawing alone: it says nothing of the request
     read = Policy(min_disk=policy, catalogue=catalogue_facts(book) if settings.catalogue is not None else None)
     return Manifest(cloud=book.profile.name, policy=read, image=image, derived=derived, request=request,
                     route=choose_route(image, operation, book.profile, request.body),

@@ -21,6 +21,7 @@ PACKAGES = {
     "/usr/share/osinfo/os": "osinfo-db",
     "bash": "bash", "blkid": "util-linux", "btrfs": "btrfs-progs", "btrfstune": "btrfs-progs",
     "bzip2": "bzip2", "cat": "coreutils",
+    "chromedriver": "chromium-driver", "chromium": "chromium",
     "cpio": "cpio", "cryptsetup": "cryptsetup-bin", "debugfs": "e2fsprogs", "genisoimage": "genisoimage",
     "grub-editenv": "grub-common", "grub-script-check": "grub-common", "gzip": "gzip",
     "hivexregedit": "libwin-hivex-perl", "hivexsh": "libhivex-bin", "isoinfo": "genisoimage",

@@ -60,8 +60,8 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     output = Output(words, inputs=[*images, *(path for path in (request, packer_manifest, words["sign_key"]) if path)],
                     others=[path for path in (manifest, words["statement"]) if path])
     data = read_request(request) if request else None
-    checked = pipeline.check(images, settings_of(with_sha256(words)), choices, progress=bar(quiet=words["quiet"]),
-                             meanwhile=output.prepare,
+    settings = settings_of(with_sha256(words | {"space": output.draws}))
+    checked = pipeline.check(images, settings, choices, progress=bar(quiet=words["quiet"]), meanwhile=output.prepare,
                              request=(request, data) if request and data is not None else None, records=records)
     status = exit_status(checked.findings.findings, words["fail_on"])
     output.show(FindingsView(

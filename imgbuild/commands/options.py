@@ -40,7 +40,8 @@ OPTIONS: dict[str, Decorator] = {
     "images": click.argument("images", metavar="IMAGE...", nargs=-1, required=True,
                              shell_complete=files),
     "format": option("--format", "formats", metavar="F[=FILE]", multiple=True, help="Report as F: text or json, "
-                           "of findings also sarif, junit, github or markdown; to FILE with =FILE. May be repeated."),
+                           "of findings also sarif, junit, github, markdown or html; to FILE with =FILE. May be "
+                           "repeated."),
     "output": option("-o", "--output", metavar="FILE", help="Write the report to FILE, whole or not at all; "
                            "a name in .json asks for json."),
     "verbose": option("-v", "--verbose", is_flag=True, help="Say more, facts on the run included."),
@@ -122,7 +123,7 @@ def settings_of(words: dict[str, Any]) -> Settings:
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
     names = ("cloud", "operation", "claim", "allow_external", "allow_device", "initramfs", "cache", "time_limit",
-             "min_disk_policy", "select", "ignore", "rules", "catalogue")
+             "min_disk_policy", "select", "ignore", "rules", "catalogue", "space")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))

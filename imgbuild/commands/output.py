@@ -63,6 +63,11 @@ class Output:
                 raise UsageError(f"the output {path!r} is the input {source!r}", cure="name another file")
         check_target(path)
 
+    @property
+    def draws(self) -> bool:
+        """Whether one of the reports draws the disks, and asks where they have data."""
+        return any(target.report in reports.DRAWING for target in self._targets)
+
     def prepare(self) -> None:
         """Import what makes the reports, while there is nothing to show yet."""
         for target in self._targets:

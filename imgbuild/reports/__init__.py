@@ -18,7 +18,11 @@ _REPORTS = {
     "junit": (("imgbuild.reports.junit",), (".xml",)),
     "github": (("imgbuild.reports.github",), ()),
     "markdown": (("imgbuild.reports.markdown",), (".md",)),
+    "html": (("imgbuild.reports.html",), (".html", ".htm")),
 }
+DRAWING = frozenset({"html"})
+"""The reports that draw disks: they ask where there is data in them."""
+
 NAMES = tuple(_REPORTS)
 
 

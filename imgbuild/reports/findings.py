@@ -1,4 +1,4 @@
-"""What the reports on findings share: who may be asked for one, what counts, what belongs to which image, and places."""
+"""What the reports on findings share: who may be asked for one, what counts, what belongs to an image, and places."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def exit_status(findings: Iterable[Finding], fail_on: str) -> int:
 
 def is_good(found: Sequence[Finding], view: FindingsView) -> bool:
     """Say whether what these findings are about is called ready, or verified."""
-    return not any(finding.severity == "error" for finding in found) and (view.status == 0 or not found)
+    return not any(finding.severity == "error" or counts(finding, view.fail_on) for finding in found)
 
 
 def parts(view: FindingsView) -> Iterator[Part]:

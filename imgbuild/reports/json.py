@@ -42,6 +42,13 @@ def encode(document: object, *, line: bool = False) -> bytes:
     return visible_json(data if line else msgspec.json.format(data, indent=2)) + b"\n"
 
 
+def value_words(value: object) -> str:
+    """Return a value of a request: text as it is, anything else as JSON; a question mark for what is not known."""
+    if value is None:
+        return "?"
+    return value if isinstance(value, str) else encode(value, line=True).decode().rstrip()
+
+
 def _encode(document: object) -> bytes:
     try:
         return msgspec.json.encode(document)
@@ -53,5 +60,5 @@ def _without_surrogates(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     if isinstance(value, str):
         return "".join(visible(c) if "\ud800" <= c <= "\udfff" else c for c in value)
     if isinstance(value, dict):
-        return {key: _without_surrogates(item) for key, item in value.items()}
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return [_without_surrogates(item) for item in value] if isinstance(value, (list, tuple)) else value

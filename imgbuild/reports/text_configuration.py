@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, flat
-from imgbuild.reports.text_manifest import value_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Configuration

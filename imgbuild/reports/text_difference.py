@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, counted
-from imgbuild.reports.text_manifest import value_words
 
 if TYPE_CHECKING:
     from imgbuild.model import Change, Difference

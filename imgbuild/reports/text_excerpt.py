@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from imgbuild.reports.escape import visible
+from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word
 from imgbuild.reports.sheet import INDENT, SENTENCE
-from imgbuild.reports.text_manifest import value_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

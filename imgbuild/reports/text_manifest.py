@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.json import encode
+from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, flat
 from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words
 
@@ -40,13 +40,6 @@ def write_request(sheet: Sheet, manifest: Manifest) -> None:
     sheet.table([[name, value_words(derived.value), _reasons(derived, sheet)]
                  for name, derived in manifest.derived.items()], sentence=2)
     _write_route(sheet, manifest.route)
-
-
-def value_words(value: object) -> str:
-    """Return a value of a request: text as it is, anything else as JSON; a question mark for what is not known."""
-    if value is None:
-        return "?"
-    return value if isinstance(value, str) else encode(value, line=True).decode().rstrip()
 
 
 def _reasons(derived: Derived, sheet: Sheet) -> str:

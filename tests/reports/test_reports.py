@@ -17,8 +17,8 @@ HIDDEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 @pytest.mark.parametrize(("path", "name"), [
     ("a.json", "json"), ("A.JSON", "json"), ("a.jsonl", "json"), ("a.txt", "text"), ("a.sarif", "sarif"),
-    ("a.sarif.json", "sarif"), ("junit.xml", "junit"), ("summary.md", "markdown"), ("a.qcow2", None), ("json", None),
-    ("a.json/b", None)])
+    ("a.sarif.json", "sarif"), ("junit.xml", "junit"), ("summary.md", "markdown"), ("a.html", "html"),
+    ("a.qcow2", None), ("json", None), ("a.json/b", None)])
 def test_the_ending_of_a_file_name_asks_for_a_report(path, name):
     assert reports.by_ending(path) == name
 
