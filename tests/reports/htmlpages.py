@@ -71,7 +71,7 @@ VIEWS = {
     "accepted": {"found": (), "images": (FULL,), "manifests": (MANIFEST,), "accepted": True},
     "hostile": {"found": (HOSTILE, msgspec.structs.replace(BELOW, message=BAD, hint=BAD)),
                 "images": (hostile_image(),), "manifests": (hostile_manifest(),)},
-    "many": {"found": many(3000), "images": (FULL,), "manifests": (MANIFEST,)},
+    "many": {"found": many(900), "images": (FULL,), "manifests": (MANIFEST,)},
 }
 
 

@@ -142,8 +142,8 @@ def test_hostile_names_are_text():
 
 def test_very_many_findings_make_no_very_large_page():
     page = page_of("many")
-    assert len(page) < 1_500_000
-    assert page.decode().count("750 more ") == 3  # of 1000 errors, warnings and notes each
+    assert len(page) < 1_000_000
+    assert page.decode().count("50 more ") == 3  # of 300 errors, warnings and notes each
 
 
 def test_the_command_writes_it_with_the_map_and_the_others_without(tmp_path):
