@@ -79,15 +79,23 @@ def test_each_of_several_images_has_its_verdict():
     assert text.count("READY\n") == 3
 
 
-READY = [  # findings, status, verdict
-    ((NEAR,), 0, "READY"), ((BELOW,), 1, "NOT READY"), ((BELOW,), 0, "NOT READY"), ((CUT,), 1, "NOT READY"),
-    ((CUT,), 0, "READY"), ((), 0, "READY"),
+READY = [  # findings, what fails, verdict
+    ((NEAR,), "error", "READY"), ((BELOW,), "error", "NOT READY"), ((BELOW,), "never", "NOT READY"),
+    ((CUT,), "warning", "NOT READY"), ((CUT,), "error", "READY"), ((), "note", "READY"),
 ]
 
 
-@pytest.mark.parametrize(("found", "status", "verdict"), READY)
-def test_ready_means_no_error_and_nothing_that_fails(found, status, verdict):
-    assert drawn(*found, status=status, name="r").splitlines()[0].split("  ")[-1].strip() == verdict
+@pytest.mark.parametrize(("found", "fail_on", "verdict"), READY)
+def test_ready_means_no_error_and_nothing_that_fails(found, fail_on, verdict):
+    assert drawn(*found, fail_on=fail_on, name="r").splitlines()[0].split("  ")[-1].strip() == verdict
+
+
+def test_one_image_that_is_not_ready_leaves_the_others_as_they_are():
+    other = msgspec.structs.replace(IMAGE, path="other.qcow2")
+    text = drawn(msgspec.structs.replace(CUT, severity="error"), images=(IMAGE, other),
+                 manifests=(None, None))
+    verdicts = [line.rsplit("  ", 1)[1].strip() for line in text.splitlines() if line.endswith("READY")]
+    assert verdicts == ["NOT READY", "READY"]
 
 
 def test_quiet_leaves_the_verdict():
