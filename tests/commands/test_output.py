@@ -60,7 +60,7 @@ def test_a_file_is_never_coloured_and_as_wide_as_a_pipe(monkeypatch):
 
 
 WRONG = [
-    (["--format", "xml"], 2, "no report 'xml' (one of: text, json, sarif, junit, github, markdown)"),
+    (["--format", "xml"], 2, "no report 'xml' (one of: text, json, sarif, junit, github, markdown, html)"),
     (["--format", "qcow2"], 2, "no report 'qcow2' (did you mean --claim qcow2?)"),
     (["--format", "json="], 2, "--format 'json=' names no file (write --format json=FILE, or --format json)"),
     (["--format", "json", "--format", "text"], 2,
