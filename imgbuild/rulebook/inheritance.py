@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 WITHOUT = "without"
 
@@ -39,22 +39,28 @@ def not_there(values: dict[str, Any], places: dict[str, list[str]]) -> Iterator[
         yield from (f"{place}.{name}" for name in names if not isinstance(table, dict) or name not in table)
 
 
-def own_first(table: dict[str, Any], own: Sequence[str]) -> dict[str, Any]:
+def own_first(table: dict[str, Any], own: tuple[str, ...]) -> dict[str, Any]:
     """Return a table in which each list of ``sources`` begins with the documents whose ids begin with ``own``."""
-    return {key: in_order(value, own) if key == "sources" and isinstance(value, list) else _own_first(value, own)
-            for key, value in table.items()} if own else table
+    if not own:
+        return table
+    return {key: value if not isinstance(value, (dict, list)) else in_order(value, own) if key == "sources"
+            else _own_first(value, own) for key, value in table.items()}
 
 
-def _own_first(value: Any, own: Sequence[str]) -> Any:  # noqa: ANN401 - a table, a list or a leaf of TOML
+def _own_first(value: Any, own: tuple[str, ...]) -> Any:  # noqa: ANN401 - a table, a list or a leaf of TOML
     if isinstance(value, dict):
         return own_first(value, own)
-    return [_own_first(item, own) for item in value] if isinstance(value, list) else value
+    return [_own_first(item, own) for item in value] if isinstance(value, list) and value and isinstance(
+        value[0], dict) else value
 
 
-def in_order(sources: list[str], own: Sequence[str]) -> list[str]:
+def in_order(sources: Any, own: tuple[str, ...]) -> Any:  # noqa: ANN401 - what a pack has for sources, seen later
     """Return ids of documents, those that begin with the first of ``own`` first; others keep their order."""
-    return sorted(sources, key=lambda source: next((place for place, start in enumerate(own)
-                                                    if source.startswith(start)), len(own)))
+    mine = [source for source in sources if isinstance(source, str) and source.startswith(own)]
+    if not mine or not isinstance(sources, list):
+        return sources
+    ordered = [source for start in own for source in mine if source.startswith(start)]
+    return list(dict.fromkeys((*ordered, *sources)))
 
 
 def merged(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from imgbuild.errors import RuleBookError, UsageError
-from imgbuild.rulebook.inheritance import WITHOUT, merged, not_there, own_first, taken_away
+from imgbuild.rulebook.inheritance import WITHOUT, in_order, merged, not_there, own_first, taken_away
 from imgbuild.rulebook.places import at_line, line_of, line_of_rule
 
 BASE = "common"
@@ -32,6 +32,8 @@ OTHER_ERRORS = "errors_other"
 OTHER_ERRORS_FILE = f"{OTHER_ERRORS}.toml"
 MOST_BYTES = 4 << 20
 """Bytes of a file of rules; the largest of ours has 110 KB."""
+# What may stand in any file of a pack and is no value that inspection takes.
+_NO_VALUES = frozenset({"sources", "errors", "rule", "operations", "response", "custom_properties", WITHOUT})
 READ_WHEN_ASKED = frozenset({CATALOGUE_FILE, OTHER_ERRORS_FILE})
 
 
@@ -64,9 +66,11 @@ class Packs(msgspec.Struct):
 
     def name_own_documents_first(self) -> None:
         """Put the cloud's own documents before those of the clouds it inherits, in rules, codes and values."""
-        own = self.profile.get("own_documents", ())
-        self.profile, self.errors, self.rules = (own_first(table, own)
-                                                 for table in (self.profile, self.errors, self.rules))
+        own = _own_documents(self.profile)
+        self.profile, self.errors = own_first(self.profile, own), own_first(self.errors, own)
+        if own:
+            self.rules = {rule_id: {**rule, "sources": in_order(rule.get("sources", []), own)}
+                          for rule_id, rule in self.rules.items()}
 
     def add_sources(self, tables: dict[str, dict[str, Any]], path: str) -> None:
         """Add the documents of a file; raises RuleBookError where one of that id is another document."""
@@ -106,9 +110,14 @@ def read_values(cloud: str) -> dict[str, Any]:
     """Return the merged ``cloud.toml`` of a cloud and of what it inherits."""
     values: dict[str, Any] = {}
     for name in chain_of(cloud)[1:]:
-        table = dict(read_toml(_path(name, CLOUD_FILE)))
-        values = merged(taken_away(values, table.pop(WITHOUT, {})), table)
-    return own_first(values, values.get("own_documents", ()))
+        table = read_toml(_path(name, CLOUD_FILE))
+        own = {key: value for key, value in table.items() if key not in _NO_VALUES}
+        values = merged(taken_away(values, table.get(WITHOUT, {})), own)
+    return own_first(values, _own_documents(values))
+
+
+def _own_documents(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(values.get("own_documents", ()))
 
 
 def read_packs(cloud: str) -> Packs:
@@ -138,7 +147,7 @@ def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
         path = _path(name, OTHER_ERRORS_FILE)
         if os.path.isfile(path):
             found = merged(found, {OTHER_ERRORS: read_toml(path).get("errors", {})})
-    return own_first(found[OTHER_ERRORS], read_values(cloud).get("own_documents", ()))
+    return own_first(found[OTHER_ERRORS], _own_documents(read_values(cloud)))
 
 
 def chain_of(cloud: str) -> tuple[str, ...]:
