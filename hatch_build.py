@@ -1,7 +1,8 @@
-"""What the build adds to a wheel: beside each file of a rule pack its tables as JSON, read in a tenth of the time.
+"""What the build adds to a wheel: the rule book, and beside each of its files the tables in it as JSON.
 
-Each carries the checksum of the file that it was made of. ``imgbuild/rulebook/packs.py`` reads it where that is right,
-and the TOML itself where it is not, or where there is none: in a checkout.
+JSON is read in a tenth of the time. Each carries the checksum of the file that it was made of;
+``imgbuild/rulebook/packs.py`` reads it where that is right, and the TOML itself where it is not, or where there is
+none: in a checkout. The pages of the rules are for those who read the source, and stay out.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ class CompilePacks(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the tables of each file and add them to the wheel; ``version`` is the kind of wheel."""
+        """Add the rule book and the tables of each file to the wheel; ``version`` is the kind of wheel."""
         if version == "editable":
             return
         self._folder = TemporaryDirectory()
         rules = Path(self.root) / "rules"
+        for file in (path for path in rules.rglob("*") if path.is_file() and rules / "pages" not in path.parents):
+            build_data["force_include"][str(file)] = f"imgbuild/_rules/{file.relative_to(rules)}"
         for number, pack in enumerate(sorted(rules.glob("**/*.toml"))):
             made = Path(self._folder.name) / f"{number}.json"
             made.write_bytes(compiled(pack.read_bytes()))

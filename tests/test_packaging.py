@@ -76,6 +76,8 @@ def test_the_wheel_holds_rules_types_and_the_command(wheel):
         scripts = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
     packs = {path.relative_to(ROOT / "rules") for path in (ROOT / "rules").rglob("*.toml")}
     assert {f"imgbuild/_rules/{path}" for path in packs} <= names
+    assert "imgbuild/_rules/README.md" in names
+    assert [name for name in names if "_rules/pages" in name] == []
     assert "imgbuild/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert "imgbuild = imgbuild.__main__:main" in scripts

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imgbuild import jsontext
 from imgbuild.checks.base import Case, Context
@@ -45,12 +45,23 @@ def _finds(rule: Rule, book: RuleBook, text: str) -> bool:
     return rule.check.applies(case) and next(rule.check.find(case), None) is not None
 
 
+def _home() -> str:
+    return os.path.join(os.path.dirname(folder()), "tests", "rules")
+
+
+def read_cases(rule_id: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the cases of a rule by their kind, of all packs; none where there is no checkout."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for pack in sorted(os.listdir(_home())) if os.path.isdir(_home()) else ():
+        path = os.path.join(_home(), pack, f"{rule_id}.toml")
+        for kind, cases in read_toml(path).items() if os.path.isfile(path) else ():
+            found.setdefault(kind, []).extend(cases)
+    return found
+
+
 def case_problems(rule: Rule) -> Iterator[tuple[str, str, str]]:
     """Yield what is missing of the cases of a rule of ours; one on a reader's problem is tested with the reader."""
-    home = os.path.join(os.path.dirname(folder()), "tests", "rules")
-    if isinstance(rule.check, ProblemOfImage) or not os.path.isdir(home):
+    if isinstance(rule.check, ProblemOfImage) or not os.path.isdir(_home()):
         return
-    files = [os.path.join(home, pack, f"{rule.id}.toml") for pack in sorted(os.listdir(home))]
-    kinds = {kind for path in files if os.path.isfile(path) for kind in read_toml(path)}
-    for kind in sorted(_KINDS - kinds):
+    for kind in sorted(_KINDS - set(read_cases(rule.id))):
         yield "no-cases", f"it has no case of the kind [[{kind}]]", f"write one in tests/rules/PACK/{rule.id}.toml"

@@ -1,0 +1,78 @@
+"""The page of each rule is fresh, and shows an example that fails, the finding it gives, and one that passes.
+
+That a case gives its message is tried in ``tests/test_rule_cases.py``, for every case of every rule.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_rule_cases import cloud_of, context_of
+
+from imgbuild import linting, rulebook
+from imgbuild.checks.problems import ProblemOfImage
+from imgbuild.reports.reference import all_books
+from imgbuild.reports.rulepages import LONGEST, render_pages
+
+PAGES = Path(__file__).parent.parent.parent / "rules" / "pages"
+BOOKS = {book.profile.name: book for book in all_books()}
+USUAL_LAST = [*(book for name, book in reversed(BOOKS.items()) if name != "huaweicloud"), BOOKS["huaweicloud"]]
+RULES = {rule.id: rule for book in USUAL_LAST for rule in book.rules}
+
+
+def test_all_pages_are_fresh():
+    fresh = render_pages(tuple(BOOKS.values()))
+    kept = {path.name: path.read_text(encoding="utf-8") for path in PAGES.glob("*")}
+    assert kept == fresh, "python -m imgbuild.reports.reference --write rules"
+
+
+def parts(rule_id: str) -> dict[str, str]:
+    """Return the sections of a page by their titles."""
+    found = re.split(r"^## (.*)$", (PAGES / f"{rule_id}.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {"": found[0], **dict(zip(found[1::2], found[2::2], strict=True))}
+
+
+def test_a_page_says_all_there_is_to_say():
+    for rule in RULES.values():
+        page = parts(rule.id)
+        assert page[""].startswith(f"# {rule.id}\n")
+        for word in (f"**{rule.severity}**", f"pack {rule.pack}", "**Cure**: "):
+            assert word in page[""], rule.id
+        assert page["Who says so"].count("\n- ") == len(rule.cited), rule.id
+        if isinstance(rule.check, ProblemOfImage):
+            assert "its words are the finding" in page[""], rule.id
+        else:
+            assert "\nThe finding: " in page["An example that fails"], rule.id
+            assert "````json" in page["An example that passes"], rule.id
+
+
+def example(text: str) -> str:
+    return re.search(r"````json\n(.*?)\n?````", text, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("rule_id", ["ims-min-disk-below-disk", "guest-machine-id", "ims-os-version-misspelt"])
+def test_an_example_can_be_taken_from_the_page(rule_id):
+    """What a person copies from a page does what the page says."""
+    for title, expected in (("An example that fails", True), ("An example that passes", False)):
+        given = json.loads(example(parts(rule_id)[title]))
+        case = given if set(given) & {"request", "image", "json"} else {"request": given}
+        book = BOOKS[cloud_of(RULES[rule_id].pack)]
+        findings, _ = linting.lint(book, context_of(case), select={rule_id})
+        assert bool(findings) == expected
+
+
+def test_a_long_example_is_cut():
+    assert max(len(example(text)) for path in PAGES.glob("*") for title, text in parts(path.stem).items()
+               if title.startswith("An example")) <= LONGEST + 2
+
+
+def test_a_page_says_what_other_clouds_have_otherwise():
+    assert "- Open Telekom Cloud IMS: why: The guide of this cloud keeps root out" in "".join(
+        parts(rule).get("On other clouds", "") for rule in RULES)
+
+
+def test_the_pages_render_from_the_rules_alone():
+    assert set(render_pages([rulebook.load()])) < {path.name for path in PAGES.glob("*")}
