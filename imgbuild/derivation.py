@@ -36,6 +36,7 @@ IMAGE_ENDINGS = frozenset({
 })
 NAME_LENGTH = 128
 _YOURS = {
+    "min_ram": "nothing in the image says with how much memory the guest boots: give --min-ram",
     "image_url": "only you know where in the object store the file will lie: give --object BUCKET:KEY",
     "image_id": "the id is in the answer to create-metadata: give --set image_id=ID once you have it",
     "os_version": "no system was seen on the disk, and this operation must be told: give --os-version",
@@ -63,7 +64,7 @@ def derive(image: Inspection, choices: Choices, book: RuleBook, policy: MinDiskP
     derived = {name: _documented(value, fields[name], book) for name, value in known.items()
                if value is not None and name in fields}
     derived |= {name: _chosen(value, fields.get(name), choices) for name, value in chosen.items()}
-    derived |= _missing(operation, body, derived)
+    derived |= _missing(operation, fields, body, derived)
     return {name: derived[name] for name in dict.fromkeys((*known, *derived)) if name in derived}
 
 
@@ -75,8 +76,14 @@ def _disk_fields(image: Inspection, choices: Choices, book: RuleBook, policy: Mi
         "image_url": _address(image.path, choices.address),
         "disk_format": _disk_format(image, book.profile),
         "min_disk": _min_disk(image, operation, policy, book),
-        "min_ram": Derived(value=0, why=("nothing in the image asks for memory",)),
+        "min_ram": _min_ram(operation.fields.get("min_ram")),
     }
+
+
+def _min_ram(field: FieldSpec | None) -> Derived | None:
+    """Return no least amount of memory, where the cloud takes that."""
+    takes_none = field is None or not field.mandatory
+    return Derived(value=0, why=("nothing in the image asks for memory",)) if takes_none else None
 
 
 def _plain_fields(image: Inspection, operation: Operation) -> dict[str, Derived | None]:
@@ -90,11 +97,18 @@ def _plain_fields(image: Inspection, operation: Operation) -> dict[str, Derived 
     }
 
 
-def _missing(operation: Operation, body: dict[str, Any], derived: dict[str, Derived]) -> dict[str, Derived]:
-    """Return the fields that the operation cannot do without and that nothing in the image tells."""
-    missing = [name for name, field in operation.fields.items()
-               if field.is_mandatory(body) and name not in derived and field.type != "binary"]
-    return {name: Derived(value=None, why=(_YOURS.get(name, "only you know it: give --set"),)) for name in missing}
+def _missing(operation: Operation, documented: dict[str, FieldSpec], body: dict[str, Any],
+             derived: dict[str, Derived]) -> dict[str, Derived]:
+    """Return the fields that the request cannot do without and that nothing in the image tells."""
+    missing = {name: field for name, field in {**documented, **operation.fields}.items()
+               if field.is_mandatory(body) and name not in derived and field.type != "binary"}
+    return {name: Derived(value=None, why=(_yours(name, field),)) for name, field in missing.items()}
+
+
+def _yours(name: str, field: FieldSpec) -> str:
+    """Return what a person is to give."""
+    words = f": {field.note.rstrip(',')}" if field.note else ""
+    return _YOURS.get(name, f"only you know it, give --set {name}=...{words}")
 
 
 def image_name(path: str, pattern: str | None) -> tuple[str, tuple[str, ...]]:

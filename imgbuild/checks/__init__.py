@@ -38,7 +38,7 @@ AnyCheck = (
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
     | shape.OtherKey | shape.KeyNamed | shape.PropertyCount
     | fieldvalues.FieldValue | fieldvalues.Exclusive | fieldvalues.Vocabulary
-    | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer
+    | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer | tags.TagsBegin
     | relations.NotWith | relations.EncryptedFormat | relations.OnlyForSystem | relations.OsTypeFits
     | relations.IsoType | relations.Ordered | relations.Distinct | relations.QuickImportName
     | call.OperationClear | call.PathValue

@@ -90,9 +90,13 @@ def _choices(quote: str | None) -> tuple[Any, ...]:
 
 
 class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
-    """Each field that the operation cannot do without is there; with ``when``, because of the value of that field."""
+    """Each field that the operation cannot do without is there; with ``when``, because of the value of that field.
+
+    ``by`` names who asks for it where that is not the operation.
+    """
 
     when: str | None = None
+    by: str | None = None
 
     def find(self, case: Case) -> Hits:
         """Yield the fields that are missing."""
@@ -116,7 +120,10 @@ class Mandatory(Check, frozen=True, kw_only=True, tag="mandatory"):
         field = part.fields[key]
         reason = f" where {self.when} is {quoted(field.mandatory_if[self.when])}" if self.when is not None else ""
         hint = "Add it; imgbuild build takes it as --object BUCKET:KEY." if key == "image_url" else None
-        return Hit(message=f"{part.name(key)} is missing: {case.context.operation} cannot do without it{reason}",
+        if self.by and field.note:
+            hint = f"Give {key}: {field.note.rstrip(',')}."
+        return Hit(message=f"{part.name(key)} is missing: {self.by or case.context.operation} cannot do without it"
+                           f"{reason}",
                    pointer=part.at(key), sources=cited(field), errors=field.missing_errors or None, hint=hint,
                    choices=field.defaults)
 

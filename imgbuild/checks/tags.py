@@ -86,3 +86,18 @@ class TagKeysDiffer(Check, frozen=True, kw_only=True, tag="tag-keys-differ"):
                     yield Hit(message=f"{label(piece.pointer)}: the key {quoted(piece.text)} is given more than once",
                               pointer=piece.pointer, value=piece.text)
                 seen.add(piece.text)
+
+
+class TagsBegin(Check, frozen=True, kw_only=True, tag="tags-begin"):
+    """For each of ``prefixes`` a tag begins with it."""
+
+    prefixes: tuple[str, ...]
+
+    def find(self, case: Case) -> Hits:
+        """Yield the beginnings that no tag has."""
+        for at in case.at:
+            tags = case.body.get(label(at))
+            known = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+            for prefix in self.prefixes:
+                if not any(tag.startswith(prefix) for tag in known):
+                    yield Hit(message=f"no tag begins with {quoted(prefix)}", pointer=at)

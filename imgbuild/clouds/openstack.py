@@ -48,7 +48,7 @@ def _names(system: OperatingSystem, fields: Mapping[str, FieldSpec]) -> dict[str
             "os_distro": _distro(system, fields["os_distro"]),
             "os_version": Derived(value=system.version, why=(
                 said if system.version else f"{said}: it has no version, or does not say it",)),
-            "os_admin_user": _admin(system)}
+            "os_admin_user": _admin(system), "image_original_user": _admin(system)}
 
 
 def _architecture(system: OperatingSystem, field: FieldSpec) -> Derived:

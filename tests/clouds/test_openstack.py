@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from images import containers, disks
+from tools import needs
 
-from imgbuild import rulebook
+from imgbuild import pipeline, rulebook
+from imgbuild.choices import Choices
 from imgbuild.clouds.openstack import system_fields
 from imgbuild.model import Inspection
+from imgbuild.settings import Settings
 
 BOOK = rulebook.load("openstack")
 OPERATION = BOOK.profile.operations["create-metadata"]
@@ -109,3 +113,26 @@ def test_a_data_disk_has_no_properties():
 def test_a_disc_has_no_buses():
     assert set(values(format="iso", checks=PASS, firmware=BIOS)) == {
         "architecture", "os_type", "os_distro", "os_version", "hw_firmware_type"}
+
+
+# What only a person knows of an image by the standard of SCS.
+PERSONS = {"replace_frequency": "monthly", "provided_until": "none", "uuid_validity": "last-3", "os_purpose": "generic",
+           "image_source": "private", "image_description": "a system", "image_build_date": "2026-11-28",
+           "image_original_user": "none"}
+
+
+@needs("qemu-img", *disks.XFS_TOOLS)
+@pytest.mark.parametrize("layout", disks.LAYOUTS)
+@pytest.mark.parametrize("cloud", ["openstack", "scs"])
+def test_the_builder_obeys_the_linter(cloud, layout, disk, tmp_path):
+    path = containers.wrap("qcow2", disk(layout), tmp_path)
+    choices = Choices(min_ram=512, extra=PERSONS) if cloud == "scs" else Choices()
+
+    found = pipeline.check([str(path)], Settings(cloud=cloud, checksums=None), choices).findings.findings
+
+    of_request = [finding.message for finding in found if finding.group == "request" and finding.severity != "note"]
+    # The disks without a boot menu and with kernel names in fstab: on which bus theirs is to be cannot be known.
+    assert [message for message in of_request if not message.startswith("hw_disk_bus is missing")] == []
+    if disks.LAYOUTS[layout].stock:
+        assert [finding.message for finding in found if finding.severity == "error"] == []
+        assert len([finding for finding in found if finding.severity == "warning"]) <= 2

@@ -15,6 +15,7 @@ from images import containers, disks
 from tools import needs, needs_glance
 
 from imgbuild import pipeline
+from imgbuild.choices import Choices
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ def objections(manifest: Manifest, answer: str) -> list[str]:
     return [f"{finding.rule}: {finding.message}" for finding in found.findings]
 
 
-def sent(glance: str, path: Path) -> dict:
+def sent(glance: str, path: Path, settings: Settings = OPENSTACK, **extra: str) -> dict:
     """Send an image, compare both answers with its manifest, and return the last one."""
-    manifest = pipeline.build(str(path), OPENSTACK).manifest
+    choices = Choices(min_ram=256, tags=("os:debian", "managed_by_example"), extra=extra) if extra else Choices()
+    manifest = pipeline.build(str(path), settings, choices).manifest
     created = imageservice.create(glance, manifest.request.body)
     assert created.status == 201, created.text
     assert objections(manifest, created.text) == []
@@ -88,6 +90,19 @@ def test_a_disk_without_partitions_is_raw(glance, tmp_path):
     path = tmp_path / "data.raw"
     path.write_bytes(b"\0" * 65536 + b"data" * 1000)
     assert sent(glance, path)["virtual_size"] == path.stat().st_size
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+def test_an_image_with_the_metadata_of_scs(glance, disk, tmp_path):
+    path = containers.wrap("qcow2-zlib", disk(SYSTEM), tmp_path)
+
+    image = sent(glance, path, Settings(cloud="scs"), replace_frequency="monthly", provided_until="none",
+                 uuid_validity="last-3", image_source="private", image_description="https://example.org/debian-12",
+                 image_build_date="2026-11-28", image_original_user="debian", os_purpose="generic",
+                 hypervisor_type="qemu", hw_rng_model="virtio")
+
+    assert (image["min_ram"], image["os_purpose"], image["hw_disk_bus"]) == (256, "generic", "scsi")
 
 
 # Glance takes the request, and refuses the file: by its inspection, or because no disk_format could be given.
