@@ -11,7 +11,7 @@ from imgbuild.commands.options import REPORT, option, options, settings_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgbuild.model import Verification
+    from imgbuild.model import Manifest, Verification
 
 
 @click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",
@@ -41,19 +41,21 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     output = Output(words, inputs=[path for path in (manifest, image, response, statement, key) if path is not None])
     data = read_request(manifest, MANIFEST_BYTES + 1)
     answer = (response, read_request(response)) if response is not None else None
-    made, cloud = _verify((manifest, data), image, answer, statement, words | {"key": key, "meanwhile": output.prepare})
+    made, cloud, described = _verify((manifest, data), image, answer, statement,
+                                     words | {"key": key, "meanwhile": output.prepare})
     status = exit_status(made.findings, words["fail_on"])
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,
                              request=answer[1] if answer else None, fail_on=words["fail_on"],
-                             rules=entries_for(findings, cloud, words["rules"]), verification=made))
+                             rules=entries_for(findings, cloud, words["rules"]), verification=made,
+                             manifests=() if described is None else (described,)))
     output.close()
     return status
 
 
 def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, bytes] | None, statement: str | None,
-            words: dict[str, Any]) -> tuple[Verification, str]:
-    """Return what was found, and for which cloud: of a manifest, or of a statement in its place."""
+            words: dict[str, Any]) -> tuple[Verification, str, Manifest | None]:
+    """Return what was found, and for which cloud: of a manifest, which comes third, or of a statement in its place."""
     from imgbuild import pipeline  # noqa: PLC0415 - as above
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
@@ -68,11 +70,11 @@ def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, b
                              cure="name the manifest, and the statement with --statement")
         said = read_statement(path, data, words["key"])
         return pipeline.verify_statement(said, settings, image=image, progress=progress,
-                                         meanwhile=words["meanwhile"]), said.cloud or settings.cloud
+                                         meanwhile=words["meanwhile"]), said.cloud or settings.cloud, None
     if statement is None and words["key"] is not None:
         raise UsageError("--key verifies a statement", cure="name it: --statement FILE")
-    cloud = read_manifest(data, path).cloud
+    described = read_manifest(data, path)
     attested = None if statement is None else read_statement(statement, read_request(statement, STATEMENT_BYTES + 1),
                                                              words["key"])
     return pipeline.verify(path, settings, data=data, image=image, answer=answer, statement=attested,
-                           progress=progress, meanwhile=words["meanwhile"]), cloud
+                           progress=progress, meanwhile=words["meanwhile"]), described.cloud, described

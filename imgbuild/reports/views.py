@@ -49,7 +49,7 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
         name: How the request is called, ``None`` where it was built.
         request: The bytes of the request, for the lines that findings point at.
         images: The facts of the images, in their order.
-        manifests: For each image its manifest, ``None`` for what is no image.
+        manifests: For each image its manifest, ``None`` for what is no image; alone it is the one that is verified.
         rules: The rules that found something, by their ids.
         fail_on: The least severity that makes the exit status 1, or ``never``.
         verification: The document of ``imgbuild verify``, which then stands for the findings.

@@ -115,6 +115,14 @@ def test_the_facts_the_fields_the_body_and_the_way():
         assert words in said
 
 
+def test_what_is_verified_is_shown_as_the_manifest_has_it():
+    said = texts(parsed("verified"))
+    assert "The facts and the request are those of the manifest." in said
+    assert "least for Linux; the disk needs 3" in said
+    assert "send the request" in said
+    assert "of the manifest" not in texts(parsed("statement"))
+
+
 def test_the_place_in_a_request_is_marked():
     (mark,) = parsed("request").iter("mark")
     assert mark.text == "1"

@@ -22,7 +22,7 @@ from imgbuild.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgbuild.model import Finding
+    from imgbuild.model import Finding, Inspection, Manifest
     from imgbuild.reports.views import FindingsView
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -97,20 +97,28 @@ def _counts(found: Sequence[Finding]) -> str:
 
 def _part(part: Part, number: int, view: FindingsView, several: int) -> h.Element:
     level, prefix = (1, "") if several == 1 else (2, f"image-{number}-")
-    image, manifest = part.image, part.manifest if view.name is None else None
+    image, manifest = _described(part, view)
     return h.article(".part", id=f"image-{number}", aria_labelledby=f"image-{number}-title")[
         heading(level, _path(part.name), h.span(".target")[f" → {_target(view)}"],
                 id=f"image-{number}-title"),
         _verdict(part.findings, view, prefix),
+        h.p(".lead")["The facts and the request are those of the manifest."] if view.verification and image else None,
         write_glance(image, manifest.route if manifest is not None else None) if image is not None else None,
         draw_disk(image) if image is not None else None,
         _sections(part, view, level + 1, prefix),
     ]
 
 
+def _described(part: Part, view: FindingsView) -> tuple[Inspection | None, Manifest | None]:
+    """Return the image and the manifest to show: none beside a request of one's own, and what was verified is its."""
+    if view.verification is not None and part.manifest is not None:
+        return part.manifest.image, part.manifest
+    return part.image, part.manifest if view.name is None else None
+
+
 def _sections(part: Part, view: FindingsView, level: int, prefix: str) -> Iterator[h.Node]:
     """Give the sections that there are, and before them a list that leads to each."""
-    image, manifest = part.image, part.manifest if view.name is None else None
+    image, manifest = _described(part, view)
     context = Context(view.rules, split_lines(view.request) if view.request is not None else [], level, prefix)
     named: list[tuple[str, str, h.Node]] = [
         ("next", "What to do next", _to_do(part, view, level, prefix)),

@@ -62,10 +62,10 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[h.Node]]
 
 def _cells(columns: Sequence[str], row: Sequence[h.Node]) -> Iterable[h.Element]:
     first, *others = row
-    yield h.th(role="rowheader", scope="row", data_column=columns[0])[first]
+    yield h.th(role="rowheader", scope="row", data_column=columns[0])[h.div[first]]
     for column, cell in zip(columns[1:], others, strict=True):
         empty = cell in (None, "")
-        yield h.td(role="cell", data_column=column, class_={"empty": empty})["-" if empty else cell]
+        yield h.td(role="cell", data_column=column, class_={"empty": empty})[h.div["-" if empty else cell]]
 
 
 def more(summary: h.Node, *content: h.Node, is_open: bool = False) -> h.Element:

@@ -100,7 +100,8 @@ def _system(system: OperatingSystem) -> h.Element | None:
         ("System", h.b[_system_name(system)]), ("Release", flat((system.version, system.release), ", release ")),
         ("Edition", system.edition), ("Variant", system.variant),
         ("Build", str(system.build) if system.build else None),
-        ("Architecture", system.architecture), ("Kernels", flat(system.kernels)), ("Read from", code(system.source)))
+        ("Architecture", system.architecture), ("Kernels", flat(system.kernels)),
+        ("Log in as", code(system.default_user)), ("Agents", flat(system.agents)), ("Read from", code(system.source)))
 
 
 def write_readiness(checks: Sequence[GuestCheck], level: int, prefix: str) -> h.Element | None:
@@ -130,7 +131,7 @@ def _check(check: GuestCheck) -> h.Element:
     return h.li(class_=kind)[
         h.span(".status")[mark(kind) if kind != "off" else None, word],
         h.div[
-            h.p[check.detail, h.span(".files")[_files(check)] if check.files and not check.places else None],
+            h.p[check.detail, [" ", h.span(".files")[_files(check)]] if check.files and not check.places else None],
             [_place(place, check.detail) for place in check.places[:_MOST_PLACES]],
             h.p(".faint")[f"and {len(check.places) - _MOST_PLACES} more"] if len(check.places) > _MOST_PLACES else None,
             h.p[h.span(".faint")["Cure: "], check.cure] if check.cure else None,
