@@ -1,4 +1,7 @@
-"""The program: ``imgbuild`` and ``python -m imgbuild``."""
+"""The program: ``imgbuild`` and ``python -m imgbuild``.
+
+It ends in order on the signals that people and machines send to end it: no file is left half written, no child behind.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import os
 import sys
 from contextlib import suppress
 from typing import NoReturn
+
+from imgbuild.commands.ending import settle, take_signals
+from imgbuild.errors import Terminated
 
 WORTH_A_SEARCH = 10_000
 """So many new objects are searched for garbage; with Python's own 700 there are forty searches before any work."""
@@ -21,14 +27,18 @@ def main() -> None:
     _fill_standard_streams()
     gc.set_threshold(WORTH_A_SEARCH)
     sys.setswitchinterval(PATIENCE)
-    from imgbuild.commands.program import program  # noqa: PLC0415 - with the threshold set
-
     try:
+        take_signals()
+        from imgbuild.commands.program import program  # noqa: PLC0415 - with the threshold set
+
         program(prog_name="imgbuild")
     except SystemExit as ended:
         if isinstance(ended.code, int):
             _end(ended.code)
         raise
+    except (KeyboardInterrupt, Terminated) as ending:  # before there was a command to end, or while it ended
+        settle()
+        _end(Terminated.status_of(ending))
 
 
 def _end(status: int) -> NoReturn:

@@ -33,3 +33,17 @@ class RuleBookError(ImgbuildError):
 
 class UsageError(ImgbuildError):
     """The words of a call contradict each other; the command exits with status 2."""
+
+
+class Terminated(BaseException):
+    """The program was told by a signal to end: nobody's error, and no handler of errors may take it."""
+
+    def __init__(self, number: int) -> None:
+        """Take the number of the signal."""
+        super().__init__(number)
+        self.number = number
+
+    @staticmethod
+    def status_of(ending: BaseException) -> int:
+        """Return the exit status, as shells count it; an interrupt is signal 2."""
+        return 128 + (ending.number if isinstance(ending, Terminated) else 2)

@@ -77,12 +77,12 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         try:
             profile = load_profile()
             hashed = _hash(source, settings, profile, progress)
+            found = looking.result()
+            other.result()
         except BaseException:
             looking.give_up()
             other.wait()
             raise
-        found = looking.result()
-        other.result()
         image = _complete(found, hashed, source, profile)
         seconds = time.monotonic() - started
         return _with_run_facts(image, found, hashed, source, seconds) if settings.run_facts else image
@@ -116,8 +116,9 @@ class _Looking:
         return self._waiter.result()
 
     def give_up(self) -> None:
-        """End the child, for nobody waits for its answer any more."""
+        """End the child and the witness, for nobody waits for their answers any more."""
         self._child.kill()
+        qemu.stop()
         self._waiter.wait()
 
     def _wait(self) -> _Found:

@@ -13,9 +13,10 @@ import msgspec
 
 from imgbuild.errors import ImgbuildError, SourceError
 from imgbuild.model import SCHEMA, Manifest
+from imgbuild.source import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from imgbuild.model import Stage
     from imgbuild.profiles import Operation
@@ -73,11 +74,20 @@ def find_beside(path: str, names: Sequence[str], elsewhere: str = "") -> str:
         SourceError: It is at neither place.
     """
     beside = [os.path.join(os.path.dirname(path), os.path.basename(name)) for name in names if os.path.basename(name)]
-    for candidate in (*beside, elsewhere):
+    for candidate in (*beside, *_written_otherwise(beside), elsewhere):
         if os.path.exists(candidate):
             return candidate
     wanted = beside[0] if beside else ""
     raise SourceError(f"no such file: {wanted!r}, the image of {path!r}", cure="name it behind that")
+
+
+def _written_otherwise(paths: Sequence[str]) -> Iterator[str]:
+    """Yield the files that are meant where a name is not UTF-8: documents have escapes for its bytes."""
+    for path in paths:
+        folder = os.path.dirname(path)
+        if "\\x" in path and os.path.isdir(folder or os.curdir):
+            yield from (os.path.join(folder, name) for name in os.listdir(folder or os.curdir)
+                        if shown(name) == os.path.basename(path))
 
 
 def stage_of(answer: object) -> Stage:

@@ -91,8 +91,15 @@ class Output:
 
     def _page(self) -> Page:
         terminal = sys.stdout is not None and sys.stdout.isatty()
-        colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        return Page(_width(terminal=terminal), colour=colour, verbose=self._verbose, quiet=self._quiet)
+        return Page(_width(terminal=terminal), colour=_is_coloured(terminal=terminal), verbose=self._verbose,
+                    quiet=self._quiet)
+
+
+def _is_coloured(*, terminal: bool) -> bool:
+    """Say whether there is colour: https://no-color.org first, then https://force-color.org, then the terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return os.environ.get("FORCE_COLOR", "0") not in {"", "0"} or (terminal and os.environ.get("TERM") != "dumb")
 
 
 def write_out(data: bytes) -> None:

@@ -1,24 +1,29 @@
 """The command line as a whole: finds the command, and turns whatever happens into one line and an exit status.
 
-0: no finding that counts. 1: such findings. 2: wrong usage. 3: the job could not be done. 130: interrupted.
+0: no finding that counts. 1: such findings. 2: wrong usage. 3: the job could not be done. 130: interrupted; 143: ended
+by SIGTERM.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from imgbuild.errors import ImgbuildError, UsageError
+from imgbuild.commands.ending import settle
+from imgbuild.errors import ImgbuildError, Terminated, UsageError
 from imgbuild.version import __version__
 
 COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain", "schema", "config")
 WRONG_USAGE = 2
 NOT_DONE = 3
 INTERRUPTED = 130
+# How repr() writes a byte of a file name that is not UTF-8, and how it is shown.
+_NOT_UTF8, _AS_BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])"), r"\\x\1"
 
 
 class ClosedPipe(BaseException):
@@ -66,6 +71,10 @@ class Program(click.Group):
             return _explain(failure)
         except ClosedPipe:
             return _die_of_closed_pipe()
+        except Terminated as told:
+            settle()
+            say("terminated")
+            return Terminated.status_of(told)
         except OSError as refusal:
             say(f"the system refused: {refusal.strerror or refusal}")
             return NOT_DONE
@@ -81,7 +90,7 @@ def say(message: str) -> None:
     """Write one line for a person to standard error."""
     from imgbuild.reports.escape import disarmed, visible  # noqa: PLC0415 - the good way needs no message
 
-    line = disarmed(f"imgbuild: {visible(message)}\n")
+    line = disarmed(f"imgbuild: {_NOT_UTF8.sub(_AS_BYTE, visible(message))}\n")
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     try:
         click.echo(line.encode(encoding, "backslashreplace"), nl=False, err=True)
@@ -91,6 +100,7 @@ def say(message: str) -> None:
 
 def _explain(failure: Exception) -> int:
     if isinstance(failure, click.Abort):
+        settle()
         say("interrupted")
         return INTERRUPTED
     if isinstance(failure, click.exceptions.NoArgsIsHelpError):

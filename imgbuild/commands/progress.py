@@ -49,5 +49,7 @@ class Bar:
 
 
 def bar(*, quiet: bool) -> Bar | None:
-    """Return a bar where standard error is a terminal and nobody asked for quiet."""
-    return Bar() if not quiet and sys.stderr is not None and sys.stderr.isatty() else None
+    """Return a bar where standard error is a terminal that can take it away again, and nobody asked for quiet."""
+    if quiet or sys.stderr is None or os.environ.get("TERM") == "dumb":
+        return None
+    return Bar() if sys.stderr.isatty() else None

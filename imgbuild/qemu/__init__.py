@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from imgbuild.qemu.disagreement import compare
 from imgbuild.qemu.opinion import FORMATS, HARMLESS, heard, prepare, version, witness
-from imgbuild.qemu.process import find
+from imgbuild.qemu.process import find, stop
 
-__all__ = ["FORMATS", "HARMLESS", "compare", "find", "heard", "prepare", "version", "witness"]
+__all__ = ["FORMATS", "HARMLESS", "compare", "find", "heard", "prepare", "stop", "version", "witness"]

@@ -24,6 +24,8 @@ MEMORY_BYTES = 1024 * MIB
 OUTPUT_BYTES = 4 * MIB
 OPEN_FILES = 64
 
+_RUNNING: list[subprocess.Popen[bytes]] = []
+
 Failure = Literal["not-asked", "not-run", "refused", "died"]
 
 
@@ -50,11 +52,13 @@ def run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> tup
         NoAnswerError: It could not be started, refused the image, or died over it.
     """
     child, held = start([find() or "qemu-img", *arguments], descriptor)
+    _RUNNING.append(child)
     try:
         with child:
             try:
                 output, complaints = _collect(child, time.monotonic() + timeout)
             finally:
+                _RUNNING.remove(child)
                 child.kill()
         if child.returncode != 0:
             raise failure_of(child.returncode, complaints, "qemu-img: ", f"Could not open '{arguments[-1]}': ")
@@ -62,6 +66,12 @@ def run(arguments: Sequence[str], descriptor: int | None, timeout: float) -> tup
         failed.sandbox = held
         raise
     return output, held
+
+
+def stop() -> None:
+    """End what runs, for nobody waits for its answer any more."""
+    for child in tuple(_RUNNING):
+        child.kill()
 
 
 def start(words: Sequence[str], descriptor: int | None,

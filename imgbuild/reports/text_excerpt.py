@@ -24,7 +24,8 @@ _MOST_CHARACTERS = 1000
 
 def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
     """Write the message of a finding: behind a caret where there is a place in ``lines`` or a value to point at."""
-    pointed = _line(finding, lines, sheet.page.width - INDENT) or _guest_line(finding) or _value(finding)
+    room = sheet.page.width - INDENT
+    pointed = _line(finding, lines, room) or _guest_line(finding, room) or _value(finding)
     if pointed is None:
         sheet.sentence(finding.message, indent=INDENT)
         return
@@ -39,11 +40,17 @@ def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
         sheet.sentence(finding.message, indent=INDENT)
 
 
-def _guest_line(finding: Finding) -> tuple[str, str] | None:
-    """Return the line of the guest file that a finding is about; the sheet cuts what is too long for it."""
+def _guest_line(finding: Finding, room: int) -> tuple[str, str] | None:
+    """Return the line of the guest file that a finding is about, cut to the room."""
     if finding.excerpt is None:
         return None
-    return "" if finding.subject.line is None else f"{finding.subject.line} | ", visible(finding.excerpt)
+    head = "" if finding.subject.line is None else f"{finding.subject.line} | "
+    return head, _cut(finding.excerpt, room - len(head))
+
+
+def _cut(text: str, room: int) -> str:
+    fitting = _fitting(text, room)
+    return "".join(fitting) if len(fitting) == len(text) else "".join(fitting[:-1]) + _CUT
 
 
 def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] | None:
@@ -62,8 +69,7 @@ def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] 
         return head + visible(before), visible(after)
     left = _fitting(reversed(before), room * 2 // 3)[::-1]
     start = "".join(left) if len(left) == len(before) else _CUT + "".join(left[1:])
-    right = _fitting(after, room - cell_len(start))
-    return head + start, "".join(right) if len(right) == len(after) else "".join(right[:-1]) + _CUT
+    return head + start, _cut(after, room - cell_len(start))
 
 
 def _fitting(characters: Iterable[str], room: int) -> list[str]:

@@ -33,6 +33,7 @@ T = TypeVar("T")
 FRAME_LIMIT = 64 * MIB
 EXIT_DONE, EXIT_FAILED, EXIT_MEMORY = 0, 70, 71
 GRACE_SECONDS = 2.0
+_ENDING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
 _FIRST_FREE = 3  # after standard input, output and error
 _MANY = 4096
 _GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
@@ -134,11 +135,30 @@ def start(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Li
     confine = _confinement()
     parent = os.getpid()
     reading, writing = os.pipe()
-    process = os.fork()
-    if process == 0:
-        _be_child(work, writing, limits, lambda: confine(keep, parent), keep)
+    with _no_signals():  # one that came in between would run the parent's handlers, and its code, in the child
+        process = os.fork()
+        if process == 0:
+            _be_child(work, writing, limits, lambda: confine(keep, parent), keep)
     os.close(writing)
     return Child(process, reading, kind, limits)
+
+
+@contextlib.contextmanager
+def _no_signals() -> Iterator[None]:
+    """Hold back the signals that end a program."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _take_signals() -> None:
+    """End at once on the signals that end a program, whatever the parent does on them."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
 def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
@@ -167,6 +187,7 @@ def _be_child(work: Callable[[Callable[[T], None]], None], channel: int, limits:
     try:
         gc.freeze()  # what came from the parent is not looked through again, nor its files closed by chance
         _close_all_but({*keep, channel})
+        _take_signals()
         _be_quiet()
         limit(limits)
         in_force = ("fork", "rlimits", *confine())
