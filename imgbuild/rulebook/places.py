@@ -7,6 +7,7 @@ this does not see. Only what is wrong asks for a line.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,12 +15,19 @@ if TYPE_CHECKING:
 
 _RULE = re.compile(r"\s*\[\[\s*rule\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
+_ID = re.compile(r"""\s*id\s*=\s*(["'])(.*?)\1""")
 
 
 def line_of(path: str, rule_id: str) -> int | None:
     """Return the line on which a rule's id stands."""
-    wanted = re.compile(rf"\s*id\s*=\s*([\"']){re.escape(rule_id)}\1")
-    return _first(path, lambda line: wanted.match(line) is not None)
+    return _ids(path).get(rule_id)
+
+
+@cache
+def _ids(path: str) -> dict[str, int]:
+    """Return the first line of each id: looked for once, for somebody may have thousands of rules."""
+    found = [(match[2], number) for number, line in enumerate(_lines(path), start=1) if (match := _ID.match(line))]
+    return dict(reversed(found))
 
 
 def line_of_key(path: str, rule_id: str, key: str) -> int | None:

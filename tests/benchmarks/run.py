@@ -1,99 +1,66 @@
-"""Compare imgbuild with everyday programs: ``python tests/benchmarks/run.py [--rounds N] [--folder DIR]``.
+"""Compare imgbuild with everyday programs: ``python tests/benchmarks/run.py``, in about five minutes.
 
-Two commands run in turn, A B A B; what counts is the median of the ratios A/B of neighbouring runs, so that the speed
-of the machine and of the day drop out. The budgets are the ones the project has set itself; nothing here is a test. The
-first form of a command is run once before, so that files are in the page cache. Run it where nothing else is running,
-with the interpreter of an environment in which imgbuild is installed.
+The budgets are the ones the project has set itself; nothing here is a test. It makes its own disks, or takes the raw
+ones of a folder (``--disks``), and prints a table as it goes, then how the time grows with what there is to read
+(``scaling.py``). Run it where nothing else is running, with the interpreter of an environment in which imgbuild is
+installed as a wheel; programs that are not there are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import scaling
 from images import containers, disks
 from images import filesystems as fs
 from images.lvm import Linear
 from images.tree import DEBIAN_12, linux
+from measuring import CLICK, HEADING, IMGBUILD, Pair, compare, machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MIB = 1 << 20
 DISK_MIB = 2048
 BALLAST = 640 * MIB  # bytes that do not compress: the file to hash has at least 600 MB
-IMGBUILD = str(Path(sys.executable).with_name("imgbuild"))
-CLICK = (sys.executable, "-c", "import click")
-# Where Python may not keep what it has compiled, all of a checkout is compiled at each start, but nothing of click.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two commands: what is measured, what it is compared with, and the ratio and peak (MiB) that are allowed."""
-
-    title: str
-    ours: tuple[str, ...]
-    other: tuple[str, ...]
-    budget: float | None = None
-    peak: int | None = None
-
-
-def measure(words: tuple[str, ...]) -> tuple[float, float]:
-    """Return the seconds that a command takes, and the peak of its memory in MiB."""
-    started = time.perf_counter()
-    null = subprocess.DEVNULL
-    with subprocess.Popen(words, stdin=null, stdout=null, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
-        said = process.stderr.read() if process.stderr else b""
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.perf_counter() - started
-    if process.returncode not in {0, 1}:
-        raise SystemExit(f"{' '.join(words)} ended with {process.returncode}: {said.decode(errors='replace')}")
-    return seconds, usage.ru_maxrss / 1024
-
-
-def compare(pair: Pair, rounds: int) -> str:
-    """Run both commands in turn and return a line with the result."""
-    measure(pair.ours)
-    measure(pair.other)
-    runs = [(measure(pair.ours), measure(pair.other)) for _ in range(rounds)]
-    ratio = statistics.median(ours[0] / other[0] for ours, other in runs)
-    seconds = statistics.median(ours[0] for ours, _ in runs)
-    peak = max(ours[1] for ours, _ in runs)
-    budget = "" if pair.budget is None else f" of {pair.budget:g}"
-    over = "  OVER" if _is_over(ratio, pair.budget) or _is_over(peak, pair.peak) else ""
-    return f"{pair.title:<62}{seconds * 1000:8.0f} ms{peak:8.0f} MiB{ratio:8.2f}{budget:<9}{over}"
-
-
-def _is_over(value: float, limit: float | None) -> bool:
-    return limit is not None and value > limit
+CONTAINERS = ("raw", "qcow2", "qcow2-zlib", "vhd-dynamic", "vhdx-dynamic", "vmdk-sparse", "vdi", "zvhd2-zlib")
+OFTEN, SELDOM = 11, 7
+OSLO = "import sys; from oslo_utils.imageutils.format_inspector import detect_file_format as d; d(sys.argv[1])"
+QUICK = (IMGBUILD, "inspect", "--no-checksum")
 
 
 def make_disks(folder: Path) -> dict[str, Path]:
-    """Make the 2 GiB disks to inspect: ext4, XFS, and ext4 on LVM."""
-    made = {name: folder / f"{name}.raw" for name in ("ext4", "xfs", "lvm")}
+    """Make the 2 GiB disks to inspect: ext4, XFS, ext4 on LVM, btrfs."""
     tree = linux(DEBIAN_12, disks.ROOT_LINE + "\n")
-    for name, disk in made.items():
-        work = folder / f"{name}.parts"
+    size = DISK_MIB - 2
+    made = {}
+    for name, program in (("ext4", "mke2fs"), ("xfs", "mkfs.xfs"), ("lvm", "mke2fs"), ("btrfs", "mkfs.btrfs")):
+        if shutil.which(program, path="/usr/sbin:/sbin:/usr/bin:/bin") is None:
+            continue
+        work, made[name] = folder / f"{name}.parts", folder / f"{name}.raw"
         work.mkdir()
-        size = DISK_MIB - 2
-        if name == "xfs":
-            root = fs.xfs(work / "root", size, tree)
-        elif name == "lvm":
+        if name == "lvm":
             root = fs.lvm(work / "pv", size, "vg0", [Linear("root", size - 6, fs.ext(work / "root", size - 6, tree))])
         else:
-            root = fs.ext(work / "root", size, tree)
-        kind = "8e" if name == "lvm" else "83"
-        disks.partitioned(disk, "dos", DISK_MIB, [disks.Part(1, 1, size, kind, root, bootable=True)])
+            root = {"ext4": fs.ext, "xfs": fs.xfs, "btrfs": fs.btrfs}[name](work / "root", size, tree)
+        part = disks.Part(1, 1, size, "8e" if name == "lvm" else "83", root, bootable=True)
+        disks.partitioned(made[name], "dos", DISK_MIB, [part])
     return made
+
+
+def find_disks(folder: Path) -> dict[str, Path]:
+    """Return the raw disks of a folder by their file system, as their names end with it."""
+    return {name: path for path in sorted(folder.glob("*.raw")) for name in ("lvm", "xfs", "btrfs", "ext4")
+            if name in path.stem}
 
 
 def make_large(folder: Path) -> Path:
@@ -104,41 +71,72 @@ def make_large(folder: Path) -> Path:
     return containers.wrap("qcow2", folder / "large.raw", folder)
 
 
-def pairs(folder: Path) -> list[Pair]:
-    """Return what is compared, with the files for it in ``folder``."""
-    version = Pair("imgbuild --version : import click", (IMGBUILD, "--version"), CLICK, 2)
-    found = [version]
-    for name, raw in make_disks(folder).items():
-        for container in ("raw", "qcow2", "qcow2-zlib", "vhd-dynamic", "zvhd2-zstd"):
-            path = str(raw) if container == "raw" else str(containers.wrap(container, raw, folder))
-            ours = (IMGBUILD, "inspect", "--no-checksum", path)
-            found.append(Pair(f"inspect --no-checksum, {name} in {container} : import click", ours, CLICK, 3, 60))
-    plain = str(folder / "ext4.qcow2.qcow2")
-    inspect = (IMGBUILD, "inspect", "--no-checksum", plain)
-    as_json = (*inspect, "--format", "json")
-    found.append(Pair("inspect --no-checksum, ext4 in qcow2, as json : import click", as_json, CLICK, 3, 60))
-    found.append(Pair("inspect --no-checksum, ext4 in qcow2 : qemu-img info", inspect, ("qemu-img", "info", plain)))
-    with ProcessPoolExecutor(1) as pool:  # in a process of its own: what we start inherits the peak of our memory
-        large = str(pool.submit(make_large, folder).result())
+def start_pairs(raws: dict[str, Path], folder: Path) -> Iterator[Pair]:
+    """Give what is compared with the start of a Python program, with the files for it in ``folder``."""
+    yield Pair("`--version`", (IMGBUILD, "--version"), "import click", CLICK, 2)
+    for name, raw in raws.items():
+        for container in CONTAINERS if name == "ext4" else ("raw", "qcow2"):
+            path = str(raw if container == "raw" else containers.wrap(container, raw, folder))
+            words = (*QUICK, "--no-initramfs", path)
+            yield Pair(f"`inspect --no-checksum`, {name} in {container}", words, "import click", CLICK,
+                       5 if name == "btrfs" else 3, 60)
+            if container == "qcow2":
+                yield Pair(f"the same as JSON, {name} in {container}", (*words, "--format", "json"), "import click",
+                           CLICK, 5 if name == "btrfs" else 3, 60)
+    yield Pair("with the initramfs, ext4 in raw", (*QUICK, str(raws["ext4"])), "without it",
+               (*QUICK, "--no-initramfs", str(raws["ext4"])), 0.4, more=True)
+
+
+def info_pairs(path: str) -> Iterator[Pair]:
+    """Give what is compared with programs that look into an image."""
+    words = (*QUICK, path)
+    if shutil.which("qemu-img"):
+        yield Pair("`inspect --no-checksum`, ext4 in qcow2", words, "qemu-img info", ("qemu-img", "info", path))
+    if find_spec("oslo_utils"):
+        yield Pair("`inspect --no-checksum`, ext4 in qcow2", words, "oslo.utils' inspector",
+                   (sys.executable, "-c", OSLO, path))
+    if shutil.which("virt-inspector"):
+        yield Pair("`inspect --no-checksum`, ext4 in qcow2", words, "virt-inspector", ("virt-inspector", "-a", path))
+
+
+def hash_pairs(large: str, folder: Path) -> Iterator[Pair]:
+    """Give what is compared with programs that read all of an image."""
+    title = f"`check`, qcow2 of {Path(large).stat().st_size // 10**6} MB"
     check = (IMGBUILD, "check", large)
-    title = f"check, {Path(large).stat().st_size // 10**6} MB qcow2 : "
-    found.append(Pair(title + "md5sum", check, ("md5sum", large), 1.05, 80))
+    yield Pair(title, check, "md5sum", ("md5sum", large), 1.05, 80)
+    yield Pair(title, check, "sha256sum", ("sha256sum", large))
     out = str(folder / "converted.raw")
-    found.append(Pair(title + "qemu-img convert", check, ("qemu-img", "convert", "-O", "raw", large, out)))
-    return found
+    yield Pair(title, check, "qemu-img convert", ("qemu-img", "convert", "-O", "raw", large, out))
 
 
 def main() -> None:
-    """Make the disks, run all pairs, print a line for each."""
+    """Make the disks, run all pairs, print a row for each, then how the time grows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--rounds", type=int, default=11, help="how often each pair runs (11)")
-    parser.add_argument("--folder", type=Path, help="where the disks are made (a temporary folder); needs 3 GB")
+    parser.add_argument("--disks", type=Path, help="raw disks to inspect; their names say ext4, xfs, lvm or btrfs")
+    parser.add_argument("--folder", type=Path, help="where the disks are made (a temporary folder); needs 12 GB")
+    parser.add_argument("--no-scaling", action="store_true", help="leave out how the time grows")
     words = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=words.folder) as folder:
-        sys.stdout.write(f"{'ours : other':<62}{'ours':>11}{'peak':>12}{'ratio':>8}\n")
-        for pair in pairs(Path(folder)):
-            sys.stdout.write(compare(pair, words.rounds) + "\n")
-            sys.stdout.flush()
+    with tempfile.TemporaryDirectory(dir=words.folder) as name:
+        folder = Path(name)
+        raws = find_disks(words.disks) if words.disks else make_disks(folder)
+        _say(f"Measured on {machine()}.", "", *HEADING)
+        for pair in start_pairs(raws, folder):
+            _say(compare(pair, OFTEN))
+        for pair in info_pairs(str(folder / f"{raws['ext4'].stem}.qcow2.qcow2")):
+            _say(compare(pair, SELDOM))
+        with ProcessPoolExecutor(1) as pool:  # in a process of its own: what we start inherits the peak of our memory
+            large = str(pool.submit(make_large, folder).result())
+        for pair in hash_pairs(large, folder):
+            _say(compare(pair, SELDOM))
+    if not words.no_scaling:
+        _say("")
+        scaling.run(words.folder)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
