@@ -15,7 +15,7 @@ import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -27,8 +27,9 @@ from images.tree import DEBIAN_12, linux
 from measuring import CLICK, HEADING, IMGBUILD, Pair, compare, machine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+T = TypeVar("T")
 MIB = 1 << 20
 DISK_MIB = 2048
 BALLAST = 640 * MIB  # bytes that do not compress: the file to hash has at least 600 MB
@@ -76,7 +77,7 @@ def start_pairs(raws: dict[str, Path], folder: Path) -> Iterator[Pair]:
     yield Pair("`--version`", (IMGBUILD, "--version"), "import click", CLICK, 2)
     for name, raw in raws.items():
         for container in CONTAINERS if name == "ext4" else ("raw", "qcow2"):
-            path = str(raw if container == "raw" else containers.wrap(container, raw, folder))
+            path = str(raw if container == "raw" else _apart(containers.wrap, container, raw, folder))
             words = (*QUICK, "--no-initramfs", path)
             yield Pair(f"`inspect --no-checksum`, {name} in {container}", words, "import click", CLICK,
                        5 if name == "btrfs" else 3, 60)
@@ -118,19 +119,23 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=words.folder) as name:
         folder = Path(name)
-        raws = find_disks(words.disks) if words.disks else make_disks(folder)
+        raws = find_disks(words.disks) if words.disks else _apart(make_disks, folder)
         _say(f"Measured on {machine()}.", "", *HEADING)
         for pair in start_pairs(raws, folder):
             _say(compare(pair, OFTEN))
         for pair in info_pairs(str(folder / f"{raws['ext4'].stem}.qcow2.qcow2")):
             _say(compare(pair, SELDOM))
-        with ProcessPoolExecutor(1) as pool:  # in a process of its own: what we start inherits the peak of our memory
-            large = str(pool.submit(make_large, folder).result())
-        for pair in hash_pairs(large, folder):
+        for pair in hash_pairs(str(_apart(make_large, folder)), folder):
             _say(compare(pair, SELDOM))
     if not words.no_scaling:
         _say("")
         scaling.run(words.folder)
+
+
+def _apart(make: Callable[..., T], *words: object) -> T:
+    """Make something in a process of its own: what we start inherits the peak of our memory."""
+    with ProcessPoolExecutor(1) as pool:
+        return pool.submit(make, *words).result()
 
 
 def _say(*lines: str) -> None:
