@@ -260,6 +260,22 @@ class ImportRepairs(Leaf, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
+class Query(Leaf, frozen=True, kw_only=True):
+    """A call that asks how far something is: its ``path``, and the words of ``status`` that end it, well or not."""
+
+    path: str
+    done: str
+    failed: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+class Queries(Leaf, frozen=True, kw_only=True):
+    """What is asked until an image is there: the image itself, and the job of a call that answers with one."""
+
+    image: Query
+    job: Query | None = None
+
+
 class Profile(Leaf, frozen=True, kw_only=True):
     """The values of one cloud. ``disk_formats`` maps our format to the cloud's word for it, where it takes it.
 
@@ -268,8 +284,8 @@ class Profile(Leaf, frozen=True, kw_only=True):
     ``checksums`` are added to md5 and sha256. ``chain`` are the packs it is made of, base first, ``own_documents`` the
     beginnings of the ids of its own documents. ``forms`` are the patterns of fields that have a ``format`` and no
     pattern of their own. ``echoes_properties`` is true where an answer shows each property of the request.
-    ``default_system`` is ``None`` where no field names the system by a list. ``operations``, ``response`` and
-    ``custom_properties`` are empty in the
+    ``default_system`` is ``None`` where no field names the system by a list. ``operations``, ``response``,
+    ``queries`` and ``custom_properties`` are empty in the
     profile that :func:`imgbuild.rulebook.load_profile` gives.
     """
 
@@ -296,6 +312,7 @@ class Profile(Leaf, frozen=True, kw_only=True):
     custom_properties: dict[str, FieldSpec] = {}
     server_set: tuple[str, ...] = ()
     server_set_sources: tuple[str, ...] = ()
+    queries: Queries | None = None
 
     def min_disk_of(self, operation: str) -> MinDisk:
         """Return the rules on ``min_disk`` for an operation: its own where it has some, else the cloud's."""
