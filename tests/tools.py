@@ -29,7 +29,7 @@ PACKAGES = {
     "fish": "fish", "openssl": "openssl", "zsh": "zsh",
     "db5.3_load": "db5.3-util", "dpkg": "dpkg", "dpkg-query": "dpkg", "netplan": "netplan.io", "rpm": "rpm",
     "rpmbuild": "rpm", "systemctl": "systemd",
-    "git": "git", "patch": "patch",
+    "curl": "curl", "git": "git", "jq": "jq", "patch": "patch", "shellcheck": "shellcheck",
     "mke2fs": "e2fsprogs", "mkfs.btrfs": "btrfs-progs", "mkfs.vfat": "dosfstools", "mkfs.xfs": "xfsprogs",
     "make-bcache": "bcache-tools", "makefs": "makefs", "mkfs.erofs": "erofs-utils", "mkfs.exfat": "exfatprogs",
     "mkfs.f2fs": "f2fs-tools", "mkfs.jfs": "jfsutils", "mkfs.nilfs2": "nilfs-tools", "mkfs.reiserfs": "reiserfsprogs",

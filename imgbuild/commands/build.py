@@ -26,6 +26,8 @@ if TYPE_CHECKING:
                epilog="\b\nExample:\n  imgbuild build samples/debian-12-tiny.qcow2 --name web --tag team=blue")
 @options("images", *CHOICES, "cloud", "operation", "min-disk-policy", "catalogue", *IMAGE)
 @option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
+@option("--script", type=click.Choice(["curl", "openstack", "python"]), help="Print the calls, the upload included, as "
+        "a script for curl, for OpenStack's client or for Huawei Cloud's Python SDK.")
 @options("fail-on", *STATEMENT, *REPORT)
 def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Derive the create request of disk images and print it as a manifest: facts, fields with reasons, import path.
@@ -36,11 +38,13 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
+    from imgbuild.commands.scripting import script_of  # noqa: PLC0415 - as above
     from imgbuild.reports.views import ManifestView  # noqa: PLC0415 - as above
 
     stated = attestation(words, len(images))
-    output = Output(words, inputs=[*images, *filter(None, [words["sign_key"]])],
-                    others=[path for path in [words["statement"]] if path])
+    script = script_of(words, len(images))
+    output = Output(script.words if script else words, inputs=[*images, *filter(None, [words["sign_key"]])],
+                    others=[path for path in [words["statement"], script.path if script else None] if path])
     settings, choices = settings_of(with_sha256(words)), choices_of(words, len(images))
     progress = bar(quiet=words["quiet"])
     status = 0
@@ -54,6 +58,8 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
         output.show(ManifestView(manifest=built.manifest, number=number, several=len(images) > 1,
                                  request_only=words["request_only"]))
         status = max(status, _say_failures(path, built.findings, words["fail_on"]))
+        if script is not None and not status:
+            script.write(built.manifest, path)
         if stated is not None:
             stated.write(built.manifest.image, built.findings, failed=bool(status))
     output.close()

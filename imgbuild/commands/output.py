@@ -38,7 +38,7 @@ class Output:
     """The reports of one run."""
 
     def __init__(self, words: dict[str, Any], *, inputs: Sequence[str] = (), others: Sequence[str] = ()) -> None:
-        """Take the words of a command line.
+        """Take the words of a command line; ``formats`` that are ``None`` ask for no report.
 
         ``inputs`` are the files that no output may replace, ``others`` those that will be written besides the reports.
 
@@ -46,7 +46,7 @@ class Output:
             UsageError: The words contradict each other, or an output is one of the inputs.
             ImgbuildError: A file cannot be written where it is wanted.
         """
-        self._targets = _targets(words["formats"], words.get("output"))
+        self._targets = [] if words["formats"] is None else _targets(words["formats"], words.get("output"))
         self._inputs = inputs
         self._verbose = bool(words.get("verbose"))
         self._quiet = bool(words.get("quiet"))

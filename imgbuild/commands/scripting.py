@@ -1,49 +1,47 @@
-"""``imgbuild build --script``: the script takes the place of the report on standard output, or in the file of ``-o``."""
+"""``imgbuild build --script``: a manifest in, the script out: in the report's place, where ``-o`` says."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.commands.files import write_whole
-from imgbuild.commands.output import Output, write_raw
+from imgbuild.commands.output import write_raw
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from imgbuild.model import Manifest
 
-STANDARD_OUTPUT = "-"
+
+class Script:
+    """The script of a run; ``path`` is its file, ``None`` for standard output."""
+
+    def __init__(self, words: dict[str, Any], images: int) -> None:
+        """Take the words of a command line; raises UsageError where they contradict each other."""
+        if images > 1:
+            raise UsageError(f"one script, but {images} images", cure="give each image a run of its own")
+        if words["request_only"]:
+            raise UsageError("--script and --request-only contradict each other", cure="give one of them")
+        for text in words["formats"]:
+            if "=" not in text:
+                raise UsageError(f"the report {text!r} and the script both go to one place",
+                                 cure=f"give the report a file: --format {text}=FILE")
+        self.path: str | None = None if words["output"] in {None, "-"} else words["output"]
+        self.words = {**words, "formats": words["formats"] or None, "output": None}
+        self._kind: str = words["script"]
+
+    def write(self, manifest: Manifest, path: str) -> None:
+        """Write the script that sends the image at ``path``; raises ImgbuildError where its client cannot."""
+        from imgbuild import rulebook  # noqa: PLC0415 - for those who want one
+        from imgbuild.reports import scripts  # noqa: PLC0415 - as above
+
+        profile = rulebook.load(manifest.cloud, rules=self.words["rules"]).profile
+        data = scripts.write(self._kind, manifest, profile, path)
+        if self.path is None:
+            write_raw(data)
+        else:
+            write_whole(self.path, data)
 
 
-def output_beside(words: dict[str, Any], images: Sequence[str]) -> Output | None:
-    """Return where reports go beside the script: to files only; ``None`` where there are none.
-
-    Raises:
-        UsageError: A report would go where the script goes, or there are several images.
-    """
-    if len(images) > 1:
-        raise UsageError(f"one script, but {len(images)} images", cure="build each by itself")
-    if words["request_only"]:
-        raise UsageError("--script and --request-only contradict each other", cure="give one of them")
-    for text in words["formats"]:
-        if "=" not in text:
-            raise UsageError(f"the report {text!r} and the script both go to one place",
-                             cure=f"give the report a file: --format {text}=FILE")
-    target = [] if words["output"] in {None, STANDARD_OUTPUT} else [words["output"]]
-    if words["formats"]:
-        return Output({**words, "output": None}, inputs=images, others=target)
-    Output({**words, "formats": (), "output": words["output"]}, inputs=images)  # it refuses what cannot be written
-    return None
-
-
-def write_script(manifest: Manifest, words: dict[str, Any]) -> None:
-    """Write the script of a manifest."""
-    from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
-    from imgbuild.reports import scripts  # noqa: PLC0415 - as above
-
-    data = scripts.write(words["script"], manifest, rulebook.load(manifest.cloud, rules=words["rules"]).profile)
-    if words["output"] in {None, STANDARD_OUTPUT}:
-        write_raw(data)
-    else:
-        write_whole(words["output"], data)
+def script_of(words: dict[str, Any], images: int) -> Script | None:
+    """Return what will write the script, ``None`` where none is asked for; raises as it does."""
+    return None if words["script"] is None else Script(words, images)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
 KINDS = ("curl", "openstack", "python")
 
 
-def write(kind: str, manifest: Manifest, profile: Profile) -> bytes:
-    """Return the script of a kind that sends what was built; raises ImgbuildError where its client cannot."""
+def write(kind: str, manifest: Manifest, profile: Profile, path: str) -> bytes:
+    """Return the script of a kind that sends what was built; raises ImgbuildError where its client cannot.
+
+    ``path`` is the file of the image as it was typed: that of the manifest is fit to be shown, which is not always it.
+    """
     from importlib import import_module  # noqa: PLC0415 - one of them is needed
 
     render: Callable[[Manifest, Profile], str] = import_module(f"imgbuild.reports.scripts.{kind}").render
-    return render(manifest, profile).encode("utf-8", "surrogateescape")
+    typed = replace(manifest, image=replace(manifest.image, path=path))
+    return render(typed, profile).encode("utf-8", "surrogateescape")

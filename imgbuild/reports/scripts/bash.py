@@ -26,7 +26,7 @@ def path_word(path: str) -> str:
 
 
 _SAME = """\
-if [ "$({program} <"$image" | cut -d ' ' -f 1)" != {wanted} ]; then
+if [ "$({program})" != {wanted} ]; then
   printf '%s\\n' "$image is not the file that was inspected: another {what}" >&2
   exit 1
 fi
@@ -37,8 +37,11 @@ def image_of(manifest: Manifest) -> str:
     """Return the lines that take the file, named or as it was built of, and see that it is the one that was read."""
     taken = f'image={path_word(manifest.image.path)}\n[ "$#" = 0 ] || image=$1\n'
     digest = (manifest.image.checksums or {}).get("sha256")
-    same = _SAME.format(program="wc -c", wanted=manifest.image.size, what="size")
-    return taken + same + (_SAME.format(program="sha256sum", wanted=word(digest), what="SHA-256") if digest else "")
+    same = _SAME.format(program="wc -c <\"$image\" | tr -d ' '", wanted=manifest.image.size, what="size")
+    if digest is None:
+        return taken + same
+    return taken + same + _SAME.format(program="sha256sum <\"$image\" | cut -d ' ' -f 1", wanted=word(digest),
+                                       what="SHA-256")
 
 
 def _escaped(character: str) -> str:

@@ -93,15 +93,15 @@ def _needs(calls: Plan) -> Iterator[str]:
     yield f': "${{OS_TOKEN:?a token of the project}}" "${{{calls.endpoint}:?the address of the image service}}"\n'
     if calls.starts_job:
         yield ': "${OS_PROJECT_ID:?the id of the project}"\n'
-    if calls.needs_id:
+    if calls.names_image and calls.image_id is None:
         yield ': "${IMAGE_ID:?the id that the answer of create-metadata gave}"\n'
     if calls.needs_address:
         yield ': "${IMAGE_URL:?where the file lies in the object store, BUCKET:KEY}"\n'
 
 
 def _body(calls: Plan) -> Iterator[str]:
-    if calls.needs_id:
-        yield "id=$IMAGE_ID\n"
+    if calls.names_image:
+        yield f"id={'$IMAGE_ID' if calls.image_id is None else word(calls.image_id)}\n"
     for number, call in enumerate(calls.calls):
         yield from _call(call)
         if number == 0 and calls.makes_image:
@@ -109,7 +109,7 @@ def _body(calls: Plan) -> Iterator[str]:
     if calls.starts_job and calls.queries.job is not None:
         job = calls.queries.job.path.replace("{project_id}", "$OS_PROJECT_ID").replace("{job_id}", "$job")
         yield f'job=$(look .job_id)\nsay "the job is $job"\nawait "{job}" {_words(calls.queries.job)}\n'
-        yield "" if calls.makes_image or calls.needs_id else "id=$(look .entities.image_id)\n"
+        yield "" if calls.makes_image or calls.names_image else "id=$(look .entities.image_id)\n"
     image = calls.queries.image
     yield f'await "{_path(image.path)}" {_words(image)}\nverify\nprintf \'%s\\n\' "$id"\n'
 

@@ -48,7 +48,9 @@ printf '%s\\n' "the image has the id $id" >&2
 show() {{ openstack image show -f value -c "$1" "$id"; }}
 
 end=$((SECONDS + ${{IMAGE_WAIT:-3600}}))
-while status=$(show status); [ "$status" != {done} ]; do
+while true; do
+  status=$(show status)
+  [ "$status" != {done} ] || break
   if [[ " {failed} " == *" $status "* ]] || [ "$SECONDS" -ge "$end" ]; then
     printf '%s\\n' "the image is $status" >&2
     exit 1

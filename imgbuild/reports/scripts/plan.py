@@ -32,9 +32,9 @@ class Call(NamedTuple):
         return self.body is not None and self.operation.from_object_store and "image_url" not in self.body
 
     @property
-    def needs_id(self) -> bool:
-        """Whether the id of the image is a part of its path that is not known yet."""
-        return _ID in self.path
+    def names_image(self) -> bool:
+        """Whether the id of the image is a part of its path."""
+        return _ID in self.operation.path
 
 
 class Plan(NamedTuple):
@@ -61,9 +61,16 @@ class Plan(NamedTuple):
         return any(call.is_upload for call in self.calls)
 
     @property
-    def needs_id(self) -> bool:
-        """Whether the image must be named by the person who runs the script."""
-        return self.calls[0].needs_id
+    def names_image(self) -> bool:
+        """Whether the first call is about an image that is there already."""
+        return self.calls[0].names_image
+
+    @property
+    def image_id(self) -> str | None:
+        """The id of that image, where it is known; else the person who runs the script must name it."""
+        form = re.escape(self.calls[0].operation.path).replace(re.escape(_ID), "([^/{}]+)")
+        found = re.fullmatch(form, self.calls[0].path) if self.names_image else None
+        return None if found is None else found[1]
 
     @property
     def needs_address(self) -> bool:

@@ -152,12 +152,13 @@ def _upload(manifest: Manifest, calls: Plan) -> Iterator[str]:
             yield _UPLOAD.format(
                 size=manifest.image.size, sha256=ascii((manifest.image.checksums or {}).get("sha256")),
                 content_type=ascii(found.content_type), method=found.method.lower(), status=found.success_status,
-                path=ascii(call.path.replace("%", "%%").replace("{image_id}", "%s")))
+                path=ascii(found.path.replace("%", "%%").replace("{image_id}", "%s")))
 
 
 def _main(manifest: Manifest, calls: Plan) -> Iterator[str]:
-    if calls.needs_id:
-        yield 'image_id = os.environ["IMAGE_ID"]  # that the answer of create-metadata gave\n'
+    if calls.names_image:
+        known = 'os.environ["IMAGE_ID"]  # that the answer of create-metadata gave'
+        yield f"image_id = {known if calls.image_id is None else ascii(calls.image_id)}\n"
     for number, call in enumerate(calls.calls):
         yield from _call(call, manifest)
         if number == 0 and calls.makes_image:
@@ -165,7 +166,7 @@ def _main(manifest: Manifest, calls: Plan) -> Iterator[str]:
     if calls.starts_job and calls.queries.job is not None:
         yield "print('the job is', answer.job_id, file=sys.stderr)\n"
         yield _wait("job", "show_job(ShowJobRequest(job_id=answer.job_id))", calls.queries.job)
-        yield "" if calls.makes_image or calls.needs_id else "image_id = job.entities.image_id\n"
+        yield "" if calls.makes_image or calls.names_image else "image_id = job.entities.image_id\n"
     yield _wait("image", "glance_show_image(GlanceShowImageRequest(image_id=image_id))", calls.queries.image)
     yield "verify(image)\nprint(image_id)\n"
 
@@ -180,7 +181,7 @@ def _call(call: Call, manifest: Manifest) -> Iterator[str]:
         return
     method, kind = _METHODS[call.operation.id]
     body = '{"image_url": os.environ["IMAGE_URL"]}' if call.needs_address else _literal(call.body)
-    image = "image_id=image_id, " if call.needs_id else ""
+    image = "image_id=image_id, " if call.names_image else ""
     yield f"body = {body}\nanswer = CLIENT.{method}({kind}({image}body=body))\n"
 
 
