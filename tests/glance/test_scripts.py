@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import imageservice
+import msgspec
 import pytest
+from msgspec.structs import replace
 from tools import GLANCE_FOLDER, needs, needs_glance
 
 from imgbuild import pipeline, rulebook
@@ -24,25 +27,27 @@ SAMPLE = Path(__file__).parent.parent.parent / "samples" / "debian-12-tiny.qcow2
 HOSTILE = "-x '$(touch pwned)' \"`touch pwned`\" \\; touch pwned # {a,b}* %s"
 
 
-def send(kind: str, manifest: Manifest, image: Path, glance: str) -> subprocess.CompletedProcess[str]:
+def send(kind: str, manifest: Manifest, image: Path, glance: str, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the script of a manifest in the folder of its image."""
-    folder = image.parent
-    (folder / "send.sh").write_bytes(scripts.write(kind, manifest, rulebook.load().profile, str(image)))
-    known = {"curl": {"OS_TOKEN": "none", "IMS_ENDPOINT": glance},
+    folder, profile = image.parent, rulebook.load(manifest.cloud).profile
+    (folder / "send.sh").write_bytes(scripts.write(kind, manifest, profile, str(image)))
+    known = {"curl": {"OS_TOKEN": "none", f"{profile.prefix.upper()}_ENDPOINT": glance},
              "openstack": {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": glance}}
-    path = os.pathsep.join((os.environ["PATH"], str(GLANCE_FOLDER / "bin")))
-    return subprocess.run(["bash", "send.sh"], env={"PATH": path, "no_proxy": "*", "IMAGE_POLL": "0", **known[kind]},
-                          cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"], str(GLANCE_FOLDER / "bin")))
+    variables = {"PATH": path, "no_proxy": "*", "IMAGE_POLL": "0", **known[kind], **more}
+    return subprocess.run(["bash", "send.sh"], env=variables, cwd=folder, capture_output=True, text=True, check=False,
+                          timeout=120)
 
 
 @needs_glance()
 @needs("bash", "curl", "jq")
-@pytest.mark.parametrize("kind", ["curl", "openstack"])
-def test_the_image_is_there_as_it_was_built(kind, glance, tmp_path):
+@pytest.mark.parametrize(("cloud", "kind"), [("huaweicloud", "curl"), ("openstack", "openstack")])
+def test_the_image_is_there_as_it_was_built(cloud, kind, glance, tmp_path):
     image = tmp_path / "disk $(touch pwned).qcow2"
     image.write_bytes(SAMPLE.read_bytes())
     choices = Choices(name=HOSTILE, tags=(HOSTILE, "team=web"), extra={"team": HOSTILE, "$(touch pwned)": "a=b"})
-    manifest = pipeline.build(str(image), Settings(checksums=("md5", "sha256", "sha512")), choices).manifest
+    settings = Settings(cloud=cloud, checksums=("md5", "sha256", "sha512"))
+    manifest = pipeline.build(str(image), settings, choices).manifest
     assert manifest is not None
 
     done = send(kind, manifest, image, glance)
@@ -55,6 +60,25 @@ def test_the_image_is_there_as_it_was_built(kind, glance, tmp_path):
     assert sorted(stored["tags"]) == sorted(expected["tags"])
     assert (stored["status"], stored["size"]) == ("active", image.stat().st_size)
     assert stored["os_hash_value"] == hashlib.sha512(image.read_bytes()).hexdigest()
+
+
+@needs_glance()
+@needs("bash", "curl", "jq")
+def test_the_answers_are_those_of_the_manifest(glance, tmp_path):
+    image = tmp_path / "disk.qcow2"
+    image.write_bytes(SAMPLE.read_bytes())
+    manifest = pipeline.build(str(image), Settings(cloud="openstack")).manifest
+    assert manifest is not None
+    (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(manifest))
+    done = send("curl", manifest, image, glance, IMGBUILD_MANIFEST="manifest.json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(" VERIFIED\n") == 2
+
+    expected = replace(manifest.expected, active={**manifest.expected.active, "os_hash_value": "0" * 128})
+    (tmp_path / "manifest.json").write_bytes(msgspec.json.encode(replace(manifest, expected=expected)))
+    done = send("curl", manifest, image, glance, IMGBUILD_MANIFEST="manifest.json")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "os_hash_value" in done.stderr
 
 
 @needs_glance()

@@ -39,8 +39,9 @@ TINY = SAMPLES / "debian-12-tiny.qcow2"
 PROFILE = rulebook.load().profile
 HOSTILE = [
     "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "\nEND_OF_REQUEST\ntouch pwned\n",
-    "한😀", "--file=/etc/passwd", "-x", "a\\", "\\'; touch pwned #", "${IFS}", "!!", "*", "~", "é\u202e\x1b[31m", "%s%n",
-    "{a,b}[1-3]", "'''; import os; os.system('touch pwned') #", '"""', "\\N{BULLET}\\x41"]
+    "한😀", "--file=/etc/passwd", "-x", "a\\", "\\'; touch pwned #", "${IFS}", "!!", "*", "~",
+    "é\u202e\x1b[31m", "%s%n", "{a,b}[1-3]",
+    "'''; import os; os.system('touch pwned') #", '"""', "\\N{BULLET}\\x41"]
 CLEAN = {"PATH": os.environ["PATH"], "no_proxy": "*", "LANG": "C.UTF-8", "OS_TOKEN": "secret \"'$x", "IMAGE_POLL": "0",
          "OS_PROJECT_ID": PROJECT, "HUAWEICLOUD_SDK_AK": "key", "HUAWEICLOUD_SDK_SK": "secret",
          "HUAWEICLOUD_SDK_PROJECT_ID": PROJECT}
