@@ -213,8 +213,8 @@ def _needed(size: int, policy: MinDiskPolicy) -> tuple[int, str]:
 
 
 def _policy_sources(rules: MinDisk, policy: MinDiskPolicy, book: RuleBook) -> list[Source]:
-    reading = rules.policies[policy]
-    return [book.source(source, reading.reading) for source in reading.sources]
+    reading = rules.policies.get(policy)  # a person may ask for a reading that no document of this cloud has
+    return [] if reading is None else [book.source(source, reading.reading) for source in reading.sources]
 
 
 def _data_images(choices: Choices, images: Sequence[Inspection], book: RuleBook) -> dict[str, Derived]:

@@ -118,11 +118,18 @@ def next_steps(manifest: Manifest, answer: object, operations: dict[str, Operati
     known = image_id if isinstance(image_id, str) and image_id else "{image_id}"
     if status == "queued":
         return _upload(manifest, known, operations)
+    return (_words_for(status, known),)
+
+
+def _words_for(status: object, image_id: str) -> str:
+    """Return what a status means for what comes next."""
+    if status in {"saving", "uploading", "importing"}:
+        return f"the file is on its way: ask again, GET /v2/images/{image_id}"
     if status == "active":
-        return (f"the image {known} is there and can be used",)
-    if status == "saving":
-        return (f"the file is on its way: ask again, GET /v2/images/{known}",)
-    return (f"this image will not become active: delete {known} and send the request again",)
+        return f"the image {image_id} is there and can be used"
+    if status == "deactivated":
+        return f"the image {image_id} is there, but an administrator has taken it out of use: ask why"
+    return f"this image will not become active: delete {image_id} and send the request again"
 
 
 def _after_job(answer: dict[str, Any]) -> tuple[str, ...]:

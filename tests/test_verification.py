@@ -173,6 +173,9 @@ def test_stages(answer, stage):
 
 @pytest.mark.parametrize(("answer", "words"), [
     ({"status": "saving", "id": "x"}, "the file is on its way: ask again, GET /v2/images/x"),
+    ({"status": "importing", "id": "x"}, "the file is on its way: ask again, GET /v2/images/x"),
+    ({"status": "deactivated", "id": "x"},
+     "the image x is there, but an administrator has taken it out of use: ask why"),
     ({"status": "killed", "id": "x"}, "this image will not become active: delete x and send the request again"),
     ({"job_id": "j"}, "the job runs: ask how far it is, GET /v1/{project_id}/jobs/j"),
     ({"job_id": 7, "status": "INIT"}, "the job runs: ask how far it is, GET /v1/{project_id}/jobs/{job_id}"),

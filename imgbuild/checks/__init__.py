@@ -44,7 +44,7 @@ AnyCheck = (
     | call.OperationClear | call.PathValue
     | disk.MinDiskRange | disk.MinDiskAgainstDisk | disk.DiskFormat
     | files.FileFormat | files.FileNamed | files.FileSize | files.ExtraFile | files.DiskSize | files.OverWholeGib
-    | files.FileSystems | files.ImageKind
+    | files.FileSystems | files.ImageKind | files.BootSector
     | objects.ObjectAddress | objects.ObjectFormat
     | system.OsVersion | system.OsType | system.Memory32 | system.SystemsOfFlavour
     | boot.Firmware | boot.Architecture

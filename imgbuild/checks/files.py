@@ -207,3 +207,30 @@ class ImageKind(Check, frozen=True, kw_only=True, tag="image-kind"):
         if operation.carries and self.holds not in operation.carries:
             what = {"system": "the disk holds a system", "data": "no system was seen on the disk"}[self.holds]
             yield Hit(message=f"{what}, but {operation.id} makes images of {_MADE[operation.carries[0]]}", on="image")
+
+
+class BootSector(Check, frozen=True, kw_only=True, tag="boot-sector"):
+    """The first sector of a raw disk has what the server's own inspection takes for a sound partition table.
+
+    ``problems`` are those of the table that it objects to; ``filesystems`` are those whose boot sector on a disk
+    without partitions has the signature of a table, with other bytes where the table would be.
+    """
+
+    needs: ClassVar[frozenset[str]] = IMAGE
+
+    problems: tuple[str, ...]
+    filesystems: tuple[str, ...]
+
+    def find(self, case: Case) -> Hits:
+        """Yield what the inspection objects to."""
+        image = case.image
+        if image is None or image.format != "raw":
+            return
+        wrong = next((problem for problem in image.problems if problem.code in self.problems), None)
+        whole = next((part for part in image.partitions
+                      if part.index == 0 and part.filesystem in self.filesystems), None)
+        if wrong is not None:
+            yield Hit(message=f"the disk is raw, and {wrong.message}", on="image")
+        elif whole is not None:
+            yield Hit(message=f"the disk is raw, and {whole.filesystem} begins in its first sector, without partitions",
+                      on="image")

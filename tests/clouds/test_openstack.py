@@ -136,3 +136,10 @@ def test_the_builder_obeys_the_linter(cloud, layout, disk, tmp_path):
     if disks.LAYOUTS[layout].stock:
         assert [finding.message for finding in found if finding.severity == "error"] == []
         assert len([finding for finding in found if finding.severity == "warning"]) <= 2
+
+
+@needs(*disks.XFS_TOOLS)
+def test_a_reading_of_min_disk_that_no_document_of_the_cloud_has(disk):
+    settings = Settings(cloud="openstack", min_disk_policy="greater", checksums=None)
+    manifest = pipeline.build(str(disk("gpt-uefi-ext4")), settings).manifest
+    assert (manifest.derived["min_disk"].value, manifest.policy.min_disk) == (1, "greater")

@@ -12,6 +12,7 @@ import imageservice
 import msgspec
 import pytest
 from images import containers, disks
+from images.run import run
 from tools import needs, needs_glance
 
 from imgbuild import pipeline
@@ -124,6 +125,27 @@ def test_what_glance_refuses_is_found_before(container, glance, disk, tmp_path):
     assert (created.status, uploaded.status) == (201, status)
     found = pipeline.check([str(path)], OPENSTACK).findings.findings
     assert rule in {finding.rule for finding in found if finding.severity == "error"}
+
+
+@needs_glance()
+@needs("mkntfs", "sgdisk")
+@pytest.mark.parametrize("commands", [
+    [["mkntfs", "-F", "-q"]],
+    [["sgdisk", "-n", "1:2048:8191", "-n", "2:8192:16383"], ["sgdisk", "-h", "1"]],
+], ids=["ntfs", "hybrid"])
+def test_a_raw_disk_that_fails_the_safety_check_is_found_before(commands, glance, tmp_path):
+    path = tmp_path / "disk.raw"
+    with path.open("wb") as file:
+        file.truncate(16 << 20)
+    for command in commands:
+        run(*command, path)
+    created = imageservice.create(glance, pipeline.build(str(path), OPENSTACK).manifest.request.body)
+
+    assert imageservice.upload(glance, created.document["id"], path).status == 415
+
+    found = pipeline.check([str(path)], OPENSTACK).findings.findings
+    assert [(finding.rule, finding.errors[0].status) for finding in found if finding.severity == "error"] == [
+        ("glance-raw-boot-sector", 415)]
 
 
 @needs_glance()
