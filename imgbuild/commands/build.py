@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 @option("--request-only", is_flag=True, help="Print the body of the request alone, as JSON.")
 @option("--script", type=click.Choice(["curl", "openstack", "python"]), help="Print the calls, the upload included, as "
         "a script for curl, for OpenStack's client or for Huawei Cloud's Python SDK.")
+@option("--as-catalogue", metavar="NAME", help="Print the entry for an image catalogue of OpenStack instead: "
+        "image-manager or orc; with --cloud openstack or scs.")
+@option("--url", metavar="URL", help="Where the entry says that the file can be downloaded from.")
+@option("--login", metavar="USER", help="Who the entry says logs in, where the guest does not say it.")
 @options("fail-on", *STATEMENT, *REPORT)
 def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Derive the create request of disk images and print it as a manifest: facts, fields with reasons, import path.
@@ -36,11 +40,14 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     """
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
+    from imgbuild.commands.cataloguing import check_words, write_entry  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
     from imgbuild.commands.scripting import script_of  # noqa: PLC0415 - as above
     from imgbuild.reports.views import ManifestView  # noqa: PLC0415 - as above
 
+    if words["as_catalogue"] is not None or words["url"] is not None or words["login"] is not None:
+        check_words(words, len(images))
     stated = attestation(words, len(images))
     script = script_of(words, len(images))
     output = Output(script.words if script else words, inputs=[*images, *filter(None, [words["sign_key"]])],
@@ -55,8 +62,11 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
             say(_refusal(path, built.findings))
             status = 1
             continue
-        output.show(ManifestView(manifest=built.manifest, number=number, several=len(images) > 1,
-                                 request_only=words["request_only"]))
+        if words["as_catalogue"] is not None:
+            write_entry(words, built.manifest)
+        else:
+            output.show(ManifestView(manifest=built.manifest, number=number, several=len(images) > 1,
+                                     request_only=words["request_only"]))
         status = max(status, _say_failures(path, built.findings, words["fail_on"]))
         if script is not None and not status:
             script.write(built.manifest, path)

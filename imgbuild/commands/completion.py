@@ -113,9 +113,16 @@ def _checksums(_context: click.Context, _parameter: click.Parameter, begun: str)
     return _among(ALGORITHMS, begun)
 
 
+def _image_catalogues(_context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
+    from imgbuild.catalogues import NAMES  # noqa: PLC0415 - as with the reports
+
+    return _among(NAMES, begun)
+
+
 _COMPLETERS: dict[str, Completer] = {
     "--format": _reports, "--claim": _image_formats, "--cloud": _clouds, "--operation": _operations,
     "--checksum": _checksums, "--select": rules, "--ignore": rules, "--set": _fields,
+    "--as-catalogue": _image_catalogues,
     "--data-image": _image_and_address,
 }
 

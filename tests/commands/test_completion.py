@@ -136,7 +136,8 @@ def ask(words, begun):
     return ShellComplete(program, {}, "imgbuild", "_IMGBUILD_COMPLETE").get_completions(words, begun)
 
 
-FREE = {"--name", "--os-version", "--min-disk", "--min-ram", "--tag", "--visibility", "--object", "--time-limit"}
+FREE = {"--name", "--os-version", "--min-disk", "--min-ram", "--tag", "--visibility", "--object", "--time-limit",
+        "--url", "--login"}
 """Options whose values nobody can foretell."""
 
 
