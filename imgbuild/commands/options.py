@@ -50,7 +50,8 @@ OPTIONS: dict[str, Decorator] = {
                               "qemu-img."),
     "claim": option("--claim", metavar="FORMAT", help="The image format that you believe it "
                           "has; another one is a finding."),
-    "cloud": option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud."),
+    "cloud": option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud, such as otc, "
+                    "otc-swiss or openstack; a wrong name lists them all."),
     "operation": option("--operation", metavar="ID", help="The create operation: create-metadata unless said "
                               "otherwise; for a request that is given, the one that its fields speak for."),
     "checksum": option("--checksum", "checksums", metavar="ALGO", help="A checksum to compute, instead of md5, "
