@@ -93,8 +93,9 @@ def objections(cloud: str, image: Inspection, request: Request) -> list[Finding]
 
 
 def could_not_be_known(finding: Finding) -> bool:
-    """Say whether it is about the system, which is in no list of the cloud or was not seen."""
-    return "os-version" in finding.rule or finding.subject.pointer in {"/__os_version", "/os_version"}
+    """Say whether it is about the system, in no list or not seen, or about what only a provider knows of an image."""
+    return ("os-version" in finding.rule or finding.rule in {"scs-property-missing", "scs-os-purpose-missing"}
+            or finding.subject.pointer in {"/__os_version", "/os_version"})
 
 
 def assert_builder_obeys_linter(cloud: str, image: Inspection, least: int) -> None:
