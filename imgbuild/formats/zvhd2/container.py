@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import zlib
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from imgbuild import fastzlib
 from imgbuild.formats.base import Container
 from imgbuild.formats.zvhd.header import (
     PAGE,
@@ -25,6 +27,8 @@ from imgbuild.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from imgbuild.formats.zvhd.records import Record
 
 MIN_BLOCK = MIB
 MAX_BLOCK = 32 * MIB
@@ -97,6 +101,17 @@ def _unpacker(reader: Reader, last: Header, index: Index) -> Callable[[int], byt
         payload = read_payload(reader, record)
         if last.compress_method == ZSTD:
             return unzstd(payload, record, last.block_size)
-        return inflate(zlib.decompressobj(), payload, record, last.block_size)
+        return _inflate(payload, record, last.block_size)
 
     return unpack
+
+
+def _inflate(payload: memoryview, record: Record, block_size: int) -> bytes:
+    """Return a block: the faster library inflates what is whole, zlib says what is wrong with anything else."""
+    library = fastzlib.library()
+    state = library.decompressobj()
+    with suppress(library.error):
+        data: bytes = state.decompress(payload, block_size + 1)
+        if len(data) == block_size and not state.eof:
+            return data
+    return inflate(zlib.decompressobj(), payload, record, block_size)

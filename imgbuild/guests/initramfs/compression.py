@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from imgbuild import fastzlib
 from imgbuild.guests.initramfs.flow import Unreadable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def method_of(start: bytes) -> Method | None:
 
 
 def _gzip(flow: Flow) -> Iterator[bytes]:
-    library = _zlib()
+    library = fastzlib.library()
     state = library.decompressobj(_GZIP)
     waiting = b""
     try:
@@ -58,17 +59,6 @@ def _gzip(flow: Flow) -> Iterator[bytes]:
     except library.error as error:
         raise Unreadable(f"its gzip data is damaged ({error})") from error
     flow.give_back(state.unused_data)
-
-
-def _zlib() -> Any:  # noqa: ANN401 - one of two modules with one interface
-    """Return the faster library where the machine has it: it takes half as long."""
-    try:
-        from isal import isal_zlib  # noqa: PLC0415 - as all of them: only the one that is needed
-    except ImportError:  # no wheel for this machine
-        import zlib  # noqa: PLC0415 - as above
-
-        return zlib
-    return isal_zlib
 
 
 def _run(flow: Flow, state: Any, name: str, failure: type[Exception]) -> Iterator[bytes]:  # noqa: ANN401 - the classes of four modules
@@ -85,7 +75,7 @@ def _run(flow: Flow, state: Any, name: str, failure: type[Exception]) -> Iterato
 
 
 def _bzip2(flow: Flow) -> Iterator[bytes]:
-    import bz2  # noqa: PLC0415 - as above
+    import bz2  # noqa: PLC0415 - as all of them: only the one that is needed
 
     return _run(flow, bz2.BZ2Decompressor(), "bzip2", OSError)
 

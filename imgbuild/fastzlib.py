@@ -1,0 +1,19 @@
+"""The one place that chooses the library that inflates: isal where the machine has it, else the standard zlib.
+
+isal takes half as long, and says other words of what is damaged: where those are shown, zlib is asked again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def library() -> Any:  # noqa: ANN401 - one of two modules with one interface
+    """Return the module."""
+    try:
+        from isal import isal_zlib  # noqa: PLC0415 - only where something is to be inflated
+    except ImportError:  # no wheel for this machine
+        import zlib  # noqa: PLC0415 - as above
+
+        return zlib
+    return isal_zlib
