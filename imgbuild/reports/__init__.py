@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # For each report its modules, imported when it is asked for, and the endings of file names that ask for it. The first
 # module renders; further ones take long to import, so that it leaves them out where it can.
 _REPORTS = {
-    "text": (("imgbuild.reports.text", "imgbuild.reports.sheet"), (".txt",)),
+    "text": (("imgbuild.reports.text", "imgbuild.reports.sheet", "imgbuild.reports.text_findings"), (".txt",)),
     "json": (("imgbuild.reports.json",), (".json", ".jsonl")),
     "sarif": (("imgbuild.reports.sarif",), (".sarif", ".sarif.json")),
     "junit": (("imgbuild.reports.junit",), (".xml",)),
