@@ -22,7 +22,8 @@ from imgbuild.detection import formats_meant, probe_of
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
-from imgbuild.model import Hashed, Inspection, Look, Problem, Run
+from imgbuild.inside import HOLDERS
+from imgbuild.model import DiscWitness, Hashed, Inspection, Look, Problem, Run, Witness
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from imgbuild.digest import Progress
+    from imgbuild.discs import Asked
     from imgbuild.guests.assertions import Question
-    from imgbuild.model import Witness
     from imgbuild.profiles import Profile
     from imgbuild.serving import Service
     from imgbuild.source import Source
 
 _children = count(1)
+SLOWEST_PASS = 2 * MIB  # as below, where what comes out is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
 
@@ -71,11 +73,13 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
     with open_source(path, allow_device=settings.allow_device) as source:
+        # The child hashes what is inside of a compressed file, so it must be told how.
+        early = load_profile() if _is_one_of(source, HOLDERS) else None
         # The child is forked before any thread starts; then it looks while the file is hashed.
-        looking = _Looking(source, settings)
+        looking = _Looking(source, settings, () if early is None else _algorithms(settings, early))
         other = Beside(meanwhile)
         try:
-            profile = load_profile()
+            profile = early or load_profile()
             hashed = _hash(source, settings, profile, progress)
             found = looking.result()
             other.result()
@@ -95,31 +99,42 @@ class _Found(msgspec.Struct, frozen=True):
     look: Look | None
     sandbox: tuple[str, ...]
     witness: Witness | None
+    disc: DiscWitness | None = None
 
 
 class _Looking:
     """The child at work, and a thread that waits for it and asks the witness as soon as it may."""
 
-    def __init__(self, source: Source, settings: Settings) -> None:
+    def __init__(self, source: Source, settings: Settings, checksums: tuple[str, ...] = ()) -> None:
         self._service = _serve(source)
+        self._disc = _ask_on_disc(source, settings)
         try:
-            self._child = _start(source, settings, self._service)
+            self._child = _start(source, settings, self._service, checksums)
         except BaseException:
             self._end_service()
+            self._give_up_disc()
             raise
+        if self._disc is not None:
+            self._disc.watch()
         self._source = source
         self._settings = settings
         self._waiter = Beside(self._wait)
 
     def result(self) -> _Found:
         """Wait for both and return what they found; what went wrong in the thread is raised here."""
-        return self._waiter.result()
+        found = self._waiter.result()
+        return found if self._disc is None else _with_second_opinion(found, self._disc.result())
 
     def give_up(self) -> None:
         """End the child and the witness, for nobody waits for their answers any more."""
         self._child.kill()
+        self._give_up_disc()
         qemu.stop()
         self._waiter.wait()
+
+    def _give_up_disc(self) -> None:
+        if self._disc is not None:
+            self._disc.give_up()
 
     def _wait(self) -> _Found:
         qemu.prepare()  # while the child looks
@@ -132,6 +147,22 @@ class _Looking:
         return () if self._service is None else self._service.end()
 
 
+def _ask_on_disc(source: Source, settings: Settings) -> Asked | None:
+    """Ask pycdlib on a disc, where the file is hashed anyway: it takes as long as there are files on it."""
+    if settings.checksums is None or not hasattr(os, "fork") or not _is_one_of(source, ("iso",)):
+        return None
+    from imgbuild import discs  # noqa: PLC0415 - for a disc alone
+
+    return discs.ask(source)
+
+
+def _with_second_opinion(found: _Found, said: DiscWitness) -> _Found:
+    from imgbuild import discs  # noqa: PLC0415 - as above
+
+    facts = msgspec.structs.replace(found.facts, problems=discs.compare(found.facts, said))
+    return msgspec.structs.replace(found, facts=facts, disc=said)
+
+
 def _serve(source: Source) -> Service | None:
     """Start what reads the content of a file of the few formats that only qemu reads."""
     if not _is_one_of(source, NAMES):
@@ -141,21 +172,23 @@ def _serve(source: Source) -> Service | None:
     return serve(source)
 
 
-def _start(source: Source, settings: Settings, service: Service | None) -> sandbox.Child[Look]:
+def _start(source: Source, settings: Settings, service: Service | None,
+           checksums: tuple[str, ...]) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
     parts = MOST_PARTS if settings.allow_external else 0
-    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_inflate(source),
+    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_read_through(source, checksums),
                             open_files=sandbox.Limits().open_files + parts)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content
 
         def work(report: Callable[[Look], None]) -> None:
-            from imgbuild.inspection import Wanted, look  # noqa: PLC0415 - in the child, while this process does other things
+            from imgbuild.inspection import look  # noqa: PLC0415 - in the child, while this process does other things
+            from imgbuild.state import Wanted  # noqa: PLC0415 - as above
 
             look(source, settings.claim, report, folder, content,
-                 Wanted(initramfs=settings.initramfs, questions=questions, space=settings.space))
+                 Wanted(initramfs=settings.initramfs, questions=questions, space=settings.space, checksums=checksums))
 
         _import_for_children()
         child = sandbox.start(work, Look, limits, [*keep, *(() if service is None else service.descriptors)])
@@ -206,9 +239,15 @@ def _with_unanswered(facts: Inspection, settings: Settings) -> Inspection:
     return msgspec.structs.replace(facts, guest=(*facts.guest, *unanswered(left, reason)))
 
 
-def _seconds_to_inflate(source: Source) -> float:
-    """Return the time to add for a ZVHD: one zlib stream, of which the last block is read after all before it."""
-    return source.size / SLOWEST_INFLATE if _is_one_of(source, ("zvhd",)) else 0.0
+def _seconds_to_read_through(source: Source, checksums: tuple[str, ...]) -> float:
+    """Return the time to add for files that are read through to the end.
+
+    A ZVHD is one zlib stream, of which the last block is read after all before it; what is inside of a compressed file
+    is hashed, and what a manifest of an OVA gives digests of.
+    """
+    if _is_one_of(source, ("zvhd",)):
+        return source.size / SLOWEST_INFLATE
+    return source.size / SLOWEST_PASS if checksums and _is_one_of(source, HOLDERS) else 0.0
 
 
 def _is_one_of(source: Source, names: Sequence[str]) -> bool:
@@ -274,5 +313,6 @@ def _with_run_facts(image: Inspection, found: _Found, hashed: Hashed, source: So
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
     run = Run(seconds=seconds, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
-              allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness)
+              allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness,
+              pycdlib=msgspec.UNSET if found.disc is None else found.disc)
     return msgspec.structs.replace(image, run=run)

@@ -7,12 +7,12 @@ becomes a problem, and the next step goes on with what there is.
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from imgbuild import chain, filesystems, space, volumes
+from imgbuild import chain, filesystems, inside, space, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, provisioning, readiness, systems
@@ -20,21 +20,19 @@ from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Inspection, Look, Partition, Problem, Volume
 from imgbuild.readers import BrokenImage, problem, quoted
 from imgbuild.sizes import human_size
+from imgbuild.state import USUAL, State, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-    from imgbuild.chain import Link
     from imgbuild.filesystems import Identity
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.folder import ImageFolder
     from imgbuild.formats.base import Container
-    from imgbuild.guests.assertions import Question
-    from imgbuild.guests.layout import Guest
+    from imgbuild.inside import Part
     from imgbuild.readers import Reader
     from imgbuild.source import Source
-    from imgbuild.volumes.base import PartitionTable
 
 
 # qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
@@ -53,30 +51,16 @@ ENCRYPTED = {"bitlocker": ("Windows", "BitLocker"), "luks": ("Linux", "LUKS")}
 JOURNALLED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs"})
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wanted of a look: ``initramfs`` whether such archives may be opened, ``space`` where the disk has data.
-
-    ``questions`` are what a person's own rules ask of the guest.
-    """
-
-    initramfs: bool = True
-    questions: Sequence[Question] = ()
-    space: bool = False
-
-
-_USUAL = Wanted()
-
-
 def look(source: Source, claim: str | None, report: Callable[[Look], None],
          folder: ImageFolder | None = None, content: Reader | Problem | None = None,
-         wanted: Wanted = _USUAL) -> None:
+         wanted: Wanted = USUAL) -> None:
     """Inspect ``source`` step by step and report after each step.
 
     ``claim`` is the format that a person believes it has, ``folder`` where other files of the disk may be opened. All
     of them are opened before anything of the disk is read. ``content`` is the disk in a file whose content qemu
     reads, or says why it does not. Nothing is raised for what is wrong with the image.
     """
-    state = _State(source, claim, report, folder, wanted)
+    state = State(source, claim, report, folder, wanted)
     state.content = content
     further = ((_ask_questions, wanted.questions), (_measure_space, wanted.space))
     _take(state, (*_STEPS, *(step for step, asked in further if asked)))
@@ -87,7 +71,7 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
         state.report()
 
 
-def _take(state: _State, steps: Iterable[Callable[[_State], bool]]) -> None:
+def _take(state: State, steps: Iterable[Callable[[State], bool]]) -> None:
     for step in steps:
         try:
             goes_on = step(state)
@@ -99,62 +83,14 @@ def _take(state: _State, steps: Iterable[Callable[[_State], bool]]) -> None:
             return
 
 
-class _State:
-    """What the steps hand on to each other."""
-
-    def __init__(self, source: Source, claim: str | None, report: Callable[[Look], None],
-                 folder: ImageFolder | None, wanted: Wanted) -> None:
-        self.source = source
-        self.claim = claim
-        self.folder = folder
-        self.content: Reader | Problem | None = None
-        self.facts = Inspection(path=source.name, size=source.size)
-        self.container: Container | None = None
-        self.parents: tuple[Link, ...] = ()
-        self.disk: Reader | None = None
-        self.table: PartitionTable | None = None
-        self.blocks: list[Block] = []
-        self.guest: Guest | None = None
-        self.wanted = wanted
-        self.view: readiness.View | None = None
-        self.failed = False
-        self.opened = False
-        self._problems: list[Problem] = []
-        self._report = report
-        self._started = time.monotonic()
-
-    def learn(self, **facts: Any) -> None:  # noqa: ANN401 - the fields of Inspection, which checks nothing here
-        self.facts = msgspec.structs.replace(self.facts, **facts)
-
-    def object(self, *problems: Problem) -> None:
-        """Add problems; of a file that is cut only the first statement, for all that is missing follows from it."""
-        for new in problems:
-            again = new.code == "truncated" and any(known.code == "truncated" for known in self._problems)
-            if new not in self._problems and not again:
-                self._problems.append(new)
-
-    def fail(self, broken: BrokenImage) -> None:
-        """Add the problem of something that could not be read, so that nobody takes it for empty."""
-        self.failed = True
-        self.object(broken.problem)
-
-    def report(self) -> None:
-        """Send what is known; a container also objects while it is read, so its problems are asked for each time."""
-        if self.container is not None:
-            self.object(*chain.objections(self.container, self.parents))
-        self.learn(problems=tuple(self._problems))
-        places: list[Source | ImageFolder] = [self.source] if self.folder is None else [self.source, self.folder]
-        self._report(Look(facts=self.facts, reads=sum(place.reads for place in places),
-                          bytes_read=sum(place.bytes_read for place in places),
-                          seconds=time.monotonic() - self._started, opened=self.opened))
-
-
-def _read_container(state: _State) -> bool:
+def _read_container(state: State) -> bool:
     found = detect(state.source, path=state.source.path, claim=state.claim)
     state.object(*found.problems)
     state.learn(format=found.name)
     if found.format is None or found.format.open is None:
         return False
+    if inside.is_opened(found.format.name, state.around):
+        return _look_inside(state, found.format.name, found.format.open(state.source))
     if state.folder is not None and found.format.open_with is not None:
         container = found.format.open_with(state.source, state.folder)
     else:
@@ -163,21 +99,53 @@ def _read_container(state: _State) -> bool:
         _attach_content(state, container)
     state.container = container
     if state.folder is not None and container.parent is not None:
-        state.parents = chain.complete(container, state.source, state.folder)
+        file = cast("Source", state.source)  # a part of a file has no folder
+        state.parents = chain.complete(container, file, state.folder)
     state.object(*chain.objections(container, state.parents))
     state.learn(virtual_size=container.virtual_size, container=container.header)
     state.disk = container if container.readable and container.virtual_size else None
     return state.disk is not None
 
 
-def _attach_content(state: _State, container: Served) -> None:
+def _look_inside(state: State, name: str, named: Container) -> bool:
+    """Learn what is inside of a file that is no image itself; ``named`` objects to that."""
+    state.object(*named.problems)
+    state.report()
+
+    def learn(found: inside.Found) -> None:
+        state.say(named.problems[0].code, found.message)
+        state.object(*found.problems)
+        state.learn(inside=found.images, container=found.container)
+        state.report()
+
+    examine = partial(_examine_part, state, name)
+    inside.look(name, inside.Job(state.source, state.source.path, state.wanted.checksums, examine, learn,
+                                 whole=state.whole))
+    return False
+
+
+def _examine_part(state: State, around: str, part: Part) -> Inspection:
+    """Return the facts of an image inside of a file; of one that is not whole, those that its header gives."""
+    inner = State(part, None, lambda _: None, None, Wanted(initramfs=state.wanted.initramfs))
+    inner.around = around
+    inner.whole = part.whole
+    _take(inner, _STEPS if part.whole else _HEADER_STEPS)
+    return inner.facts
+
+
+def _read_raw_table(state: State) -> bool:
+    """Read the partition table of a disk that is known at its ends alone."""
+    return state.facts.format == "raw" and getattr(state.source, "ended", True) and _read_table(state)
+
+
+def _attach_content(state: State, container: Served) -> None:
     if isinstance(state.content, Problem):
         container.refuse(state.content)
     elif state.content is not None:
         container.attach(state.content)
 
 
-def _read_table(state: _State) -> bool:
+def _read_table(state: State) -> bool:
     assert state.disk is not None  # noqa: S101 - the steps stop without a disk
     if state.facts.format != "iso":
         # The system area of an isohybrid holds a partition table, but the image is the ISO file system.
@@ -189,22 +157,22 @@ def _read_table(state: _State) -> bool:
     return True
 
 
-def _placed(state: _State, found: Problem) -> Problem:
+def _placed(state: State, found: Problem) -> Problem:
     """Return a problem of the disk without its offset where a byte of the disk is not that byte of the file."""
     return found if state.facts.format == "raw" else msgspec.structs.replace(found, offset=None)
 
 
-def _look_for_an_image(state: _State, disk: Reader) -> None:
+def _look_for_an_image(state: State, disk: Reader) -> None:
     if state.facts.format != "raw":
         state.object(*detect_inside(disk, to_its_end=state.facts.format not in READ_FORWARD_ONLY))
 
 
-def _is_growth(state: _State, found: Problem) -> bool:
+def _is_growth(state: State, found: Problem) -> bool:
     """Say whether the backup GPT is off the end only because the container's writer rounded the disk up."""
     return found.code == "gpt-backup-not-at-end" and state.facts.format in GROWN_BY_WRITERS
 
 
-def _read_filesystems(state: _State) -> bool:
+def _read_filesystems(state: State) -> bool:
     assert state.disk is not None  # noqa: S101 - as above
     whole = Partition(index=0, start=0, size=state.disk.size)
     partitions = state.table.partitions if state.table is not None else (whole,)
@@ -225,7 +193,7 @@ def _read_filesystems(state: _State) -> bool:
     return True
 
 
-def _partition_block(state: _State, entry: Partition) -> Block:
+def _partition_block(state: State, entry: Partition) -> Block:
     """Return the block of a partition; of one past the end (the table's reader has objected to that) what is left."""
     assert state.disk is not None  # noqa: S101 - as above
     reader = volumes.open_partition(state.disk, entry)
@@ -235,13 +203,13 @@ def _partition_block(state: _State, entry: Partition) -> Block:
     return Block(reader=reader, identity=identity, partition=_named(entry, identity), attributes=attributes)
 
 
-def _volume_block(state: _State, kind: str, name: str, reader: Reader) -> Block:
+def _volume_block(state: State, kind: str, name: str, reader: Reader) -> Block:
     identity = _identify(state, reader, f"volume {name!r}", promised=reader.size)
     volume = _named(Volume(kind=kind, name=name, size=reader.size), identity)
     return Block(reader=reader, identity=identity, volume=volume)
 
 
-def _identify(state: _State, reader: Reader, where: str, promised: int) -> Identity | None:
+def _identify(state: State, reader: Reader, where: str, promised: int) -> Identity | None:
     """Return what is in a block, and object to a file system larger than the ``promised`` bytes of its place."""
     try:
         identity = filesystems.identify(reader)
@@ -274,7 +242,7 @@ def _nothing_inside(disk: Reader) -> Problem:
     return problem("nothing-inside", f"no partition table and no file system is known in these {human_size(disk.size)}")
 
 
-def _learn_blocks(state: _State, blocks: Iterable[Block]) -> None:
+def _learn_blocks(state: State, blocks: Iterable[Block]) -> None:
     found = list(blocks)
     seen = {block.partition.index: block.partition for block in found if block.partition is not None}
     listed = state.table.partitions if state.table is not None else tuple(seen.values())
@@ -282,7 +250,7 @@ def _learn_blocks(state: _State, blocks: Iterable[Block]) -> None:
                 volumes=tuple(block.volume for block in found if block.volume is not None))
 
 
-def _read_guests(state: _State) -> bool:
+def _read_guests(state: State) -> bool:
     if state.facts.format == "iso":
         _read_medium(state)
         return True
@@ -299,7 +267,7 @@ def _read_guests(state: _State) -> bool:
     return True
 
 
-def _read_medium(state: _State) -> None:
+def _read_medium(state: State) -> None:
     """Learn which system the disc installs: what is on it is no guest, so nobody asks whether it will come up."""
     from imgbuild.guests import media  # noqa: PLC0415 - the tables are for discs alone
 
@@ -315,7 +283,7 @@ def _open_tree(block: Block | None) -> FileSystem | None:
     return filesystems.open_filesystem(block.reader, block.identity.kind)
 
 
-def _read_firmware(state: _State) -> bool:
+def _read_firmware(state: State) -> bool:
     assert state.disk is not None  # noqa: S101 - as above
     system = state.facts.os
     modes = firmware.boot_modes(state.disk, state.table, state.blocks, container=state.facts.container,
@@ -325,14 +293,14 @@ def _read_firmware(state: _State) -> bool:
     return True
 
 
-def _as_firmware_sees(state: _State, modes: Firmware) -> Firmware:
+def _as_firmware_sees(state: State, modes: Firmware) -> Firmware:
     """Return the boot modes, UEFI left open where a GPT has no protective MBR: not all firmware takes such a table."""
     if not modes.uefi or not any(known.code == "gpt-protective-mbr-missing" for known in state.facts.problems):
         return modes
     return msgspec.structs.replace(modes, uefi=None, why=(*modes.why, "the GPT has no protective MBR"))
 
 
-def _read_readiness(state: _State) -> bool:
+def _read_readiness(state: State) -> bool:
     if state.guest is not None and state.facts.os is not None:
         state.view = readiness.View(state.guest, state.facts.os, state.blocks, state.facts.firmware,
                                     state.wanted.initramfs)
@@ -347,7 +315,7 @@ def _read_readiness(state: _State) -> bool:
     return True
 
 
-def _ask_questions(state: _State) -> bool:
+def _ask_questions(state: State) -> bool:
     """Answer a person's own questions; each is reported at once, for their patterns can take all the time there is."""
     if state.view is not None:
         from imgbuild.guests import assertions  # noqa: PLC0415 - for those who ask
@@ -358,11 +326,12 @@ def _ask_questions(state: _State) -> bool:
     return True
 
 
-def _measure_space(state: _State) -> bool:
+def _measure_space(state: State) -> bool:
     """Learn where the disk has data; it comes last, so that a table without end costs nothing but the drawing."""
     assert state.container is not None  # noqa: S101 - the steps stop without one
-    state.learn(space=space.measure(state.container, state.source, state.blocks))
+    state.learn(space=space.measure(state.container, cast("Source", state.source), state.blocks))
     return True
 
 
+_HEADER_STEPS = (_read_container, _read_raw_table)
 _STEPS = (_read_container, _read_table, _read_filesystems, _read_guests, _read_firmware, _read_readiness)

@@ -166,12 +166,30 @@ class Witness(Value, frozen=True, kw_only=True):
     sandbox: tuple[str, ...] = ()
 
 
+class DiscWitness(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What pycdlib says of the same disc.
+
+    ``found`` is its version or ``None`` where it is not installed. Where it has not ``answered``, ``error`` says why:
+    what it raised, or that it took too long. The names are those in the root directory that only one of both has.
+    """
+
+    found: str | None = None
+    answered: bool = False
+    volume_id: str | None = None
+    volume_space_size: int | None = None
+    el_torito: tuple[dict[str, Any], ...] = ()
+    names_only_here: tuple[str, ...] = ()
+    names_only_there: tuple[str, ...] = ()
+    error: str | None = None
+    sandbox: tuple[str, ...] = ()
+
+
 class Run(Value, frozen=True, kw_only=True):
     """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only.
 
     ``sandbox`` names what held the child that read the image: ``fork``, ``rlimits``, ``no-new-privs``,
     ``landlock-abi-N`` and ``seccomp``, as far as the system offers them. ``cached`` are the checksums that were not
-    computed, as they were known. ``hash_seconds`` is how long the others took.
+    computed, as they were known. ``hash_seconds`` is how long the others took. ``pycdlib`` is there where it was asked.
     """
 
     seconds: float
@@ -183,6 +201,7 @@ class Run(Value, frozen=True, kw_only=True):
     cached: tuple[str, ...] = ()
     sandbox: tuple[str, ...]
     qemu: Witness | None = None
+    pycdlib: DiscWitness | msgspec.UnsetType = msgspec.UNSET
 
 
 class Usage(Value, frozen=True, kw_only=True):
@@ -206,10 +225,34 @@ class Space(Value, frozen=True, kw_only=True):
     file_systems: tuple[Usage, ...] = ()
 
 
+class Inside(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What lies inside of a file that is no image itself: the content of a compressed file, a disk in an archive.
+
+    ``name`` is that of the entry in an archive, ``offset`` the byte of the file where it begins; both are ``None`` for
+    what must be decompressed first. ``size`` is ``None`` where only decompressing all of it would tell. The rest is as
+    in an inspection; what is wrong with it is among the problems of the file.
+    """
+
+    name: str | None
+    offset: int | None = None
+    size: int | None
+    format: str | None
+    virtual_size: int | None = None
+    checksums: dict[str, str] | None = None
+    container: dict[str, Any] = {}
+    partition_table: Literal["gpt", "mbr"] | None = None
+    partitions: tuple[Partition, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    firmware: Firmware = Firmware()
+    os: OperatingSystem | None = None
+    other_os: tuple[OperatingSystem, ...] = ()
+    guest: tuple[GuestCheck, ...] = ()
+
+
 class Inspection(Value, frozen=True, kw_only=True):
     """The facts of one image file; the document of ``imgbuild inspect``.
 
-    ``space`` and ``run`` are there only where they were asked for.
+    ``space`` and ``run`` are there only where they were asked for, ``inside`` for compressed files and archives alone.
     """
 
     imgbuild: str = __version__
@@ -230,6 +273,7 @@ class Inspection(Value, frozen=True, kw_only=True):
     os: OperatingSystem | None = None
     other_os: tuple[OperatingSystem, ...] = ()
     guest: tuple[GuestCheck, ...] = ()
+    inside: tuple[Inside, ...] | msgspec.UnsetType = msgspec.UNSET
     space: Space | msgspec.UnsetType = msgspec.UNSET
     run: Run | msgspec.UnsetType = msgspec.UNSET
 

@@ -46,13 +46,13 @@ def digests_of(text: str, file: str, image: str) -> tuple[Digest, ...]:
     """Return what the checksum file ``file`` with this ``text`` records of the file at ``image``."""
     found = []
     for number, line in enumerate(text.split("\n")[:MOST_LINES], start=1):
-        entry = _entry(line.rstrip("\r"))
+        entry = entry_of(line.rstrip("\r"))
         if entry is not None and _speaks_of(entry[2], file, image):
             found.append(Digest(entry[0], entry[1].lower(), file, number))
     return tuple(found)
 
 
-def _entry(line: str) -> tuple[str, str, str | None] | None:
+def entry_of(line: str) -> tuple[str, str, str | None] | None:
     """Return algorithm, digest and name of a line; ``None`` for one that is no entry."""
     bsd = _BSD.fullmatch(line)
     if bsd:

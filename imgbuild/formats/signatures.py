@@ -88,10 +88,10 @@ def named(name: str, title: str, extensions: tuple[str, ...], matches: Callable[
 
 FORMATS: tuple[Format, ...] = (
     # RFC 1952 (gzip), the .xz file format 1.2.1, RFC 8878 (zstd), the LZ4 frame format 1.6.4
-    _compressed("gzip", "gzip", ("gz", "tgz"), starts(b"\x1f\x8b\x08"), "gunzip FILE"),
-    _compressed("xz", "xz", ("xz", "txz"), starts(b"\xfd7zXZ\0"), "xz -d FILE"),
+    _compressed("gzip", "gzip", ("gz", "tgz"), starts(b"\x1f\x8b\x08"), "gunzip -k FILE"),
+    _compressed("xz", "xz", ("xz", "txz"), starts(b"\xfd7zXZ\0"), "xz -dk FILE"),
     _compressed("zstd", "zstd", ("zst", "zstd", "tzst"), _framed(b"\x28\xb5\x2f\xfd"), "zstd -d FILE"),
-    _compressed("bzip2", "bzip2", ("bz2", "tbz", "tbz2"), _bzip2, "bunzip2 FILE"),
+    _compressed("bzip2", "bzip2", ("bz2", "tbz", "tbz2"), _bzip2, "bzip2 -dk FILE"),
     _compressed("lz4", "lz4", ("lz4",), _framed(b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18"), "lz4 -d FILE"),
     _compressed("lzma", "lzma", ("lzma",), _lzma, "xz --format=lzma -d FILE"),
     _compressed("lzip", "lzip", ("lz",), starts(b"LZIP\x01"), "lzip -d FILE"),

@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 #
 # tar(5), https://man.freebsd.org/cgi/man.cgi?query=tar&sektion=5
 
-_BLOCK = 512
+BLOCK = 512
 _ENTRIES = 16
 
 
 def matches_tar(probe: Probe) -> bool:
     """Say whether the file is a tar archive that is no OVA."""
-    return _is_header(probe.at(0, _BLOCK)) and not _has_descriptor(probe)
+    return is_header(probe.at(0, BLOCK)) and not _has_descriptor(probe)
 
 
 def matches_ova(probe: Probe) -> bool:
     """Say whether the file is a tar archive with an OVF descriptor among its first entries."""
-    return _is_header(probe.at(0, _BLOCK)) and _has_descriptor(probe)
+    return is_header(probe.at(0, BLOCK)) and _has_descriptor(probe)
 
 
 def _has_descriptor(probe: Probe) -> bool:
@@ -48,25 +48,26 @@ def _names(probe: Probe) -> Iterator[bytes]:
     """Yield the names of the first entries, as far as their headers lie in the head of the file."""
     offset = 0
     for _ in range(_ENTRIES):
-        block = probe.at(offset, _BLOCK)
-        size = _number(block[124:136])
-        if not _is_header(block) or size is None:
+        block = probe.at(offset, BLOCK)
+        size = number(block[124:136])
+        if not is_header(block) or size is None:
             return
         yield block[:100].split(b"\0", 1)[0]
-        offset += _BLOCK + -(-size // _BLOCK) * _BLOCK
+        offset += BLOCK + -(-size // BLOCK) * BLOCK
 
 
-def _is_header(block: bytes) -> bool:
+def is_header(block: bytes) -> bool:
     """Say whether the block's checksum is right; signed sums are what some old archivers wrote."""
-    stored = _number(block[148:156])
-    if len(block) < _BLOCK or block[:1] == b"\0" or stored is None:
+    stored = number(block[148:156])
+    if len(block) < BLOCK or block[:1] == b"\0" or stored is None:
         return False
     blanked = block[:148] + b" " * 8 + block[156:]
     total = sum(blanked)
     return stored in (total, total - 256 * sum(byte > 127 for byte in blanked))  # noqa: PLR2004 - the sign bit
 
 
-def _number(text: bytes) -> int | None:
+def number(text: bytes) -> int | None:
+    """Return the number of a field, ``None`` where it holds none."""
     if text[:1] == b"\x80":
         return int.from_bytes(text[1:], "big")
     digits = text.strip(b" \0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.model import Inside, Inspection
 from imgbuild.reports import text_readiness
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
@@ -14,14 +15,7 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import (
-        Inspection,
-        OperatingSystem,
-        Partition,
-        Problem,
-        Run,
-        Volume,
-    )
+    from imgbuild.model import OperatingSystem, Partition, Problem, Run, Volume
     from imgbuild.reports.sheet import Sheet
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
@@ -41,6 +35,8 @@ def write(sheet: Sheet, image: Inspection) -> None:
     if image.virtual_size is not None:
         _write_content(sheet, image)
     text_readiness.write(sheet, image.guest)
+    for inside in image.inside or ():
+        _write_inside(sheet, inside)
     if image.run:
         _write_run(sheet, image, image.run)
 
@@ -50,6 +46,24 @@ def digest_words(image: Inspection) -> Iterator[tuple[str, str]]:
     cached = image.run.cached if image.run else ()
     for name, digest in (image.checksums or {}).items():
         yield name, f"{digest} (from the cache)" if name in cached else digest
+
+
+def _write_inside(sheet: Sheet, inside: Inside) -> None:
+    """Write the facts of what is inside of a compressed file or an archive, as far as they are known."""
+    fields = {name: getattr(inside, name) for name in Inside.__struct_fields__ if name in Inspection.__struct_fields__}
+    image = Inspection(**{**fields, "path": inside.name or "", "size": inside.size or 0})
+    known = headline(image) if inside.size is not None else f"{format_words(image)}, {_size_of_disk(image)}"
+    sheet.section("Inside", flat((inside.name, known)))
+    for name, words in digest_words(image):
+        sheet.fact(name, words)
+    _write_container(sheet, image)
+    if image.virtual_size is not None and (image.partitions or image.volumes):
+        _write_content(sheet, image)
+    text_readiness.write(sheet, image.guest)
+
+
+def _size_of_disk(image: Inspection) -> str:
+    return "size not known" if image.virtual_size is None else f"{human_size(image.virtual_size)} disk"
 
 
 def headline(image: Inspection) -> str:
@@ -168,6 +182,8 @@ def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
         said = run.qemu.error or f"{run.qemu.format}{size}{_agreement(image, run)}"
         probed = None if run.qemu.probed is None else f"{run.qemu.probed} when it is not told"
         sheet.fact("", f"qemu-img {run.qemu.found}: {flat((said, probed))}")
+    if run.pycdlib and run.pycdlib.found:
+        sheet.fact("", f"pycdlib {run.pycdlib.found}: {run.pycdlib.error or 'answered'}")
 
 
 def _agreement(image: Inspection, run: Run) -> str:

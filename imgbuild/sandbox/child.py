@@ -49,7 +49,7 @@ class Outcome(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Child(Generic[T]):
-    """A forked child at work; :meth:`result` waits for it."""
+    """A forked child at work; :meth:`watch` takes in what it says, :meth:`result` waits for it."""
 
     def __init__(self, process: int, channel: int, kind: type[T], limits: Limits) -> None:
         self._process = process
@@ -61,20 +61,26 @@ class Child(Generic[T]):
         self._reported = threading.Condition()
         self._ended = False
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
-        # The pipe is drained while the parent does other work, or the child would wait for room in it.
         self._drain = threading.Thread(target=self._collect, args=(channel,), daemon=True)
-        self._drain.start()
+
+    def watch(self) -> None:
+        """Drain the pipe while the parent does other work, or the child would wait for room in it; once is enough."""
+        if self._drain.ident is None:
+            self._drain.start()
 
     def first(self, is_it: Callable[[T], bool]) -> T | None:
         """Wait for a reported value that ``is_it``, and return the first that is seen; ``None`` if none comes."""
+        self.watch()
         with self._reported:
             self._reported.wait_for(lambda: self._ended or (self._value is not None and is_it(self._value)),
                                     max(0.0, self._deadline - time.monotonic()))
             return self._value if self._value is not None and is_it(self._value) else None
 
-    def result(self) -> Outcome[T]:
-        """Wait for the child, at most for its time limit, and return what it reported."""
-        self._drain.join(max(0.0, self._deadline - time.monotonic()))
+    def result(self, within: float | None = None) -> Outcome[T]:
+        """Wait for the child, at most for its time limit or ``within`` seconds, and return what it reported."""
+        self.watch()
+        left = max(0.0, self._deadline - time.monotonic())
+        self._drain.join(left if within is None else min(left, within))
         if self._drain.is_alive():
             self.kill()
         status = _wait_for(self._process)
@@ -127,10 +133,19 @@ def _frames(pipe: BinaryIO) -> Iterator[bytes]:
 
 def start(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
           keep: Sequence[int] = ()) -> Child[T]:
+    """Fork a child as :func:`fork` does, and watch it."""
+    child = fork(work, kind, limits, keep)
+    child.watch()
+    return child
+
+
+def fork(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
+         keep: Sequence[int] = ()) -> Child[T]:
     """Fork a child that runs ``work(report)`` under ``limits``; ``kind`` is the type of the reported values.
 
     The child keeps the descriptors in ``keep`` open and no others; in folders among them it may open files for reading.
-    It ends with the thread that started it.
+    It ends with the thread that started it. Nobody takes in what it says before :meth:`Child.watch`, which starts a
+    thread: where several children are forked, all of them are forked first.
     """
     confine = _confinement()
     parent = os.getpid()

@@ -84,7 +84,7 @@ def test_every_row_has_its_own_name_and_opens():
 
 def test_the_messages_say_what_to_do():
     assert opened(CASES["xz"]).problems[0].message == (
-        "the file is compressed with xz; 'xz -d FILE' gives the image that is to be checked")
+        "the file is compressed with xz; 'xz -dk FILE' gives the image that is to be checked")
     assert opened(CASES["zip"]).problems[0].message == (
         "the file is a zip archive, not a disk image; the image must be taken out of it")
     assert opened(CASES["ova"]).problems[0].message == (

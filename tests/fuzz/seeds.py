@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import packages
 import qcow2_images
 import table_writer
 import vdi_images
@@ -22,6 +23,8 @@ from images import containers, discs, disks, filesystems, isos, udfdiscs, wims, 
 from images.ntfsrecords import File, symlink, system_compressed
 from images.tree import DEBIAN_12, linux
 from table_writer import Gpt, Part, record
+
+from imgbuild import zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,8 +94,16 @@ def _written() -> list[Seed]:
         "gpt:written": guids,
         "compressed:xz": lzma.compress(bytes(65536) + tables),
         "compressed:gz": zlib.compress(tables * 100, wbits=31),
+        "compressed:tar": zlib.compress(packages.package({"disk.raw": tables * 4}), wbits=31),
+        "compressed:zst": zstd.compress(vmdk_images.plain().image()),
+        "ova:package": packages.package({"x.ovf": packages.descriptor({"a.vmdk": (4096, 2)}), **_disks_of_a_package()}),
+        "tar:disks": packages.package(_disks_of_a_package()),
     }
     return [Seed(*name.split(":"), partial(_write, content)) for name, content in contents.items()]
+
+
+def _disks_of_a_package() -> dict[str, bytes]:
+    return {"a.vmdk": vmdk_images.plain(compressed=True, footer=True, redundant=False).image(), "b.qcow2": _qcow2()}
 
 
 def _qcow2(**layout: object) -> bytes:

@@ -77,7 +77,8 @@ class Seen:
 def check(case: Case, folder: Path) -> Seen:
     """Run ``check`` on the file (``lint``, where it is a request) as a person would in its folder."""
     _warm_up()
-    words = ["lint"] if case.request else ["check", "--no-checksum", "--time-limit", str(TIME_LIMIT)]
+    words = ["lint"] if case.request else ["check", "--time-limit", str(TIME_LIMIT)]
+    words += [] if case.request or "--checksum" in case.words else ["--no-checksum"]
     with tempfile.TemporaryDirectory(prefix="hostile-report-") as reports:
         report = Path(reports) / "report.json"
         words += ["--format", "text", "--format", f"json={report}", *case.words, "--", case.name]

@@ -24,6 +24,7 @@ from table_writer import Disk, Gpt, Part
 MIB = 1 << 20
 BOMB, PACKED, ARCHIVE, LOCKED = (("image-decompression-bomb",), ("image-compressed",), ("image-archive",),
                                  ("image-encrypted",))
+LIMIT = ("image-decompression-limit",)
 DAMAGED, INSIDE = ("image-compressed-cluster-invalid",), ("ims-encrypted-content",)
 
 
@@ -58,6 +59,34 @@ def _long_grain() -> bytes:
     return vmdk.put(image, builder.places[0] * 512 + 8, b"\xff\xff\xff\xff")
 
 
+def _large_dictionary() -> bytes:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 26, "preset": 0}]
+    data = bytearray(lzma.compress(bytes(MIB), filters=filters))
+    data[16] = 40  # the block header's only property: a dictionary of 4 GiB - 1
+    data[20:24] = zlib.crc32(data[12:20]).to_bytes(4, "little")
+    return bytes(data)
+
+
+def _bomb_in_tar() -> bytes:
+    entry = tarfile.TarInfo("disk.raw")
+    entry.size = 8 << 30
+    return gzip.compress(entry.tobuf(tarfile.GNU_FORMAT) + bytes(32 * MIB), mtime=0)
+
+
+def _endless_map() -> bytes:
+    """Return a header of GNU tar's sparse format, and blocks of its map, each of which says that one more follows."""
+    header = tarfile.TarInfo("disk.raw")
+    header.type = tarfile.GNUTYPE_SPARSE
+    head = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    head[482] = 1
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + (bytes(504) + b"\1" + bytes(7)) * 4000
+
+
+THROUGH = ("--checksum", "sha256")
+"""What is inside is then unpacked and hashed to its end; --no-checksum looks at its beginning alone."""
+
 BOMBS = [
     Case("bomb.qcow2", "A9", "a cluster of 64 KiB that inflates to 32 MiB", lambda: qcow2(zeros(32 * MIB)), BOMB),
     Case("bomb-2-mib.qcow2", "A9", "a cluster of 2 MiB that inflates to 32 MiB",
@@ -85,12 +114,27 @@ BOMBS = [
     Case("bomb-zstd.zvhd2", "A9", "a block of 2 MiB that is 1 GiB of zstd", lambda: zvhd2(frame(1 << 30), 1), BOMB),
     Case("bomb-window.zvhd2", "A9", "a zstd frame that wants a window of 3.75 TiB",
          lambda: zvhd2(frame(2 * MIB, window=0xFF), 1), ("image-zvhd-block-damaged",)),
-    Case("bomb.raw.gz", "A9", "gzip of 32 MiB of zeros", lambda: gzip.compress(bytes(32 * MIB), mtime=0), PACKED),
-    Case("bomb.raw.zst", "A9", "zstd of 1 GiB of zeros", lambda: frame(1 << 30), PACKED),
-    Case("bomb.raw.xz", "A9", "xz of 32 MiB of zeros", lambda: lzma.compress(bytes(32 * MIB), preset=0), PACKED),
-    Case("bomb.raw.bz2", "A9", "bzip2 of 32 MiB of zeros", lambda: bz2.compress(bytes(32 * MIB)), PACKED),
+    Case("bomb.raw.gz", "A9", "gzip of 32 MiB of zeros", lambda: gzip.compress(bytes(32 * MIB), mtime=0), PACKED,
+         words=THROUGH),
+    Case("bomb.raw.zst", "A9", "zstd of 1 GiB of zeros", lambda: frame(1 << 30), (*PACKED, *LIMIT),
+         words=THROUGH),
+    Case("bomb-endless.zst", "A9", "zstd of 1 GiB of zeros without an end", lambda: frame(1 << 30, last=False),
+         (*PACKED, *LIMIT), words=THROUGH),
+    Case("bomb-window.zst", "A9", "a zstd frame that wants a window of 3.75 TiB", lambda: frame(MIB, window=0xFF),
+         (*PACKED, "image-inside-unread")),
+    Case("bomb-window.xz", "A9", "xz with a dictionary of 1.5 GiB", _large_dictionary, PACKED),
+    Case("bomb-streams.gz", "A9", "100,000 members of gzip without content",
+         lambda: gzip.compress(b"", mtime=0) * 100_000, (*PACKED, "image-compressed-damaged")),
+    Case("bomb-skippable.zst", "A9", "50,000 skippable frames", lambda: b"\x50\x2a\x4d\x18\0\0\0\0" * 7
+         + frame(512) + b"\x50\x2a\x4d\x18\0\0\0\0" * 50_000, PACKED),
+    Case("bomb.tar.gz", "A9", "gzip of a tar archive whose disk is 8 GiB of holes", _bomb_in_tar, PACKED),
+    Case("bomb.raw.xz", "A9", "xz of 160 MiB of zeros", lambda: lzma.compress(bytes(32 * MIB), preset=0) * 5,
+         (*PACKED, *LIMIT), words=THROUGH),
+    Case("bomb.raw.bz2", "A9", "bzip2 of 160 MiB of zeros", lambda: bz2.compress(bytes(32 * MIB)) * 5,
+         (*PACKED, *LIMIT), words=THROUGH),
     Case("bomb.raw.gz.gz", "A9", "gzip of gzip of 32 MiB of zeros", lambda: gzip.compress(
         gzip.compress(bytes(32 * MIB), mtime=0), mtime=0), PACKED),
+    Case("bomb-map.tar", "A9", "a sparse entry whose map goes on for ever", _endless_map, ARCHIVE),
     Case("bomb.ova", "A9", "an OVA whose disk is 8 GiB of holes", lambda: _sparse_ova, ("image-ova-package",)),
     Case("bomb.zip", "A9", "zip of 32 MiB of zeros", lambda: zipped(("disk.raw", bytes(32 * MIB))), ARCHIVE),
 ]
@@ -127,6 +171,7 @@ def zipped(*entries: tuple[str, bytes]) -> bytes:
 
 
 OVF = ("disk.ovf", b"<Envelope/>")
+OVA, UNSAFE = ("image-ova-package",), ("image-archive-unsafe-entry",)
 
 
 def _large_entry() -> bytes:
@@ -139,17 +184,29 @@ ARCHIVES = [
     Case("link.tar", "A17", "a link to /etc/passwd", lambda: tarred(("disk.raw", "/etc/passwd")), ARCHIVE),
     Case("hard-link.tar", "A17", "a hard link to /etc/passwd",
          lambda: tarred(("disk.raw", "/etc/passwd"), kind=tarfile.LNKTYPE), ARCHIVE),
-    Case("dots.tar", "A17", "../../etc/passwd", lambda: tarred(("../../etc/passwd", b"x")), ARCHIVE),
-    Case("absolute.tar", "A17", "/etc/passwd", lambda: tarred(("/etc/passwd", b"x")), ARCHIVE),
-    Case("size.tar", "A17", "an entry of 2**62 bytes", _large_entry, ARCHIVE),
+    Case("dots.tar", "A17", "../../etc/passwd", lambda: tarred(("../../etc/passwd", b"x")), (*ARCHIVE, *UNSAFE)),
+    Case("absolute.tar", "A17", "/etc/passwd", lambda: tarred(("/etc/passwd", b"x")), (*ARCHIVE, *UNSAFE)),
+    Case("size.tar", "A17", "an entry of 2**62 bytes", _large_entry, (*ARCHIVE, "image-truncated")),
+    Case("disk.tar", "A17", "a VMDK of /etc/passwd in a tar archive", lambda: tarred(("disk.vmdk", FLAT_PASSWD)),
+         (*ARCHIVE, "image-external-extent")),
+    Case("backing.tar.gz", "A17", "the same, compressed", lambda: gzip.compress(
+        tarred(("disk.vmdk", FLAT_PASSWD)), mtime=0), (*PACKED, "image-external-extent")),
     Case("two-disks.ova", "A17", "two disks", lambda: tarred(OVF, ("a.vmdk", FLAT_PASSWD), ("b.vmdk", FLAT_PASSWD)),
-         ("image-ova-package",)),
+         (*OVA, "image-external-extent")),
     Case("link.ova", "A17", "a disk that is a link", lambda: tarred(OVF, ("disk.vmdk", "/etc/passwd")),
-         ("image-ova-package",)),
+         (*OVA, *UNSAFE)),
     Case("dots.ova", "A17", "a disk outside the folder", lambda: tarred(OVF, ("../../disk.vmdk", FLAT_PASSWD)),
-         ("image-ova-package",)),
+         (*OVA, *UNSAFE)),
     Case("twice.ova", "A17", "one name twice", lambda: tarred(OVF, ("disk.vmdk", b"a"), ("disk.vmdk", b"b")),
-         ("image-ova-package",)),
+         (*OVA, *UNSAFE)),
+    Case("entity.ova", "A17", "a descriptor with an entity of /etc/passwd", lambda: tarred(
+        ("disk.ovf", b'<!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]><Envelope>&y;</Envelope>')),
+         (*OVA, "image-ova-descriptor-invalid")),
+    Case("elsewhere.ova", "A17", "a descriptor that names a file in a network", lambda: tarred(
+        ("disk.ovf", b'<Envelope><References><File id="f" href="http://169.254.169.254/x"/></References></Envelope>')),
+         (*OVA, "image-ova-incomplete")),
+    Case("manifest.ova", "A17", "a manifest of /etc/passwd", lambda: tarred(
+        OVF, ("disk.mf", b"SHA256(/etc/passwd)= " + b"0" * 64)), (*OVA, "image-ova-incomplete")),
     Case("dots.zip", "A17", "../../etc/passwd", lambda: zipped(("../../etc/passwd", b"x")), ARCHIVE),
     Case("named.qcow2", "A17", "a tar archive named .qcow2", lambda: tarred(("disk.raw", "/etc/passwd")), ARCHIVE),
     Case("disk.cpio", "A17", "cpio", lambda: b"070701" + b"0" * 104 + b"TRAILER!!!\0", ARCHIVE),
