@@ -136,6 +136,16 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     return Checked(document, tuple(images), tuple(manifests))
 
 
+def judge(image: Inspection, settings: Settings, choices: Choices = NO_CHOICES) -> Checked:
+    """Build and lint for an image whose facts are known; what only a person knows is not asked for."""
+    book = _load(settings)
+    manifest = _manifest(image, choices, book, settings, ())
+    unasked = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
+    found, tally = linting.lint(book, _built_context(settings, book, image, manifest), select=settings.select,
+                                ignore={*settings.ignore, *unasked})
+    return Checked(_document(found, tally, _operation(settings, book).id, settings), (image,), (manifest,))
+
+
 def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes,  # noqa: PLR0913 - each is compared by its name
            image: str | None = None, answer: tuple[str, bytes] | None = None, statement: Attested | None = None,
            progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Verification:
@@ -251,10 +261,10 @@ def _examine(path: str, settings: Settings, progress: Progress | None,
     profile = rulebook.load_profile(settings.cloud)
     if settings.rules or settings.catalogue or settings.operation not in {None, profile.default_operation}:
         _load(settings)  # a wrong word is told before any work
-    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(_prepare, settings, meanwhile))
+    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(prepare, settings, meanwhile))
 
 
-def _prepare(settings: Settings, meanwhile: Callable[[], object]) -> None:
+def prepare(settings: Settings, meanwhile: Callable[[], object] = nothing) -> None:
     """Read the rule book and its catalogue, and do what a caller needs next."""
     _ = _load(settings).catalogue
     meanwhile()

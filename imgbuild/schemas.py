@@ -14,6 +14,7 @@ from imgbuild.errors import UsageError
 from imgbuild.model import (
     SCHEMA,
     Configuration,
+    Destinations,
     Difference,
     Findings,
     Inspection,
@@ -26,7 +27,8 @@ from imgbuild.model import (
 
 KINDS: dict[str, type[Value]] = {
     "inspection": Inspection, "manifest": Manifest, "findings": Findings, "verification": Verification,
-    "difference": Difference, "rules": Rules, "review": Review, "configuration": Configuration,
+    "difference": Difference, "destinations": Destinations, "rules": Rules, "review": Review,
+    "configuration": Configuration,
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = ("imgbuild", "schema", "kind")

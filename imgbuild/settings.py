@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from imgbuild.profiles import MinDiskPolicy
 
 DEFAULT_CLOUD = "huaweicloud"
+ALL = "all"
+"""What stands for all clouds where these are compared."""
 DEFAULT_CHECKSUMS = ("md5", "sha256")
 TIME_LIMIT = 30.0
 

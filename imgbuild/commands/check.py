@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.completion import files
+from imgbuild.commands.everywhere import check_everywhere
 from imgbuild.commands.options import (
     CHOICES,
     IMAGE,
@@ -18,6 +19,7 @@ from imgbuild.commands.options import (
     settings_of,
 )
 from imgbuild.errors import UsageError
+from imgbuild.settings import ALL
 
 # Where click's name of an option is not the option's.
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether disk images are ready to be uploaded: inspect them, build their requests, lint both.
 
-    Exit status 0 means that there is no finding at or over --fail-on.
+    Exit status 0 means that there is no finding at or over --fail-on; with --cloud all, which shows in one table where
+    each image can go, that each can go somewhere.
     """
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
@@ -51,6 +54,9 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
 
+    if words["cloud"] == ALL:
+        return check_everywhere(images, {**words, "request": request, "manifest": manifest,
+                                         "packer_manifest": packer_manifest})
     choices = choices_of(words, len(images))
     records = _records(images, packer_manifest)
     images = tuple(dict.fromkeys((*images, *(record.path for record in records))))

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.errors import ImgbuildError
+from imgbuild.settings import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,10 +59,11 @@ def _image_formats(_context: click.Context, _parameter: click.Parameter, begun: 
     return _among(format_names(), begun)
 
 
-def _clouds(_context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
+def _clouds(context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
     from imgbuild.rulebook.packs import clouds  # noqa: PLC0415 - as with the reports
 
-    return _among(clouds(), begun)
+    every = (ALL,) if context.info_name == "check" else ()
+    return _among((*clouds(), *every), begun)
 
 
 def _operations(context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:

@@ -9,7 +9,8 @@ import click
 from imgbuild.commands.completion import documents
 from imgbuild.commands.options import options
 
-NAMES = ("inspection", "manifest", "findings", "verification", "difference", "rules", "review", "configuration")
+NAMES = ("inspection", "manifest", "findings", "verification", "difference", "destinations", "rules", "review",
+         "configuration")
 
 
 @click.command("schema", short_help="Print the JSON Schema of a document.",

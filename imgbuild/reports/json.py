@@ -9,16 +9,24 @@ import msgspec
 from imgbuild.reports.escape import visible, visible_json
 from imgbuild.reports.views import (
     ConfigurationView,
+    DestinationsView,
     DifferenceView,
     FindingsView,
     ImageView,
     ManifestView,
     ReviewView,
+    RulesView,
 )
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
+
+
+_DOCUMENTS: dict[type, str] = {
+    RulesView: "rules", ReviewView: "review", DestinationsView: "destinations", DifferenceView: "difference",
+    ConfigurationView: "configuration",
+}
 
 
 def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is like makes no difference to programs
@@ -29,11 +37,7 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
         return encode(view.manifest.request.body if view.request_only else view.manifest, line=view.several)
     if isinstance(view, FindingsView):
         return encode(view.verification or view.findings)
-    if isinstance(view, ConfigurationView):
-        return encode(view.configuration)
-    if isinstance(view, ReviewView):
-        return encode(view.review)
-    return encode(view.difference if isinstance(view, DifferenceView) else view.rules)
+    return encode(getattr(view, _DOCUMENTS[type(view)]))
 
 
 def encode(document: object, *, line: bool = False) -> bytes:

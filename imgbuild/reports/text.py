@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.reports.views import (
     ConfigurationView,
+    DestinationsView,
     DifferenceView,
     FindingsView,
     ImageView,
@@ -52,6 +53,10 @@ def _write(view: View, sheet: Sheet) -> None:
         from imgbuild.reports import text_difference  # noqa: PLC0415 - see above
 
         text_difference.write(sheet, view.difference)
+    elif isinstance(view, DestinationsView):
+        from imgbuild.reports import text_destinations  # noqa: PLC0415 - see above
+
+        text_destinations.write(sheet, view.destinations)
     elif isinstance(view, ReviewView):
         from imgbuild.reports import text_review  # noqa: PLC0415 - see above
 

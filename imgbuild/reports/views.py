@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from imgbuild.model import (
         Configuration,
+        Destinations,
         Difference,
         Findings,
         Inspection,
@@ -80,6 +81,12 @@ class ReviewView(msgspec.Struct, frozen=True, kw_only=True):
     review: Review
 
 
+class DestinationsView(msgspec.Struct, frozen=True, kw_only=True):
+    """Where images can go: ``imgbuild check --cloud all``."""
+
+    destinations: Destinations
+
+
 class DifferenceView(msgspec.Struct, frozen=True, kw_only=True):
     """What changed between two manifests: ``imgbuild diff``."""
 
@@ -92,4 +99,5 @@ class ConfigurationView(msgspec.Struct, frozen=True, kw_only=True):
     configuration: Configuration
 
 
-View = ImageView | ManifestView | FindingsView | RulesView | ReviewView | DifferenceView | ConfigurationView
+View = (ImageView | ManifestView | FindingsView | RulesView | ReviewView | DestinationsView | DifferenceView
+        | ConfigurationView)

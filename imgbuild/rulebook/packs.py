@@ -24,6 +24,7 @@ import msgspec
 from imgbuild.errors import RuleBookError, UsageError
 from imgbuild.rulebook.inheritance import WITHOUT, in_order, merged, not_there, own_first, taken_away
 from imgbuild.rulebook.places import at_line, line_of, line_of_rule
+from imgbuild.settings import ALL
 
 BASE = "common"
 CLOUD_FILE = "cloud.toml"
@@ -153,7 +154,8 @@ def read_other_errors(cloud: str) -> dict[str, dict[str, Any]]:
 def chain_of(cloud: str) -> tuple[str, ...]:
     """Return the packs of a cloud, base first; raises UsageError for a cloud without a pack."""
     if cloud not in clouds():
-        raise UsageError(f"no cloud {cloud!r}", cure=f"one of: {', '.join(clouds())}")
+        cure = "imgbuild check --cloud all IMAGE asks them all" if cloud == ALL else f"one of: {', '.join(clouds())}"
+        raise UsageError(f"no cloud {cloud!r}", cure=cure)
     return (BASE, *_ancestors(cloud, ()))
 
 

@@ -18,9 +18,11 @@ from imgbuild.rulebook import load
 from imgbuild.rulebook.cases import case_problems, example_problems
 from imgbuild.rulebook.own import PACK as OWN
 from imgbuild.rulebook.own import add_own
-from imgbuild.rulebook.packs import BASE, clouds, pack_files, read_packs, read_toml, read_values, shown
+from imgbuild.rulebook.packs import BASE, clouds, folder, pack_files, read_packs, read_toml, read_values, shown
 from imgbuild.rulebook.places import line_of, line_of_source
 from imgbuild.rulebook.references import dead_references, dead_words, unused_sources
+from imgbuild.rulebook.siblings import FOLDER as SIBLINGS
+from imgbuild.rulebook.siblings import read_siblings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,6 +54,8 @@ def review(cloud: str, rules: str | None = None) -> Review:
         counted |= {(rule.pack, rule.id) for rule in asked}
         found += _of_rules(asked, book, packs)
         found += _of_book(book, packs) if rules is None else _of_own(book, packs, rules)
+    if rules is None:
+        found += _of_siblings()
     packs_read = (OWN,) if rules is not None else (BASE, *names)
     return Review(packs=packs_read, rules=len(counted), problems=_sorted(found))
 
@@ -168,6 +172,19 @@ def _of_document(source: str, book: RuleBook, packs: Packs) -> Iterator[BookProb
     for fault in document_faults(book.sources[source]):
         yield _of_source(source, packs, "source", f"the source {source!r} {fault}",
                          "give each document its full address and its date")
+
+
+def _of_siblings() -> Iterator[BookProblem]:
+    """Yield what is wrong with the documents of clouds that have rules on files alone."""
+    for sibling in read_siblings():
+        path = os.path.join(folder(), SIBLINGS, f"{sibling.name}.toml")
+        cited = {source for rule in sibling.rule for source in rule.sources}
+        faults = [(key, "source", fault) for key, document in sibling.sources.items()
+                  for fault in document_faults(document)]
+        for source, code, fault in [*faults, *((key, "unused", "is cited by nobody") for key in sibling.sources
+                                               if key not in cited)]:
+            yield BookProblem(code=code, path=shown(path), line=line_of_source(path, source),
+                              message=f"the source {source!r} {fault}", cure="mend it there")
 
 
 def _of_source(source: str, packs: Packs, code: str, message: str, cure: str) -> BookProblem:

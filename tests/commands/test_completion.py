@@ -20,7 +20,8 @@ from imgbuild.commands.program import COMMANDS, program
 from imgbuild.commands.shells import joined as join
 
 LINES = [  # what is typed, what it becomes; all is unique
-    ("che", "check"), ("check --clo", "check --cloud"), ("check --cloud hua", "check --cloud huaweicloud"),
+    ("che", "check"), ("check --clo", "check --cloud"), ("check --cloud opens", "check --cloud openstack"),
+    ("check --cloud al", "check --cloud all"),
     ("check --operation quickimport-s", "check --operation quickimport-system"),
     ("inspect --claim parall", "inspect --claim parallels"), ("inspect --checksum sha51", "inspect --checksum sha512"),
     ("check --format sar", "check --format sarif"), ("check --format=sar", "check --format=sarif"),
