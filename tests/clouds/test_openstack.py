@@ -7,7 +7,8 @@ import pytest
 from images import containers, disks
 from tools import needs
 
-from imgbuild import pipeline, rulebook
+from imgbuild import linting, pipeline, rulebook
+from imgbuild.checks import Context
 from imgbuild.choices import Choices
 from imgbuild.clouds.openstack import system_fields
 from imgbuild.model import Inspection
@@ -143,3 +144,16 @@ def test_a_reading_of_min_disk_that_no_document_of_the_cloud_has(disk):
     settings = Settings(cloud="openstack", min_disk_policy="greater", checksums=None)
     manifest = pipeline.build(str(disk("gpt-uefi-ext4")), settings).manifest
     assert (manifest.derived["min_disk"].value, manifest.policy.min_disk) == (1, "greater")
+
+
+ODD = (None, True, 7, 1.5, "", "\x00", "x" * 5000, [], ["a", 7, None], {}, {"a": []}, 2**70)
+
+
+@pytest.mark.parametrize("cloud", ["openstack", "scs"])
+def test_no_value_of_a_field_is_too_odd(cloud):
+    book = rulebook.load(cloud)
+    image = msgspec.convert({"path": "disk.raw", "size": 1, "format": "raw", "os": DEBIAN}, Inspection)
+    operation = book.profile.operations["create-metadata"]
+    for value in ODD:
+        body = dict.fromkeys(operation.documented(book.profile.custom_properties), value)
+        assert linting.lint(book, Context(body=body, image=image))[1].failed > 0

@@ -6,10 +6,12 @@ reads ``virtual_size`` out of the file itself, by the inspectors of oslo.utils: 
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import imageservice
 import msgspec
+import program
 import pytest
 from images import containers, disks
 from images.run import run
@@ -64,6 +66,26 @@ def test_a_disk_in_a_container(container, glance, disk, tmp_path):
     assert (image["status"], image["disk_format"]) == ("active", CONTAINERS[container])
     assert image["virtual_size"] == disk(SYSTEM).stat().st_size
     assert image["min_disk"] == 1
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+def test_the_way_of_the_command_line(glance, disk, tmp_path):
+    path = containers.wrap("vmdk-stream", disk(SYSTEM), tmp_path)
+    assert program.run("build", path.name, "--cloud", "openstack", "-o", "manifest.json", folder=tmp_path).status == 0
+    manifest = json.loads((tmp_path / "manifest.json").read_bytes())
+    created = imageservice.create(glance, manifest["request"]["body"])
+    (tmp_path / "created.json").write_text(created.text)
+    imageservice.upload(glance, created.document["id"], path)
+    (tmp_path / "active.json").write_text(imageservice.show(glance, created.document["id"]).text)
+
+    for answer, stage, step in (("created.json", "created", f"/v2/images/{created.document['id']}/file"),
+                                ("active.json", "active", "can be used")):
+        result = program.run("verify", "manifest.json", "--response", answer, "--format", "json", folder=tmp_path)
+        verified = result.document
+        assert (result.status, verified["verified"], verified["stage"]) == (0, True, stage)
+        assert verified["findings"] == []
+        assert verified["next"][0].endswith(step)
 
 
 @needs_glance()
