@@ -22,6 +22,7 @@ class _Piece(NamedTuple):
 
     pointer: str
     text: str
+    is_of_object: bool = False
 
 
 def _pieces(item: object, pointer: str, part: str) -> Iterator[_Piece]:
@@ -29,7 +30,7 @@ def _pieces(item: object, pointer: str, part: str) -> Iterator[_Piece]:
         key, _, value = item.partition(".")
         yield _Piece(pointer, key if part == "key" else value)
     elif isinstance(item, dict) and isinstance(item.get(part), str):
-        yield _Piece(f"{pointer}/{part}", item[part])
+        yield _Piece(f"{pointer}/{part}", item[part], is_of_object=True)
 
 
 def _pieces_of(case: Case, part: str) -> Iterator[list[_Piece]]:
@@ -57,18 +58,23 @@ class TagLength(Check, frozen=True, kw_only=True, tag="tag-length"):
 
 
 class TagCharacters(Check, frozen=True, kw_only=True, tag="tag-characters"):
-    """The ``part`` of each tag holds ``only`` characters of a class, which ``accepts`` puts into words."""
+    """The ``part`` of each tag holds ``only`` characters of a class, which ``accepts`` puts into words.
+
+    ``trims`` is true where the cloud removes the spaces at both ends of what stands in an object.
+    """
 
     part: Literal["key", "value"]
     only: str
     accepts: str
+    trims: bool = False
 
     def find(self, case: Case) -> Hits:
         """Yield what holds others, and name those."""
         others = re.compile(f"[^{self.only}]")
         for pieces in _pieces_of(case, self.part):
             for piece in pieces:
-                found = list(dict.fromkeys(others.findall(piece.text)))
+                text = piece.text.strip(" ") if self.trims and piece.is_of_object else piece.text
+                found = list(dict.fromkeys(others.findall(text)))
                 if found:
                     yield Hit(message=f"{label(piece.pointer)}: the {self.part} holds {listed(found[:MANY], 'and')}:"
                               f" accepted are {self.accepts}", pointer=piece.pointer, value=piece.text)
