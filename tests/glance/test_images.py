@@ -7,6 +7,7 @@ reads ``virtual_size`` out of the file itself, by the inspectors of oslo.utils: 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imageservice
@@ -22,10 +23,9 @@ from imgbuild.choices import Choices
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imgbuild.model import Manifest
 
+SAMPLES = Path(__file__).parent.parent.parent / "samples"
 OPENSTACK = Settings(cloud="openstack")
 # Container -> the name that Glance has for it.
 CONTAINERS = {"qcow2": "qcow2", "qcow2-v2": "qcow2", "qcow2-zlib": "qcow2", "qcow2-zstd": "qcow2", "raw": "raw",
@@ -184,6 +184,33 @@ def test_another_format_than_the_files_is_refused(glance, disk, tmp_path):
     errors = [finding for finding in found if finding.severity == "error"]
     assert [(finding.rule, finding.errors[0].status) for finding in errors] == [
         ("glance-disk-format-not-the-image", 415)]
+
+
+@needs_glance()
+@needs("qemu-img", *disks.XFS_TOOLS)
+def test_another_format_called_raw_is_taken_and_lint_refuses_it(glance, disk, tmp_path):
+    """Glance stores it and says so in its log alone; the disk of a server then holds a qcow2, which does not boot."""
+    path = containers.wrap("qcow2", disk(SYSTEM), tmp_path)
+    request = {"name": "a", "disk_format": "raw", "container_format": "bare", "min_disk": 1, "hw_firmware_type": "uefi"}
+    created = imageservice.create(glance, request)
+
+    assert imageservice.upload(glance, created.document["id"], path).status == 204
+
+    shown = imageservice.show(glance, created.document["id"]).document
+    assert shown["virtual_size"] == path.stat().st_size
+    found = pipeline.lint(msgspec.json.encode(request), OPENSTACK, name="request.json", image=str(path)).findings
+    assert [finding.rule for finding in found if finding.severity == "error"] == ["glance-disk-format-not-the-image"]
+
+
+@needs_glance()
+def test_a_delta_is_refused_by_both(glance):
+    path = SAMPLES / "overlay.qcow2"
+    created = imageservice.create(glance, pipeline.build(str(path), OPENSTACK).manifest.request.body)
+
+    assert imageservice.upload(glance, created.document["id"], path).status == 415
+
+    found = pipeline.check([str(path)], OPENSTACK).findings.findings
+    assert [finding.rule for finding in found if finding.severity == "error"] == ["image-backing-file"]
 
 
 @needs_glance()
