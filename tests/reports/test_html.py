@@ -10,12 +10,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import html5lib
+import msgspec
 import pytest
 from documents import BELOW, CUT, NEAR
-from htmlpages import NAMES, VIEWS, page_of, view_of
+from htmlpages import FULL, NAMES, VIEWS, page_of, view_of
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from program import run as imgbuild
 
 from imgbuild import reports
+from imgbuild.model import Partition, Space, Usage, Volume
 from imgbuild.reports.page import Page
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -170,6 +174,33 @@ def test_it_is_drawn_without_the_library_for_the_terminal():
     program = ("import sys; sys.path.insert(0, 'tests'); sys.path.insert(0, 'tests/reports');"
                "from htmlpages import page_of; page_of('full'); sys.exit('rich' in sys.modules)")
     subprocess.run([sys.executable, "-c", program], check=True, cwd=SAMPLES.parent)
+
+
+TEXT = st.none() | st.text(max_size=12)
+BYTES = st.sampled_from([0, 1, 1 << 20]) | st.integers(0, 1 << 40)
+DISKS = st.builds(
+    msgspec.structs.replace, st.just(FULL), path=st.text(), virtual_size=st.none() | BYTES,
+    partitions=st.lists(st.builds(Partition, index=st.integers(0, 9), start=BYTES, size=BYTES, type=TEXT, name=TEXT,
+                                  filesystem=TEXT, label=TEXT, mount=TEXT), max_size=5).map(tuple),
+    volumes=st.lists(st.builds(Volume, kind=st.text(), name=st.text(), size=BYTES, mount=TEXT), max_size=3).map(tuple),
+    space=st.builds(Space, piece=st.integers(1, 1 << 36), stored=st.lists(st.none() | BYTES, max_size=9).map(tuple),
+                    file_systems=st.lists(st.builds(Usage, partition=st.none() | st.integers(0, 9), volume=TEXT,
+                                                    used=BYTES), max_size=4).map(tuple)))
+
+
+EMPTY = msgspec.structs.replace(
+    FULL, partitions=(Partition(index=1, start=0, size=0),), volumes=(Volume(kind="lvm", name="v", size=0),),
+    space=Space(piece=1, file_systems=(Usage(partition=1, used=0), Usage(volume="v", used=0))))
+
+
+@settings(max_examples=50)
+@given(DISKS)
+@example(EMPTY)
+def test_no_disk_is_too_strange_to_be_drawn(image):
+    view = msgspec.structs.replace(view_of("full"), images=(image,))
+    page = reports.render("html", view, Page()).decode()
+    tree = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
+    assert {local(element) for element in tree.iter() if isinstance(element.tag, str)} <= ELEMENTS
 
 
 def test_the_view_is_left_as_it_was():

@@ -18,9 +18,9 @@ from imgbuild.reports.page import counted, flat
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from imgbuild.model import Inspection, Partition, Volume
+    from imgbuild.model import Inspection, Partition, Usage, Volume
     from imgbuild.reports.html.segments import Step
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
@@ -150,14 +150,17 @@ def _legend(image: Inspection, drawn: Sequence[Segment], skylines: Sequence[Sequ
 
 def _used(image: Inspection, partition: Partition) -> int | None:
     """Return the bytes in use of the file system of a partition."""
-    usages = image.space.file_systems if isinstance(image.space, Space) else ()
-    return next((found.used for found in usages if found.partition == partition.index
-                 and found.used <= partition.size), None)
+    return _usage_of(image, partition.size, lambda found: found.partition == partition.index)
 
 
 def _used_of_volume(image: Inspection, volume: Volume) -> int | None:
+    return _usage_of(image, volume.size, lambda found: found.volume == volume.name)
+
+
+def _usage_of(image: Inspection, size: int, is_it: Callable[[Usage], bool]) -> int | None:
+    """Return the bytes in use of what is looked for, if they are some of the ``size`` bytes that it has."""
     usages = image.space.file_systems if isinstance(image.space, Space) else ()
-    return next((found.used for found in usages if found.volume == volume.name and found.used <= volume.size), None)
+    return next((found.used for found in usages if is_it(found) and 0 < size >= found.used), None)
 
 
 def _rows(image: Inspection) -> Iterator[list[h.Node]]:
