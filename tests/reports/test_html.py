@@ -25,10 +25,10 @@ from imgbuild.reports.page import Page
 SAMPLES = Path(__file__).parents[2] / "samples"
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 ELEMENTS = {
-    "a", "article", "b", "body", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "figcaption", "figure",
+    "a", "article", "body", "br", "caption", "code", "dd", "details", "div", "dl", "dt", "figcaption", "figure",
     "footer", "h1", "h2", "h3", "h4", "h5", "head", "header", "html", "li", "main", "mark", "meta", "nav", "ol", "p",
-    "path", "pre", "q", "section", "small", "span", "style", "summary", "svg", "table", "tbody", "td", "th", "thead",
-    "title", "tr", "ul"}
+    "path", "pre", "q", "section", "small", "span", "strong", "style", "summary", "svg", "table", "tbody", "td", "th",
+    "thead", "title", "tr", "ul"}
 ATTRIBUTES = {
     "aria-hidden", "aria-label", "aria-labelledby", "charset", "class", "content", "d", "data-column", "fill-rule",
     "href", "http-equiv", "id", "lang", "name", "open", "preserveAspectRatio", "rel", "role", "scope", "style",

@@ -97,7 +97,7 @@ def _column(image: Inspection, segment: Segment, skyline: Sequence[Step]) -> h.E
         h.div(class_=["bar", {"unknown": used is None}])[
             h.div(".used", style=f"width:{100 * used / partition.size:.1f}%") if used is not None else None,
             h.span(".number")[str(partition.index) if partition.index else "•"],
-            h.span(".name")[h.b[short], h.br, flat((partition.filesystem, human_size(partition.size)))],
+            h.span(".name")[h.strong[short], h.br, flat((partition.filesystem, human_size(partition.size)))],
         ],
         _skyline(skyline),
     ]
@@ -204,7 +204,7 @@ def _volumes(image: Inspection) -> h.Element:
             h.div(class_=["bar", {"unknown": used is None}])[
                 h.div(".used", style=f"width:{100 * used / volume.size:.1f}%") if used is not None else None,
                 h.span(".number")[sign],
-                h.span(".name")[h.b[volume.mount or volume.name], h.br, flat((volume.filesystem,
+                h.span(".name")[h.strong[volume.mount or volume.name], h.br, flat((volume.filesystem,
                                                                               human_size(volume.size)))]]])
     label = f"The logical volumes: {flat((f'{it.name}, {human_size(it.size)}' for it in image.volumes), '; ')}."
     return h.figure(".disk.volumes")[

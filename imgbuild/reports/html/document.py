@@ -43,7 +43,7 @@ def write_document(view: FindingsView) -> str:
     ]
     body = h.body[
         h.a(".skip", href="#main")["To the report"],
-        h.header(".top")[h.p[h.b["imgbuild"], f" {__version__}"], h.p[_target(view)]],
+        h.header(".top")[h.p[h.strong["imgbuild"], f" {__version__}"], h.p[_target(view)]],
         h.main(id="main")[_summary(every, view) if len(every) > 1 else None,
                           [_part(part, number, view, len(every)) for number, part in enumerate(every, 1)],
                           write_accepted(view.findings.accepted, 2)],

@@ -30,7 +30,7 @@ def write_glance(image: Inspection, route: Route | None) -> h.Element:
              ("Boots by", _boots(image), _secure_boot(image))]
     if route is not None:
         cards.append(("Way to the cloud", route.operation or "none carries this file", flat(route.why[:1])))
-    return h.dl(".cards")[(h.div(".card")[h.dt[name], h.dd[h.b[value], h.span[details] if details else None]]
+    return h.dl(".cards")[(h.div(".card")[h.dt[name], h.dd[h.strong[value], h.span[details] if details else None]]
                            for name, value, details in cards)]
 
 
@@ -88,7 +88,7 @@ def write_system(image: Inspection, level: int, prefix: str) -> h.Element | None
     modes = (("BIOS", image.firmware.bios), ("UEFI", image.firmware.uefi), ("Secure Boot", image.firmware.secure_boot))
     return section(
         level, f"{prefix}boot", "Boot and system",
-        h.ul(".modes")[(h.li[mark(_YES_NO[answer][0]) if _YES_NO[answer][0] != "off" else None, h.b[name],
+        h.ul(".modes")[(h.li[mark(_YES_NO[answer][0]) if _YES_NO[answer][0] != "off" else None, h.strong[name],
                              f" {_YES_NO[answer][1]}"] for name, answer in modes)],
         h.ul[(h.li[reason] for reason in image.firmware.why)] if image.firmware.why else None,
         [_system(system) for system in (image.os, *image.other_os) if system is not None],
@@ -97,7 +97,7 @@ def write_system(image: Inspection, level: int, prefix: str) -> h.Element | None
 
 def _system(system: OperatingSystem) -> h.Element | None:
     return facts(
-        ("System", h.b[_system_name(system)]), ("Release", flat((system.version, system.release), ", release ")),
+        ("System", h.strong[_system_name(system)]), ("Release", flat((system.version, system.release), ", release ")),
         ("Edition", system.edition), ("Variant", system.variant),
         ("Build", str(system.build) if system.build else None),
         ("Architecture", system.architecture), ("Kernels", flat(system.kernels)),

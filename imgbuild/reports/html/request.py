@@ -39,9 +39,9 @@ def write_request(manifest: Manifest, level: int, prefix: str) -> h.Element:
 
 def write_route(route: Route, level: int, prefix: str) -> h.Element:
     """Return the section on the import paths: the one that carries the file, and why the others do not."""
-    chosen: list[h.Node] = [h.b[route.operation], *_needs(route.needs)]
+    chosen: list[h.Node] = [h.strong[route.operation], *_needs(route.needs)]
     if route.operation is None:
-        chosen = [mark("error"), h.b["No import path carries this file."]]
+        chosen = [mark("error"), h.strong["No import path carries this file."]]
     others = ([code(other.operation), "no" if other.why_not else "could, too", flat((other.why_not, *(
         f"needs {need}" for need in other.needs)), "; ")] for other in route.others)
     return section(level, f"{prefix}route", "Way to the cloud", h.p(".lead")[chosen],
