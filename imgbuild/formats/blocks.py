@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 MAX_DISK = 1 << 63
 """No disk has this many bytes or more: offsets in files are signed 64-bit numbers everywhere."""
 
+MOST_COUNTED, MOST_COUNTED_BYTES = 512, 4 << 20
+"""So many tables, and so many bytes of them, are looked through to say how much of a range is stored."""
+
 
 def pieces(offset: int, length: int, block_size: int) -> Iterator[tuple[int, int, int]]:
     """Yield ``(block, start in the block, bytes)`` for each block that the range touches, in order."""
@@ -24,10 +27,14 @@ def pieces(offset: int, length: int, block_size: int) -> Iterator[tuple[int, int
         offset += count
 
 
-def stored_bytes(offset: int, length: int, block_size: int, used: Callable[[int, int], int]) -> int:
-    """Return the bytes of a range that stand in blocks of a file; ``used`` counts those from a block on, so many."""
+def stored_bytes(offset: int, length: int, block_size: int, used: Callable[[int, int], int | None]) -> int | None:
+    """Return the bytes of a range that stand in blocks of a file; ``used`` counts those from a block on, so many.
+
+    ``None``: it would have to look through too much.
+    """
     first = offset // block_size
-    return min(used(first, ceil_div(offset + length, block_size) - first) * block_size, length)
+    count = used(first, ceil_div(offset + length, block_size) - first)
+    return None if count is None else min(count * block_size, length)
 
 
 class BlockCache:

@@ -139,6 +139,14 @@ def test_several_images_have_an_index():
         ("disk.qcow2", "#image-1"), ("other.raw", "#image-2"), ("request", "#image-3")]
 
 
+def test_of_very_many_volumes_some_are_shown():
+    volumes = tuple(Volume(kind="lvm", name=f"v{number}", size=4096) for number in range(900))
+    view = msgspec.structs.replace(view_of("full"), images=(msgspec.structs.replace(FULL, volumes=volumes),))
+    page = reports.render("html", view, Page()).decode()
+    assert "700 more volumes" in page
+    assert len(page) < 300_000
+
+
 def test_what_was_accepted_stands_there_with_its_reason():
     assert "ims-min-disk-below-disk min_disk is 1 GiB: 3 or more is expected: agreed with ops" in texts(
         parsed("accepted"))

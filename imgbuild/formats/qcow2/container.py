@@ -6,7 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.formats.base import Container
+from imgbuild.formats.blocks import stored_bytes
 from imgbuild.formats.qcow2 import backing, checks
+from imgbuild.formats.qcow2.counting import allocated
 from imgbuild.formats.qcow2.disk import Disk
 from imgbuild.formats.qcow2.extensions import read_extensions
 from imgbuild.formats.qcow2.header import Autoclear, Compatible, Header, Incompatible, read_header
@@ -17,7 +19,7 @@ from imgbuild.formats.qcow2.sharing import shared_tables
 from imgbuild.formats.qcow2.tables import Geometry, Tables, big_endian
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from imgbuild.formats.qcow2.extensions import Extension
     from imgbuild.readers import Reader
@@ -29,9 +31,13 @@ _DAMAGE = frozenset({"corrupt", "dirty", "table-entry-invalid", "table-misplaced
 
 
 class Qcow2(Container):
-    """A qcow2 file; ``disk`` is ``None`` where the content cannot be read."""
+    """A qcow2 file; ``disk`` is ``None`` where the content cannot be read.
+
+    ``allocated`` says how many clusters have a place in the file, from a cluster on so many.
+    """
 
     disk: Disk | None = None
+    allocated: Callable[[int, int], int | None] | None = None
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes of the virtual disk from ``offset``, or raise BrokenImage."""
@@ -41,7 +47,9 @@ class Qcow2(Container):
 
     def stored(self, offset: int, length: int) -> int | None:
         """Return how many bytes of a range are in clusters that have a place in the file."""
-        return None if self.disk is None else self.disk.stored(offset, length)
+        if self.allocated is None:
+            return None
+        return stored_bytes(offset, length, 1 << self.header["cluster_bits"], self.allocated)
 
 
 def open_qcow2(file: Reader) -> Qcow2:
@@ -73,6 +81,7 @@ def _attach_disk(container: Qcow2, file: Reader, header: Header, below: Reader |
     container.problems += table_problems(file, geometry, l1, header.l1_table_offset, owners)
     if not _DAMAGE & {known.code for known in container.problems}:
         container.problems += list(owners.problems()) or refcount_problems(file, header, l1, owners.ends)
+    container.allocated = partial(allocated, file, geometry, l1)
     tables = Tables(file, geometry, l1, header.l1_table_offset)
     container.disk = Disk(file, geometry, tables, header.compression_type, below)
 

@@ -10,7 +10,6 @@ import zlib
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from imgbuild.formats.blocks import stored_bytes
 from imgbuild.formats.qcow2.tables import SECTOR, Extent, Geometry, Kind, Tables
 from imgbuild.readers import broken, check_range, read_clipped
 from imgbuild.sizes import MIB
@@ -50,10 +49,6 @@ class Disk:
             parts.append(self._read(extent, offset))
             offset += extent.size
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def stored(self, offset: int, length: int) -> int:
-        """Return how many bytes of a range are in clusters that have a place in the file."""
-        return stored_bytes(offset, length, self._geometry.cluster_size, self._tables.allocated)
 
     def _read(self, extent: Extent, offset: int) -> bytes:
         if extent.kind == Kind.UNALLOCATED and self._below is not None:

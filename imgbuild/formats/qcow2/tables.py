@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from imgbuild.formats.blocks import pieces
 from imgbuild.readers import broken
 from imgbuild.sizes import KIB, ceil_div
 
@@ -44,7 +43,6 @@ SECTOR = 512
 # blocks, so a whole table (64 KiB, up to 2 MiB) for each would be mostly waste; qemu cuts its L2 cache alike.
 SLICE_BYTES = 4 * KIB
 CACHED_SLICES = 256
-_ZEROS_ALONE = int.from_bytes(READS_AS_ZEROS.to_bytes(8, "big"), sys.byteorder)
 
 
 class Kind:
@@ -158,17 +156,6 @@ class Tables:
                 run, size = piece, piece.size
         if run is not None:
             yield run._replace(size=size)
-
-    def allocated(self, first: int, count: int) -> int:
-        """Return how many of so many clusters from ``first`` on have a place in the file; tables are not kept."""
-        width, size = self._geometry.entry_size, 0
-        for index, start, part in pieces(first, count, self._geometry.l2_entries):
-            table = self._l1[index] & OFFSET_MASK
-            if table:
-                # In the order of bytes of the file: 0 and the zero flag alone are told without turning them round.
-                entries = array("Q", self._file.read_at(table + start * width, part * width))[:: width // 8]
-                size += part - entries.count(0) - entries.count(_ZEROS_ALONE)
-        return size
 
     def _pieces(self, offset: int, end: int) -> Iterator[Extent]:
         slice_coverage = self._slice_entries << self._geometry.cluster_bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from imgbuild.formats.base import Container
-from imgbuild.formats.blocks import MAX_DISK, pieces, stored_bytes
+from imgbuild.formats.blocks import MAX_DISK, MOST_COUNTED_BYTES, pieces, stored_bytes
 from imgbuild.formats.tables import NUMBER_BYTES, NumberTable, read_numbers, read_pieces
 from imgbuild.formats.vdi import checks
 from imgbuild.formats.vdi.header import DISCARDED, UNALLOCATED, read_header
@@ -50,11 +50,13 @@ class Disk(Container):
             else:
                 yield self._reader, self._data + entry * self._block_size + start, count
 
-    def stored(self, offset: int, length: int) -> int:
+    def stored(self, offset: int, length: int) -> int | None:
         """Return how many bytes of a range are in allocated blocks."""
         return stored_bytes(offset, length, self._block_size, self._used)
 
-    def _used(self, first: int, count: int) -> int:
+    def _used(self, first: int, count: int) -> int | None:
+        if count * NUMBER_BYTES > MOST_COUNTED_BYTES:
+            return None
         entries = read_numbers(self._reader, self._map_offset + first * NUMBER_BYTES, count)
         return count - entries.count(UNALLOCATED) - entries.count(DISCARDED)
 

@@ -64,7 +64,7 @@ class DynamicDisk(Vhd):
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join([self._piece(*piece) for piece in pieces(offset, length, self.block_size)])
 
-    def stored(self, offset: int, length: int) -> int:
+    def stored(self, offset: int, length: int) -> int | None:
         """Return how many bytes of a range are in allocated blocks."""
         return stored_bytes(offset, length, self.block_size, self._used)
 

@@ -21,6 +21,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from imgbuild.formats.blocks import MOST_COUNTED_BYTES
 from imgbuild.formats.vhdx.fields import ALIGNMENT
 from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import KIB, MIB, human_size
@@ -116,12 +117,14 @@ class BlockTable:
         del entries[self.parameters.chunk_ratio :: self.parameters.chunk_ratio + 1]
         return entries
 
-    def present(self, first: int, count: int) -> int:
+    def present(self, first: int, count: int) -> int | None:
         """Return how many of so many blocks from ``first`` on are in the file, at least in part; entries are not kept.
 
-        Those of the sector bitmaps between them are passed over.
+        Those of the sector bitmaps between them are passed over. ``None`` for too many of them.
         """
         start, end = self.index(first), self.index(first + count - 1) + 1
+        if (end - start) * ENTRY > MOST_COUNTED_BYTES:
+            return None
         raw = self._reader.read_at(self.region.file_offset + start * ENTRY, (end - start) * ENTRY)
         states = raw[::ENTRY].translate(_PRESENT)
         bitmaps = states[self.parameters.chunk_ratio - start % (self.parameters.chunk_ratio + 1)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild.formats.blocks import BlockCache, pieces, stored_bytes
+from imgbuild.formats.blocks import MOST_COUNTED, MOST_COUNTED_BYTES, BlockCache, pieces, stored_bytes
 from imgbuild.formats.tables import NUMBER_BYTES, NumberTable, read_numbers, read_pieces
 from imgbuild.formats.vmdk.descriptor import SECTOR
 from imgbuild.formats.vmdk.header import COWD_TABLE_ENTRIES, Flags
@@ -111,13 +111,15 @@ class Grains:
             return b"".join([self._part(*piece) for piece in self._grains(offset, length)])
         return read_pieces(self._places(offset, length))
 
-    def stored(self, offset: int, length: int) -> int:
+    def stored(self, offset: int, length: int) -> int | None:
         """Return how many bytes of a range are in grains that have a place in the file."""
         return stored_bytes(offset, length, self._geometry.grain, self._used)
 
-    def _used(self, first: int, count: int) -> int:
-        used = 0
-        for index, start, part in pieces(first, count, self._geometry.entries):
+    def _used(self, first: int, count: int) -> int | None:
+        used, width = 0, self._geometry.entries
+        if count > MOST_COUNTED * width or count * NUMBER_BYTES > MOST_COUNTED_BYTES:
+            return None
+        for index, start, part in pieces(first, count, width):
             place = self._directory.get(index)
             if place:
                 entries = read_numbers(self._file, place * SECTOR + start * NUMBER_BYTES, part)

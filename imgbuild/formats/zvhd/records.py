@@ -147,7 +147,7 @@ class BlockDisk(Container):
         check_range(self.size, offset, length, "the virtual disk")
         return b"".join([self._piece(*piece) for piece in pieces(offset, length, self.block_size)])
 
-    def stored(self, offset: int, length: int) -> int:
+    def stored(self, offset: int, length: int) -> int | None:
         """Return how many bytes of a range are in blocks that have a record."""
         inside = min(length, max(0, self.orig_size - offset))
         return stored_bytes(offset, inside, self.block_size, self.used) if inside else 0

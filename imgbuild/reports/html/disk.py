@@ -13,7 +13,7 @@ import htpy as h
 
 from imgbuild.model import Space
 from imgbuild.reports.html.elements import code, section, table
-from imgbuild.reports.html.segments import Segment, segments, steps, stored
+from imgbuild.reports.html.segments import MOST_SEGMENTS, Segment, segments, steps, stored
 from imgbuild.reports.page import counted, flat
 from imgbuild.sizes import human_size
 
@@ -31,6 +31,7 @@ _LEAST_SHARE = 60
 _HEIGHT = 100
 _SLIVER = 0.002
 _LONGEST_LABEL = 28
+_MOST_ROWS = 200
 
 
 def draw_disk(image: Inspection) -> h.Element | None:
@@ -48,7 +49,14 @@ def write_disk(image: Inspection, level: int, prefix: str) -> h.Element | None:
     return section(
         level, f"{prefix}disk", "Disk", h.p(".lead")[_words(image)],
         table("Partitions in the order of the disk", _COLUMNS, _rows(image)) if image.partitions else None,
-        table("Volumes", _VOLUME_COLUMNS, _volume_rows(image)) if image.volumes else None)
+        _left(image.partitions, "partition"),
+        table("Volumes", _VOLUME_COLUMNS, _volume_rows(image)) if image.volumes else None,
+        _left(image.volumes, "volume"))
+
+
+def _left(listed: Sequence[object], noun: str) -> h.Element | None:
+    left = len(listed) - _MOST_ROWS
+    return h.p[f"{counted(left, f'more {noun}')}: the JSON of imgbuild inspect has all of them."] if left > 0 else None
 
 
 def _words(image: Inspection) -> str:
@@ -164,7 +172,7 @@ def _usage_of(image: Inspection, size: int, is_it: Callable[[Usage], bool]) -> i
 
 
 def _rows(image: Inspection) -> Iterator[list[h.Node]]:
-    for it in sorted(image.partitions, key=lambda partition: (partition.start, partition.index)):
+    for it in sorted(image.partitions, key=lambda partition: (partition.start, partition.index))[:_MOST_ROWS]:
         held = stored(image, it.start, it.size)
         yield [h.span(".number")[str(it.index) if it.index else "•"], _names(it.type or it.type_id, it.name),
                human_size(it.start) if it.start else "0", human_size(it.size), _names(it.filesystem, it.label, it.uuid),
@@ -172,14 +180,14 @@ def _rows(image: Inspection) -> Iterator[list[h.Node]]:
 
 
 def _volume_rows(image: Inspection) -> Iterator[list[h.Node]]:
-    for sign, it in _lettered(image):
+    for sign, it in _lettered(image.volumes[:_MOST_ROWS]):
         yield [h.span(".number")[sign], code(it.name), it.kind, human_size(it.size),
                _names(it.filesystem, it.label, it.uuid), _usage(_used_of_volume(image, it), it.size), code(it.mount)]
 
 
-def _lettered(image: Inspection) -> Iterator[tuple[str, Volume]]:
+def _lettered(volumes: Sequence[Volume]) -> Iterator[tuple[str, Volume]]:
     """Give each volume with a letter, so that it is not taken for a partition: a to z, then aa."""
-    for index, volume in enumerate(image.volumes):
+    for index, volume in enumerate(volumes):
         rounds, letter = divmod(index, len(ascii_lowercase))
         yield ascii_lowercase[letter] * (rounds + 1), volume
 
@@ -196,9 +204,10 @@ def _usage(used: int | None, size: int) -> str | None:
 
 def _volumes(image: Inspection) -> h.Element:
     """Return the volumes to one scale among themselves: where they lie in their group is not drawn."""
-    total = max(1, sum(volume.size for volume in image.volumes))
+    drawn = image.volumes[:MOST_SEGMENTS]
+    total = max(1, sum(volume.size for volume in drawn))
     columns = []
-    for sign, volume in _lettered(image):
+    for sign, volume in _lettered(drawn):
         used = _used_of_volume(image, volume)
         columns.append(h.div(".segment", title=flat((volume.name, volume.filesystem, human_size(volume.size))))[
             h.div(class_=["bar", {"unknown": used is None}])[
@@ -206,8 +215,8 @@ def _volumes(image: Inspection) -> h.Element:
                 h.span(".number")[sign],
                 h.span(".name")[h.strong[volume.mount or volume.name], h.br, flat((volume.filesystem,
                                                                               human_size(volume.size)))]]])
-    label = f"The logical volumes: {flat((f'{it.name}, {human_size(it.size)}' for it in image.volumes), '; ')}."
+    label = f"The logical volumes: {flat((f'{it.name}, {human_size(it.size)}' for it in drawn), '; ')}."
     return h.figure(".disk.volumes")[
         h.div(".scale", role="img", aria_label=label,
-              style=_grid([it.size for it in image.volumes], total, [True] * len(image.volumes)))[columns],
+              style=_grid([it.size for it in drawn], total, [True] * len(drawn)))[columns],
         h.figcaption["Logical volumes, to one scale among themselves."]]
