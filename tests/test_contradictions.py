@@ -180,7 +180,7 @@ def test_14_kinds_of_images(cloud, operation, word, expected):
     assert found(cloud, {**URL, "type": word, "os_version": "x"}, operation).get("ims-field-value") == expected
 
 
-@cases((TELEKOM, "IMG.0026", 403), ((*HUAWEI, *TO_255), "IMG.0026", 400))
+@cases((("otc",), "IMG.0026", 403), ((*HUAWEI, *TO_255, "otc-swiss"), "IMG.0026", 400))
 def test_15_the_status_of_a_missing_right(cloud, value, expected):
     assert BOOKS[cloud].errors[value].status == expected
 
