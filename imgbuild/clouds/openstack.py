@@ -77,7 +77,8 @@ def _distro(system: OperatingSystem, field: FieldSpec) -> Derived:
 def _admin(system: OperatingSystem) -> Derived | None:
     if system.default_user is None:
         return None
-    return Derived(value=system.default_user, why=("the user that cloud-init makes, who may become root",))
+    agent = "Cloudbase-Init" if system.type == "Windows" else "cloud-init"
+    return Derived(value=system.default_user, why=(f"the user that {agent} makes at the first start",))
 
 
 def _hardware(image: Inspection) -> dict[str, Derived | None]:

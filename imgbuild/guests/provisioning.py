@@ -1,9 +1,10 @@
 """Who logs in to a guest, and which services it has for its hypervisor: a guest as the checks see it in, facts out.
 
-The user is the one that cloud-init makes and gives the cloud's key to. An agent counts where the guest will start it:
-by its unit, by a rule of udev once the device is there, or as a service of Windows.
+The user is the one that cloud-init, or Cloudbase-Init, makes and gives the cloud's key or password to. An agent counts
+where the guest will start it: by its unit, by a rule of udev once the device is there, or as a service of Windows.
 
 "Users and groups", https://docs.cloud-init.io/en/latest/reference/yaml_examples/user_groups.html
+"username", https://cloudbase-init.readthedocs.io/en/latest/config.html
 QEMU guest agent, https://www.qemu.org/docs/master/interop/qemu-ga.html
 """
 
@@ -26,6 +27,7 @@ _UDEV_RULES = tuple(f"{folder}/udev/rules.d" for folder in ("/etc", "/usr/lib", 
 _SERVICE = "QEMU-GA"
 # useradd's own form: https://man7.org/linux/man-pages/man8/useradd.8.html
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_WINDOWS_USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]{0,19}")
 
 
 def complete(system: OperatingSystem, view: View) -> OperatingSystem:
@@ -37,12 +39,21 @@ def complete(system: OperatingSystem, view: View) -> OperatingSystem:
 
 
 def _default_user(view: View) -> str | None:
-    """Return the user that cloud-init makes; none where it does not run, or where other users are listed."""
+    """Return the user that the agent makes; none where it does not run, or where other users are listed."""
+    if view.system.type == "Windows":
+        return _windows_user(view)
     if view.system.type != "Linux" or not view.cloud_init.may_run:
         return None
     users, name = (view.cloud_init.get(*keys).value for keys in (("users",), ("system_info", "default_user", "name")))
     listed = users is None or (isinstance(users, list) and "default" in users)
     return name if listed and isinstance(name, str) and _USER.fullmatch(name) else None
+
+
+def _windows_user(view: View) -> str | None:
+    from imgbuild.guests.readiness.windows_agent import user_of  # noqa: PLC0415 - for Windows alone
+
+    name = user_of(view)
+    return name if name is not None and _WINDOWS_USER.fullmatch(name) else None
 
 
 def _agents(view: View) -> tuple[str, ...]:
@@ -60,7 +71,7 @@ def _linux_starts(view: View) -> bool:
 
 
 def _windows_starts(view: View) -> bool:
-    from imgbuild.guests.readiness.windows_base import DISABLED, ON_DEMAND, service  # noqa: PLC0415 - for Windows alone
+    from imgbuild.guests.readiness.windows_base import DISABLED, ON_DEMAND, service  # noqa: PLC0415 - as above
 
     key = service(view, _SERVICE)
     return key is not None and key.number("Start") not in {None, ON_DEMAND, DISABLED}

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from images.windows import AGENT, SERVICES, Guest
 from phony import Link
+from phonydisk import part
 from phonyguest import DEBIAN, view
 from phonytrees import SYSTEMD, cloud_init, off, on
 
 from imgbuild.guests import provisioning
-from imgbuild.model import QEMU_AGENT
+from imgbuild.guests.layout import assemble
+from imgbuild.guests.readiness import View
+from imgbuild.model import QEMU_AGENT, Firmware
 
 USER = "system_info:\n  default_user:\n    name: debian\n"
 
@@ -59,3 +63,34 @@ def test_damage_leaves_the_system_as_it_is():
 def test_other_systems_have_neither():
     other = msgspec.structs.replace(DEBIAN, type="Other", id="freebsd")
     assert provisioning.complete(other, view({}, system=other)) == other
+
+
+WINDOWS = msgspec.structs.replace(DEBIAN, type="Windows", id="windows", version="2022")
+SERVICE, INIT = f"{SERVICES}\\QEMU-GA", f"{SERVICES}\\cloudbase-init"
+
+
+def windows(guest=None):
+    tree = {f"/{path}": data for path, data in (guest or Guest()).tree().items()}
+    return provisioning.complete(WINDOWS, View(assemble([part(1, tree, "ntfs")]).guests[0], WINDOWS, [], Firmware()))
+
+
+@pytest.mark.parametrize(("start", "starts"), [(2, True), (1, True), (3, False), (4, False)])
+def test_agent_of_windows(start, starts):
+    guest = Guest().but(system={SERVICE: {"Start": start, "Type": 16}})
+    assert windows(guest).agents == ((QEMU_AGENT,) if starts else ())
+
+
+def test_windows_without_the_agent():
+    assert windows().agents == ()
+
+
+@pytest.mark.parametrize(("says", "changes", "user"), [
+    ("its user", {}, "Administrator"),
+    ("another", {"files": {AGENT: b"[DEFAULT]\nusername = ops team\n"}}, "ops team"),
+    ("none named", {"files": {AGENT: b"[DEFAULT]\n"}}, None),
+    ("control characters", {"files": {AGENT: b"[DEFAULT]\nusername=a\x1b[0m\n"}}, None),
+    ("not started", {"system": {INIT: {"Start": 4}}}, None),
+    ("not installed", {"files": {AGENT: None}}, None),
+])
+def test_user_of_windows(says, changes, user):
+    assert windows(Guest().but(**changes)).default_user == user, says

@@ -54,6 +54,15 @@ def configured(view: View) -> Answer:
     return passed("the entries of cloudbase-init.conf are as the cloud needs them", path)
 
 
+def user_of(view: View) -> str | None:
+    """Return the user that the agent makes, where it is started and its configuration names one."""
+    path, key = _path(view), service(view, "cloudbase-init")
+    if path is None or key is None or key.number("Start") != AUTOMATIC:
+        return None
+    entry = _parsed(view.tree.read(path, _LIMIT) or b"").get("username")
+    return entry.value if entry is not None else None
+
+
 def _path(view: View) -> str | None:
     paths = (f"{folder}/{_CONFIGURATION}" for folder in _PROGRAMS)
     return next((path for path in paths if view.tree.is_file(path)), None)
