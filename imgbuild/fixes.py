@@ -7,6 +7,7 @@ leave. A new kind is one type here and its place in ``AnyFix``; ``rules/README.m
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -125,6 +126,9 @@ AnyFix = Suggested | Spelling | Set | Remove | Trim | Separator | Mark | Repeate
 KINDS: dict[str, type[Fix]] = {str(kind.__struct_config__.tag): kind for kind in AnyFix.__args__}
 
 
+_folded = lru_cache(maxsize=4096)(fold)  # each of many keys is compared with all the others
+
+
 def _set(hit: Hit, value: object) -> Edit | None:
     return None if hit.pointer is None else Edit(action="set", pointer=hit.pointer, value=value)
 
@@ -134,5 +138,5 @@ def _rename(case: Case, hit: Hit, key: str) -> Edit | None:
     document, pointer = case.context.document, hit.pointer or ""
     parent = document.find(pointer.rpartition("/")[0]) if document is not None else None
     alike = [name for name in (parent[1].members or () if parent else ())
-             if isinstance(name, str) and fold(name) == fold(key)]
+             if isinstance(name, str) and _folded(name) == _folded(key)]
     return Edit(action="rename", pointer=pointer, key=key) if len(alike) == 1 else None

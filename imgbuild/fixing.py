@@ -1,8 +1,9 @@
 """fix: the text of a request and edits in, the mended text out; all that is not edited stays as it is, byte for byte.
 
-An edit becomes a splice of the text: a range, and what is to stand there. Ranges that touch are never mended together,
-the first wins and the other waits for another round. Of a string only the characters that differ are written anew, so
-that escapes stay; a new member takes the white space of the members beside it (RFC 8259, section 2, leaves it free).
+An edit becomes a splice of the text: a range, and what is to stand there. Of ranges that touch only those that go are
+mended together; else the first wins and the other waits for another round. Of a string only the characters that differ
+are written anew, so that escapes stay; a new member takes the white space of the members beside it (RFC 8259, section
+2, leaves it free).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from imgbuild.model import Findings
 
 MOST_ROUNDS = 20
-"""Each round mends all that does not touch; more are asked for only by rules that undo each other's work."""
+MOST_CHARACTERS = 2 << 20
+"""What all rounds together may read: a request of some KiB is done after three, one of a MiB is an attack."""
 MARK = "\ufeff"
 _SPACE = " \t\r\n"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -53,7 +55,7 @@ def fix(data: bytes, lint: Callable[[bytes], tuple[JsonDocument, Findings]]) -> 
     """
     document, findings = lint(data)
     fixed = 0
-    for _ in range(MOST_ROUNDS):
+    for _ in range(max(1, min(MOST_ROUNDS, MOST_CHARACTERS // max(1, len(data))))):
         edits = [finding.fix for finding in findings.findings if isinstance(finding.fix, Edit)]
         mended, made = mend(document, edits) if edits else (data, ())
         if mended == data:
@@ -98,9 +100,14 @@ def _apart(splices: Iterable[Splice]) -> frozenset[Splice]:
     """Return the splices of which none touches one before it."""
     taken: list[Splice] = []
     for splice in splices:
-        if not taken or splice.start > taken[-1].end:
+        if not taken or splice.start > taken[-1].end or _is_next_removal(taken[-1], splice):
             taken.append(splice)
     return frozenset(taken)
+
+
+def _is_next_removal(before: Splice, splice: Splice) -> bool:
+    """Say whether two neighbours are taken out, each with the comma behind it."""
+    return splice.start == before.end < splice.end and not before.text and not splice.text
 
 
 def _spliced(text: str, splices: Iterable[Splice], shift: int) -> str:

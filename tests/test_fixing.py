@@ -88,6 +88,16 @@ def test_edits_that_touch_are_not_made_together():
     assert (data.decode(), made) == ('{"a": ["x", "x"], "b": 1}', (cut("/a/1"), put("/b", 1)))
 
 
+@pytest.mark.parametrize(("before", "edits", "after"), [
+    ('{"a": [1, 2, 3, 4]}', [cut("/a/0"), cut("/a/1"), cut("/a/2")], '{"a": [4]}'),
+    ('{"a": [1, 2]}', [cut("/a/0"), cut("/a/1")], '{"a": [2]}'),
+    ('{"a": 1}', [cut("/a"), put("/b", 2)], "{}"),
+    ('{"a": [1, 2]}', [cut("/a/0"), put("/a/1", 3)], '{"a": [2]}'),
+    ("{}", [put("/a", 1), put("/b", 2)], '{"a": 1}')])
+def test_neighbours_are_made_together_only_where_both_go(before, edits, after):
+    assert edited(before, *edits) == after
+
+
 def test_a_new_name_waits_for_no_value_and_the_value_for_the_name():
     text = '{"a": "1"}'
     assert edited(text, put("/a", 1), named("/a", "b")) == '{"b": "1"}'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from imgbuild.checks.base import Case, escaped, is_integer
@@ -45,9 +46,9 @@ def body_of(case: Case) -> Part:
 
 def parts_of(case: Case) -> Iterator[Part]:
     """Yield the body, then the objects in its lists, outermost first."""
-    waiting = [body_of(case)]
+    waiting = deque([body_of(case)])
     while waiting:
-        part = waiting.pop(0)
+        part = waiting.popleft()
         yield part
         for key, field in part.fields.items():
             items = part.value.get(key) if field.items else None
