@@ -103,9 +103,11 @@ class Mark(Fix, frozen=True, kw_only=True, tag="byte-order-mark"):
     """Takes the byte order mark off the text."""
 
     def edit(self, case: Case, hit: Hit) -> Edit | None:
-        """Return the removal."""
-        del case, hit
-        return Edit(action="remove-mark", pointer="")
+        """Return the removal, where there is a mark."""
+        del hit
+        problems = case.context.document.problems if case.context.document is not None else ()
+        marked = any(problem.code == "json-bom" for problem in problems)
+        return Edit(action="remove-mark", pointer="") if marked else None
 
 
 class Repeated(Fix, frozen=True, kw_only=True, tag="repeated-key"):
