@@ -14,6 +14,7 @@ from imgbuild.checks import (
     fieldvalues,
     files,
     guest,
+    keys,
     objects,
     problems,
     properties,
@@ -36,7 +37,7 @@ AnyCheck = (
     | values.Length | values.Range | values.OneOf | values.NoneOf | values.Characters | values.Matches
     | values.JsonText | values.Trimmed | values.Given | values.Count | values.Unique
     | shape.Types | shape.Mandatory | shape.StringProperties | shape.KeyLength | shape.ServerKey | shape.MisspeltKey
-    | shape.OtherKey | shape.KeyNamed | shape.PropertyCount
+    | shape.OtherKey | keys.KeyNamed | keys.PropertyCount
     | fieldvalues.FieldValue | fieldvalues.Exclusive | fieldvalues.Vocabulary
     | tags.TagLength | tags.TagCharacters | tags.TagKeysDiffer | tags.TagsBegin
     | relations.NotWith | relations.EncryptedFormat | relations.OnlyForSystem | relations.OsTypeFits
