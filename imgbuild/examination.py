@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import qemu, sandbox
+from imgbuild import qemu, sandbox, splitting
 from imgbuild.beside import Beside
 from imgbuild.detection import formats_meant, probe_of
 from imgbuild.folder import MOST_PARTS, open_folder
@@ -274,6 +274,8 @@ def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], said: 
         from imgbuild.guests.media import osinfo  # noqa: PLC0415 - for a disc alone
 
         facts = osinfo.supplement(facts)
+    if splitting.is_suspect(source.path):
+        facts = splitting.supplement(facts, source.path)
     witness = _ask(facts, source, settings) if said is None else qemu.heard(facts, said)
     problems = qemu.compare(facts, witness, settings.claim)
     return _Found(msgspec.structs.replace(facts, problems=problems), outcome.value, outcome.in_force, witness)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from imgbuild.formats.base import Container, Format, Probe
 from imgbuild.readers import problem, read_clipped
 
@@ -67,6 +69,18 @@ def _archive(name: str, title: str, extensions: tuple[str, ...], matches: Callab
                  f"the file is a {title} archive, not a disk image; the image must be taken out of it")
 
 
+def _wim(row: Format) -> Format:
+    """Return the row of WIM, which also says what part of a split archive a file is (``guests/media/wim.py``)."""
+    def open_wim(reader: Reader) -> Container:
+        number, total = (int.from_bytes(read_clipped(reader, at, 2), "little") for at in (40, 42))
+        message = (f"the file is part {number} of {total} of a split Windows imaging (WIM) archive;"
+                   " 'wimlib-imagex join WHOLE.wim FIRST.swm OTHERS.swm' joins them")
+        found = problem("archive", message, field="signature", offset=0, raw=read_clipped(reader, 0, 8))
+        assert row.open is not None  # noqa: S101 - a named format opens
+        return row.open(reader) if total <= 1 else Container(row.name, None, problems=[found], readable=False)
+    return msgspec.structs.replace(row, open=open_wim)
+
+
 def _foreign(name: str, title: str, extensions: tuple[str, ...], matches: Callable[[Probe], bool],
              cure: str, *, place: tuple[int, int] = (0, 8)) -> Format:
     return named(name, title, extensions, matches, "foreign-format",
@@ -105,7 +119,8 @@ FORMATS: tuple[Format, ...] = (
     _archive("ar", "ar", ("deb",), starts(b"!<arch>\n")),
     _archive("rpm", "RPM", ("rpm",), starts(b"\xed\xab\xee\xdb")),
     _archive("cab", "cabinet", ("cab",), starts(b"MSCF\0\0\0\0")),
-    _archive("wim", "Windows imaging (WIM)", ("wim", "esd", "swm"), starts(b"MSWIM\0\0\0", b"WLPWM\0\0\0")),
+    _wim(_archive("wim", "Windows imaging (WIM)", ("wim", "esd", "swm"),
+                  starts(b"MSWIM\0\0\0", b"WLPWM\0\0\0"))),
     _archive("vma", "Proxmox backup (VMA)", ("vma",), starts(b"VMA\0")),
     # block/bochs.c, block/cloop.c and block/dmg.c of qemu; libewf; AFFLIB; libsparse of Android; libmodi for Apple's
     _foreign("bochs", "a Bochs disk", (), starts(b"Bochs Virtual HD Image\0"),

@@ -93,6 +93,14 @@ def test_the_messages_say_what_to_do():
         "the file is an Android sparse image, which no import path takes; 'simg2img FILE OUT.raw' gives the disk")
 
 
+def test_a_part_of_a_split_wim_says_so():
+    for number, total in ((1, 1), (2, 3)):
+        data = b"MSWIM\0\0\0".ljust(40, b"\0") + number.to_bytes(2, "little") + total.to_bytes(2, "little") + bytes(200)
+        message = opened(data).problems[0].message
+        assert ("the file is part 2 of 3 of a split Windows" in message) is (total == 3)
+    assert "split" not in opened(b"MSWIM\0\0\0").problems[0].message
+
+
 class TestFrames:
     @pytest.mark.parametrize(("expected", "data"), [
         (["zstd"], SKIPPABLE + CASES["zstd"]),
