@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from imgbuild import chain, filesystems, inside, space, volumes
+from imgbuild import chain, filesystems, inside, volumes
 from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, provisioning, readiness, systems
@@ -329,6 +329,8 @@ def _ask_questions(state: State) -> bool:
 def _measure_space(state: State) -> bool:
     """Learn where the disk has data; it comes last, so that a table without end costs nothing but the drawing."""
     assert state.container is not None  # noqa: S101 - the steps stop without one
+    from imgbuild import space  # noqa: PLC0415 - for those who ask
+
     state.learn(space=space.measure(state.container, cast("Source", state.source), state.blocks))
     return True
 

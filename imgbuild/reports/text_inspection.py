@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.model import Inside, Inspection
 from imgbuild.reports import text_readiness
+from imgbuild.reports.inside import image_of
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
 from imgbuild.reports.text_container import container_words, format_words, safety_words
@@ -15,7 +15,7 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import OperatingSystem, Partition, Problem, Run, Volume
+    from imgbuild.model import Inside, Inspection, OperatingSystem, Partition, Problem, Run, Volume
     from imgbuild.reports.sheet import Sheet
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
@@ -50,8 +50,7 @@ def digest_words(image: Inspection) -> Iterator[tuple[str, str]]:
 
 def _write_inside(sheet: Sheet, inside: Inside) -> None:
     """Write the facts of what is inside of a compressed file or an archive, as far as they are known."""
-    fields = {name: getattr(inside, name) for name in Inside.__struct_fields__ if name in Inspection.__struct_fields__}
-    image = Inspection(**{**fields, "path": inside.name or "", "size": inside.size or 0})
+    image = image_of(inside)
     known = headline(image) if inside.size is not None else f"{format_words(image)}, {_size_of_disk(image)}"
     sheet.section("Inside", flat((inside.name, known)))
     for name, words in digest_words(image):

@@ -6,7 +6,7 @@ import msgspec
 from documents import BELOW, CUT, GIB, HOSTILE, IMAGE, MANIFEST, MIB, NEAR, REQUEST, RULES, findings
 
 from imgbuild import reports
-from imgbuild.model import Accepted, GuestCheck, Partition, Place, Space, Usage, Verification, Volume
+from imgbuild.model import Accepted, GuestCheck, Inside, Partition, Place, Space, Usage, Verification, Volume
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
 
@@ -58,6 +58,9 @@ def second():
     return msgspec.structs.replace(FULL, path="other.raw", space=msgspec.UNSET, format="raw")
 
 
+INSIDE = Inside(name="disk1.vmdk", offset=512, size=9 * MIB, format="vmdk", virtual_size=2 * GIB, os=IMAGE.os,
+                partition_table="gpt", partitions=IMAGE.partitions, firmware=IMAGE.firmware, guest=GUEST)
+
 VIEWS = {
     "good": {"found": (NEAR,), "images": (FULL,), "manifests": (MANIFEST,)},
     "full": {"found": (BELOW, CUT, NEAR), "images": (FULL,), "manifests": (MANIFEST,)},
@@ -66,6 +69,9 @@ VIEWS = {
     "unknown": {"found": (CUT,), "images": (msgspec.structs.replace(
         IMAGE, format=None, virtual_size=None, partitions=(), volumes=(), os=None, container={}),),
         "manifests": (None,)},
+    "archive": {"found": (CUT,), "images": (msgspec.structs.replace(
+        IMAGE, format="ova", virtual_size=None, partitions=(), volumes=(), os=None, inside=(
+            INSIDE, msgspec.structs.replace(INSIDE, name=None, size=None))),), "manifests": (None,)},
     "several": {"found": (CUT, BELOW), "images": (FULL, second()), "manifests": (MANIFEST, MANIFEST)},
     "verified": {"found": (), "name": "manifest.json", "manifests": (MANIFEST,), "verification": True},
     "statement": {"found": (), "name": "disk.intoto.json", "verification": True},

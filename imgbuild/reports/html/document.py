@@ -15,6 +15,7 @@ from imgbuild.reports.html.elements import heading, mark, section, table
 from imgbuild.reports.html.findings import Context, anchor, write_accepted, write_findings
 from imgbuild.reports.html.image import write_file, write_glance, write_readiness, write_system
 from imgbuild.reports.html.request import write_request, write_route
+from imgbuild.reports.inside import image_of
 from imgbuild.reports.page import counted, flat
 from imgbuild.sizes import human_size
 from imgbuild.version import __version__
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _USUAL = "create-metadata"
 _MOST_TO_DO = 12
+_MOST_INSIDE = 20
 
 
 def write_document(view: FindingsView) -> str:
@@ -124,6 +126,7 @@ def _sections(part: Part, view: FindingsView, level: int, prefix: str) -> Iterat
         ("next", "What to do next", _to_do(part, view, level, prefix)),
         ("findings", "Findings", write_findings(part.findings, context))]
     if image is not None:
+        named.append(("inside", "Inside", _inside(image, level, prefix)))
         named += [("disk", "Disk", write_disk(image, level, prefix)),
                   ("boot", "Boot and system", write_system(image, level, prefix)),
                   ("ready", "Readiness", write_readiness(image.guest, level, prefix))]
@@ -136,6 +139,21 @@ def _sections(part: Part, view: FindingsView, level: int, prefix: str) -> Iterat
     yield h.nav(".contents", aria_label=f"Sections on {part.name}")[
         h.ul[(h.li[h.a(href=f"#{prefix}{name}")[title]] for name, title, _ in there)]]
     yield from (written for _, _, written in there)
+
+
+def _inside(image: Inspection, level: int, prefix: str) -> h.Element | None:
+    """Return the section on what must be decompressed or taken out first; ``None`` where there is nothing inside."""
+    if not image.inside:
+        return None
+    return section(level, f"{prefix}inside", "Inside", [
+        _one_inside(image_of(entry), level + 1, f"{prefix}inside-{number}-")
+        for number, entry in enumerate(image.inside[:_MOST_INSIDE], 1)])
+
+
+def _one_inside(image: Inspection, level: int, prefix: str) -> list[h.Node]:
+    return [heading(level, _path(image.path) if image.path else "What it decompresses to"), write_glance(image, None),
+            draw_disk(image), write_disk(image, level + 1, prefix), write_system(image, level + 1, prefix),
+            write_readiness(image.guest, level + 1, prefix)]
 
 
 def _path(path: str) -> h.Element:

@@ -51,6 +51,8 @@ def _system_details(system: OperatingSystem | None) -> str:
 
 
 def _sizes(image: Inspection) -> str:
+    if not image.size and image.virtual_size:
+        return f"{human_size(image.virtual_size)} disk"
     if image.virtual_size is None or image.virtual_size == image.size:
         return human_size(image.size)
     return f"{human_size(image.virtual_size)} disk in a file of {human_size(image.size)}"

@@ -1,0 +1,13 @@
+"""What lies inside of a compressed file or an archive, as an image of its own: a report then shows it as one."""
+
+from __future__ import annotations
+
+from imgbuild.model import Inside, Inspection
+
+_SHARED = tuple(name for name in Inside.__struct_fields__ if name in Inspection.__struct_fields__)
+
+
+def image_of(inside: Inside) -> Inspection:
+    """Return the facts as those of an image; the size is 0 where only decompressing all of it would tell."""
+    fields = {name: getattr(inside, name) for name in _SHARED}
+    return Inspection(**{**fields, "path": inside.name or "", "size": inside.size or 0})
