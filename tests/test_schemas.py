@@ -55,6 +55,10 @@ def test_findings_on_requests(name):
     validate(run("lint", name, "--format", "json", folder=SAMPLES / "requests").document)
 
 
+def test_the_review_of_the_rule_book():
+    validate(run("rules", "--check", "--format", "json", folder=SAMPLES).document)
+
+
 def test_the_rule_book():
     validate(run("rules", "--format", "json", folder=SAMPLES).document)
 

@@ -19,7 +19,6 @@ from imgbuild.commands.options import (
     settings_of,
 )
 from imgbuild.errors import UsageError
-from imgbuild.settings import ALL
 
 # Where click's name of an option is not the option's.
 if TYPE_CHECKING:
@@ -53,6 +52,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
+    from imgbuild.settings import ALL  # noqa: PLC0415 - as above
 
     if words["cloud"] == ALL:
         return check_everywhere(images, {**words, "request": request, "manifest": manifest,

@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.errors import ImgbuildError
-from imgbuild.settings import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -61,6 +60,7 @@ def _image_formats(_context: click.Context, _parameter: click.Parameter, begun: 
 
 def _clouds(context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
     from imgbuild.rulebook.packs import clouds  # noqa: PLC0415 - as with the reports
+    from imgbuild.settings import ALL  # noqa: PLC0415 - as with the reports
 
     every = (ALL,) if context.info_name == "check" else ()
     return _among((*clouds(), *every), begun)

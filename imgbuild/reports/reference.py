@@ -42,6 +42,8 @@ What a cloud does not have of those below it, `[without]` in its `cloud.toml` ta
 `own_documents` are the beginnings of the ids of its own documents: of several that say the same they are named first.
 In any file may stand `[sources.ID]` (documents), `[errors]` (codes of the server) and `[[rule]]`.
 All else belongs to the profile.
+`siblings` is no pack: it holds what the documents of further clouds say of the file alone, for `check --cloud all`.
+`imgbuild rules --check` says what is wrong with a pack, and with `--rules DIR` with rules of your own.
 
 No document, no rule: each source is a page, a specification or an advisory with its full address and its date.
 What follows from plain logic inside one request is a note, and its source says so.

@@ -36,27 +36,31 @@ def _write_image(sheet: Sheet, image: Placed) -> None:
                          None if image.os is None else image.os.name or image.os.id)), indent=2)
     for name, digest in (image.checksums or {}).items():
         sheet.fact(name, digest)
-    sheet.table([_HEADING, *(_row(row) for row in asked)], heading=True, sentence=len(_HEADING) - 1)
+    said: dict[str, str] = {}
+    sheet.table([_HEADING, *(_row(row, said) for row in asked)], heading=True, sentence=len(_HEADING) - 1)
     others = [row for row in image.destinations if row.basis != "rules"]
     if others:
         sheet.section("Others", "of these clouds only rules on the file are known")
-        sheet.table([_FILE_HEADING, *(_file_row(row) for row in others)], heading=True, sentence=len(_FILE_HEADING) - 1)
+        rows = [_file_row(row, said) for row in others]
+        sheet.table([_FILE_HEADING, *rows], heading=True, sentence=len(_FILE_HEADING) - 1)
 
 
-def _row(row: Destination) -> list[str | Word]:
+def _row(row: Destination, said: dict[str, str]) -> list[str | Word]:
     min_disk = "-" if row.min_disk is None else f"{row.min_disk} GiB"
     return [row.cloud, _VERDICTS[row.verdict], row.format or "-", min_disk, row.route or "-", row.os_version or "-",
-            _way(row)]
+            _way(row, said)]
 
 
-def _file_row(row: Destination) -> list[str | Word]:
+def _file_row(row: Destination, said: dict[str, str]) -> list[str | Word]:
     fits = row.verdict == "unknown" and row.obstacle is None
-    return [row.cloud, _FITS if fits else _VERDICTS[row.verdict], row.route or "-", _way(row)]
+    return [row.cloud, _FITS if fits else _VERDICTS[row.verdict], row.route or "-", _way(row, said)]
 
 
-def _way(row: Destination) -> str:
+def _way(row: Destination, said: dict[str, str]) -> str:
+    """Return what stands in the way; ``said`` has the clouds at which it was told first."""
     if row.obstacle is None:
         return "-"
     rule = f" ({row.obstacle.rule})" if row.obstacle.rule else ""
+    words, first = f"{row.obstacle.message}{rule}", said.setdefault(row.obstacle.message, row.cloud)
     more = f"; {counted(row.errors - 1, 'more error')}" if row.errors > 1 else ""
-    return f"{row.obstacle.message}{rule}{more}"
+    return f"{words if first == row.cloud else f'as at {first}'}{more}"

@@ -31,6 +31,14 @@ def test_the_table_has_a_row_for_each_cloud_and_keeps_its_width(monkeypatch, col
     assert any(line.split()[:5] == ["tencent", "fits", "ImportImage,", "from", "COS"] for line in lines)
 
 
+def test_what_stands_in_the_way_everywhere_is_told_once():
+    text = " ".join(call(*WORDS, OVERLAY).stdout.split())
+    first, *others = rulebook.clouds()
+    assert text.count("the image needs the backing file") == 1
+    assert text.count(f"as at {first}") == len(others) + 8
+    assert f"as at {first}; 1 more error" in text  # what a sibling says of the file besides
+
+
 def test_the_json_is_of_its_schema():
     document = json.loads(call(*WORDS, DEBIAN, OVERLAY, "--format", "json").stdout)
     jsonschema.validate(document, schema_of("destinations"))
