@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imgbuild import fixing, jsontext, linting, rulebook
+from imgbuild import jsontext, linting, rulebook
 from imgbuild.acceptance import NOTHING_ACCEPTED
 from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
@@ -101,6 +101,8 @@ def fix(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | N
     A text that is no JSON stays as it is; what is accepted is not mended. The parameters are those of :func:`lint`.
     """
     facts = None if image is None else _examine(image, settings, progress)
+    from imgbuild import fixing  # noqa: PLC0415 - for those who mend
+
     return fixing.fix(data, partial(_lint, settings, facts, name))
 
 

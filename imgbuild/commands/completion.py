@@ -6,7 +6,6 @@ completed by its name, or as the file or folder that its metavar speaks of. What
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from contextlib import suppress
@@ -154,6 +153,8 @@ def _among(values: Iterable[str], begun: str) -> list[str]:
 
 def paths(before: str, begun: str) -> list[CompletionItem[str]]:
     """Complete a path behind other text, which no shell does by itself; and mark it for bash, which can."""
+    import glob  # noqa: PLC0415 - while somebody types, and in no run
+
     found = sorted(glob.iglob(f"{glob.escape(begun)}*"))
     return [_item(f"{before}{path}{os.sep if os.path.isdir(path) else ''}", path=True) for path in found] or [
         _item(f"{before}{begun}", path=True)]
