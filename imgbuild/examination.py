@@ -23,7 +23,7 @@ from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import find
 from imgbuild.formats.served import NAMES
 from imgbuild.inside import HOLDERS
-from imgbuild.model import DiscWitness, Hashed, Inspection, Look, Problem, Run, Witness
+from imgbuild.model import DiscWitness, Hashed, Inspection, Look, Problem, Run, Step, Witness
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB
@@ -73,6 +73,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
     with open_source(path, allow_device=settings.allow_device) as source:
+        begun = time.monotonic()
         # The child hashes what is inside of a compressed file, so it must be told how.
         early = load_profile() if _is_one_of(source, HOLDERS) else None
         # The child is forked before any thread starts; then it looks while the file is hashed.
@@ -88,8 +89,9 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
             other.wait()
             raise
         image = _complete(found, hashed, source, profile)
-        seconds = time.monotonic() - started
-        return _with_run_facts(image, found, hashed, source, seconds) if settings.run_facts else image
+        if not settings.run_facts:
+            return image
+        return _with_run_facts(image, found, hashed, source, (started, begun))
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class _Found(msgspec.Struct, frozen=True):
     look: Look | None
     sandbox: tuple[str, ...]
     witness: Witness | None
+    asking: float | None = None
     disc: DiscWitness | None = None
 
 
@@ -139,9 +142,12 @@ class _Looking:
     def _wait(self) -> _Found:
         qemu.prepare()  # while the child looks
         opened = self._child.first(lambda known: known.opened)
+        begun = time.monotonic()
         said = _ask(opened.facts, self._source, self._settings) if opened is not None else None
+        asking = time.monotonic() - begun if said is not None and said.found else None
         outcome = self._child.result()
-        return _conclude(outcome, self._end_service(), said, self._source, self._settings)
+        found = _conclude(outcome, self._end_service(), said, self._source, self._settings)
+        return msgspec.structs.replace(found, asking=asking)
 
     def _end_service(self) -> tuple[Problem, ...]:
         return () if self._service is None else self._service.end()
@@ -311,10 +317,20 @@ def _complete(found: _Found, hashed: Hashed, source: Source, profile: Profile) -
                                    disk_format=profile.disk_formats.get(found.facts.format or ""))
 
 
-def _with_run_facts(image: Inspection, found: _Found, hashed: Hashed, source: Source, seconds: float) -> Inspection:
+def _with_run_facts(image: Inspection, found: _Found, hashed: Hashed, source: Source,
+                    times: tuple[float, float]) -> Inspection:
+    """Return the facts with those on the run; ``times`` are when it began, and when the file was open."""
+    started, begun = times
+    seconds = time.monotonic() - started
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
-    run = Run(seconds=seconds, hash_seconds=hashed.seconds, cached=hashed.cached,
+    steps = (Step(name="open", seconds=begun - started), *looked.steps, *_step("qemu-img", found.asking),
+             *_step("hash", hashed.seconds))
+    run = Run(seconds=seconds, steps=steps, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
               allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness,
               pycdlib=msgspec.UNSET if found.disc is None else found.disc)
     return msgspec.structs.replace(image, run=run)
+
+
+def _step(name: str, seconds: float | None) -> tuple[Step, ...]:
+    return () if seconds is None else (Step(name=name, seconds=seconds),)

@@ -74,13 +74,20 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
 def _take(state: State, steps: Iterable[Callable[[State], bool]]) -> None:
     for step in steps:
         try:
-            goes_on = step(state)
+            with state.step(_title(step)):
+                goes_on = step(state)
         except BrokenImage as broken:
             state.fail(broken)
             goes_on = state.disk is not None
         state.report()
         if not goes_on:
             return
+
+
+def _title(step: Callable[[State], bool]) -> str:
+    """Return the name of a step: that of its function."""
+    words = str(getattr(step, "func", step).__name__).strip("_").split("_")
+    return "-".join(words[1:] or words)
 
 
 def _read_container(state: State) -> bool:

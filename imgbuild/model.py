@@ -185,15 +185,26 @@ class DiscWitness(Value, frozen=True, kw_only=True, omit_defaults=True):
     sandbox: tuple[str, ...] = ()
 
 
+class Step(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """One step of a run: its seconds, and what it read of the image where that was counted."""
+
+    name: str
+    seconds: float
+    reads: int | None = None
+    bytes_read: int | None = None
+
+
 class Run(Value, frozen=True, kw_only=True):
     """Facts on the run itself; they are shown with ``-v`` or ``--run-facts`` only.
 
     ``sandbox`` names what held the child that read the image: ``fork``, ``rlimits``, ``no-new-privs``,
     ``landlock-abi-N`` and ``seccomp``, as far as the system offers them. ``cached`` are the checksums that were not
     computed, as they were known. ``hash_seconds`` is how long the others took. ``pycdlib`` is there where it was asked.
+    ``steps`` are those that were taken; the file is hashed, and qemu-img asked, beside those of the inspection.
     """
 
     seconds: float
+    steps: tuple[Step, ...] = ()
     hash_seconds: float | None
     inspect_seconds: float
     reads: int
@@ -290,6 +301,7 @@ class Look(Value, frozen=True, kw_only=True):
     bytes_read: int
     seconds: float
     opened: bool = False
+    steps: tuple[Step, ...] = ()
 
 
 class Hashed(Value, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ examine (open -> look beside digest -> witness) -> derive -> build -> lint.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,18 @@ from imgbuild.comparison import compare
 from imgbuild.derivation import derive
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.examination import inspect, inspect_for, nothing
-from imgbuild.model import Difference, Edit, Findings, Inspection, Manifest, Policy, Summary, Tally, Verification
+from imgbuild.model import (
+    Difference,
+    Edit,
+    Findings,
+    Inspection,
+    Manifest,
+    Policy,
+    Step,
+    Summary,
+    Tally,
+    Verification,
+)
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.rulebook.digest import digest_of as rulebook_digest
@@ -126,7 +138,9 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     images = [_examine(path, _digesting(settings, recorded.get(path)), progress, meanwhile) for path in paths]
     disks = _examine_disks(choices, settings, progress)
     book = _load(settings)
+    started = time.monotonic()
     manifests = [_manifest(image, choices, book, settings, disks) for image in images]
+    derived = time.monotonic()
     contexts = [_context_for(image, manifest, request, book, settings)
                 for image, manifest in zip(images, manifests, strict=True)]
     contexts = [replace(context, record=recorded.get(path)) for path, context in zip(paths, contexts, strict=True)]
@@ -135,7 +149,16 @@ def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Ch
     findings = linting.distinct(finding for found, _ in results for finding in found)
     document = _document(findings, _sum(tally for _, tally in results), contexts[0].operation if contexts else None,
                          settings)
-    return Checked(document, tuple(images), tuple(manifests))
+    steps = {"derive": derived - started, "lint": time.monotonic() - derived}  # of all images
+    return Checked(document, tuple(_with_steps(image, steps) for image in images), tuple(manifests))
+
+
+def _with_steps(image: Inspection, steps: dict[str, float]) -> Inspection:
+    """Return the facts of an image with further steps, where facts on the run are asked for."""
+    if not image.run:
+        return image
+    taken = (*image.run.steps, *(Step(name=name, seconds=seconds) for name, seconds in steps.items()))
+    return msgspec.structs.replace(image, run=msgspec.structs.replace(image.run, steps=taken))
 
 
 def judge(image: Inspection, settings: Settings, choices: Choices = NO_CHOICES) -> Checked:

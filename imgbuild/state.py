@@ -6,15 +6,16 @@ The facts known so far, the container, the disk in it, its partition table, the 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from imgbuild import chain
-from imgbuild.model import Inspection, Look, Problem
+from imgbuild.model import Inspection, Look, Problem, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from imgbuild.chain import Link
@@ -69,6 +70,7 @@ class State:
         self.opened = False
         self._problems: list[Problem] = []
         self._report = report
+        self._steps: list[Step] = []
         self._started = time.monotonic()
 
     def learn(self, **facts: Any) -> None:  # noqa: ANN401 - the fields of Inspection, which checks nothing here
@@ -97,7 +99,29 @@ class State:
         if self.container is not None:
             self.object(*chain.objections(self.container, self.parents))
         self.learn(problems=tuple(self._problems))
+        seconds, reads, bytes_read = self._cost()
+        self._report(Look(facts=self.facts, reads=reads, bytes_read=bytes_read, seconds=seconds, opened=self.opened,
+                          steps=tuple(self._steps)))
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Note what a step costs, of which the time for the initramfs archives is a step of its own."""
+        before, unpacking = self._cost(), self._unpacking()
+        try:
+            yield
+        finally:
+            seconds, reads, bytes_read = (now - then for now, then in zip(self._cost(), before, strict=True))
+            unpacked = self._unpacking() - unpacking
+            self._steps.append(Step(name=name, seconds=seconds - unpacked, reads=int(reads),
+                                    bytes_read=int(bytes_read)))
+            if unpacked:
+                self._steps.append(Step(name="initramfs", seconds=unpacked))
+
+    def _cost(self) -> tuple[float, int, int]:
+        """Return seconds, reads and bytes read until now."""
         places: list[Source | Part | ImageFolder] = [self.source] if self.folder is None else [self.source, self.folder]
-        self._report(Look(facts=self.facts, reads=sum(place.reads for place in places),
-                          bytes_read=sum(place.bytes_read for place in places),
-                          seconds=time.monotonic() - self._started, opened=self.opened))
+        return (time.monotonic() - self._started, sum(place.reads for place in places),
+                sum(place.bytes_read for place in places))
+
+    def _unpacking(self) -> float:
+        return 0.0 if self.view is None else self.view.unpacking

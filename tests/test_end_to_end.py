@@ -387,3 +387,16 @@ def test_control_characters_of_a_path_do_not_reach_the_terminal(tmp_path):
     for words in (("inspect", path), ("check", path), ("inspect", str(path) + "absent")):
         result = run(*words, folder=tmp_path)
         assert "\x1b" not in result.out + result.err
+
+
+def test_v_says_how_long_each_step_took(tmp_path):
+    """Of a whole check, with the initramfs as a step of its own; without -v no time stands in any document."""
+    words = ("check", SAMPLES / "debian-12-tiny.qcow2", "--manifest", "m.json", "-v")
+    text = run(*words, folder=tmp_path).out
+    table = text.partition("  step ")[2]
+    taken = [line.split()[0] for line in table.splitlines()[1:] if line.startswith("  ")]
+    assert [name for name in taken if name != "qemu-img"] == [
+        "open", "container", "table", "filesystems", "guests", "firmware", "readiness", "initramfs", "hash", "derive",
+        "lint"]
+    assert json.loads((tmp_path / "m.json").read_text())["image"]["run"]["steps"][0]["name"] == "open"
+    assert "seconds" not in run(*words[:2], "--format", "json", folder=tmp_path).out

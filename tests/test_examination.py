@@ -54,6 +54,12 @@ def test_run_facts_are_given_when_asked_for(image):
     assert run.reads > 0
     assert run.allocated == os.stat(image).st_blocks * 512
     assert "rlimits" in run.sandbox
+    steps = {step.name: step for step in run.steps}
+    assert list(steps)[:2] == ["open", "container"]
+    assert list(steps)[-1] == "hash"
+    assert steps["container"].reads > 0
+    assert sum(step.reads or 0 for step in run.steps) == run.reads
+    assert sum(step.bytes_read or 0 for step in run.steps) == run.bytes_read
 
 
 def test_without_them_the_same_file_gives_the_same_facts(image):

@@ -10,6 +10,7 @@ The kernel's documentation, "modules.builtin", https://docs.kernel.org/kbuild/kb
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
@@ -48,7 +49,8 @@ class Drivers(msgspec.Struct):
     """What is known of the drivers of a kernel, of those in ``DRIVERS``.
 
     ``built_in`` and ``folder`` (the modules on the disk) are ``None`` where they are not known. ``archives`` are the
-    initramfs files that were opened; ``unseen`` says why others were not, or not to their end.
+    initramfs files that were opened; ``unseen`` says why others were not, or not to their end. ``seconds`` is how long
+    that took.
     """
 
     kernel: Kernel
@@ -56,6 +58,7 @@ class Drivers(msgspec.Struct):
     folder: frozenset[str] | None
     archives: list[Contents] = []
     unseen: str | None = None
+    seconds: float = 0.0
 
     def early(self, driver: str) -> Where:
         """Return where the kernel has the driver before it mounts the root file system."""
@@ -114,7 +117,9 @@ def look(tree: GuestTree, careful: Careful, kernel: Kernel, budget: Budget | Non
             break
         if found.archives and wanted <= set().union(*(seen.modules_for(kernel.version) for seen in found.archives)):
             break
+        started = time.monotonic()
         _open(tree, archive, found, wanted, budget)
+        found.seconds += time.monotonic() - started
     return found
 
 

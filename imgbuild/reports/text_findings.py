@@ -13,6 +13,7 @@ from imgbuild.reports.findings import SEVERITIES, is_good, parts, place_of
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.reports.text_excerpt import write_message
+from imgbuild.reports.text_inspection import write_run
 from imgbuild.reports.text_manifest import write_image, write_request
 from imgbuild.reports.text_rules import error_words, source_words
 
@@ -43,6 +44,8 @@ def write(sheet: Sheet, view: FindingsView) -> None:
             _write_unseen(sheet, image)
         if manifest is not None and view.name is None:
             write_request(sheet, manifest)
+        if image is not None:
+            write_run(sheet, image)
     if not sheet.page.quiet:
         _write_end(sheet, view)
 

@@ -15,7 +15,7 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Inside, Inspection, OperatingSystem, Partition, Problem, Run, Volume
+    from imgbuild.model import Inside, Inspection, OperatingSystem, Partition, Problem, Run, Step, Volume
     from imgbuild.reports.sheet import Sheet
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}
@@ -37,8 +37,7 @@ def write(sheet: Sheet, image: Inspection) -> None:
     text_readiness.write(sheet, image.guest)
     for inside in image.inside or ():
         _write_inside(sheet, inside)
-    if image.run:
-        _write_run(sheet, image, image.run)
+    write_run(sheet, image)
 
 
 def digest_words(image: Inspection) -> Iterator[tuple[str, str]]:
@@ -169,7 +168,11 @@ def _write_systems(sheet: Sheet, image: Inspection) -> None:
         sheet.fact("also", flat((system_words(other), other.source), "  "))
 
 
-def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
+def write_run(sheet: Sheet, image: Inspection) -> None:
+    """Write the facts on the run, where they are asked for."""
+    if not image.run:
+        return
+    run = image.run
     hashed = None if run.hash_seconds is None else f"hash {run.hash_seconds:.2f}"
     seconds = f"{run.seconds:.2f} s ({flat((hashed, f'inspect {run.inspect_seconds:.2f}'))})"
     read = f"{human_size(run.bytes_read)} in {counted(run.reads, 'read')} for facts"
@@ -183,6 +186,13 @@ def _write_run(sheet: Sheet, image: Inspection, run: Run) -> None:
         sheet.fact("", f"qemu-img {run.qemu.found}: {flat((said, probed))}")
     if run.pycdlib and run.pycdlib.found:
         sheet.fact("", f"pycdlib {run.pycdlib.found}: {run.pycdlib.error or 'answered'}")
+    if run.steps:
+        sheet.table([["step", "seconds", "reads", "bytes"], *map(_step_row, run.steps)], heading=True)
+
+
+def _step_row(step: Step) -> list[str]:
+    return [step.name, f"{step.seconds:.3f}", str(step.reads or "-"),
+            human_size(step.bytes_read) if step.bytes_read else "-"]
 
 
 def _agreement(image: Inspection, run: Run) -> str:

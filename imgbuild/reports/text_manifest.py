@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, flat
-from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words
+from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words, write_run
 
 if TYPE_CHECKING:
     from imgbuild.model import Derived, Inspection, Manifest, Route
@@ -20,6 +20,7 @@ def write(sheet: Sheet, manifest: Manifest) -> None:
         return
     write_image(sheet, manifest.image)
     write_request(sheet, manifest)
+    write_run(sheet, manifest.image)
 
 
 def write_image(sheet: Sheet, image: Inspection) -> None:

@@ -7,7 +7,7 @@ import pytest
 from documents import DEBIAN, GIB, IMAGE, MIB
 
 from imgbuild import reports
-from imgbuild.model import Firmware, GuestCheck, Inspection, OperatingSystem, Partition, Problem, Run, Witness
+from imgbuild.model import Firmware, GuestCheck, Inspection, OperatingSystem, Partition, Problem, Run, Step, Witness
 from imgbuild.reports.page import Page
 from imgbuild.reports.text_inspection import boot_words, headline, system_words
 from imgbuild.reports.views import ImageView
@@ -126,6 +126,20 @@ Run       0.91 s (hash 0.90, inspect 0.08), 1 MiB in 41 reads for facts, 600 MiB
     assert drawn(changed(run=refused)).endswith("""\
 Run       0.91 s (inspect 0.08), 1 MiB in 41 reads for facts, sandbox: none
           qemu-img 7.2.22: signal SIGSEGV
+""")
+
+
+def test_steps_of_the_run():
+    steps = (Step(name="open", seconds=0.0001), Step(name="container", seconds=0.02, reads=17, bytes_read=2048),
+             Step(name="hash", seconds=0.9))
+    run = Run(seconds=0.914, steps=steps, hash_seconds=0.9, inspect_seconds=0.08, reads=41, bytes_read=MIB,
+              allocated=None, sandbox=())
+    assert drawn(changed(run=run)).endswith("""\
+Run       0.91 s (hash 0.90, inspect 0.08), 1 MiB in 41 reads for facts, sandbox: none
+  step       seconds  reads  bytes
+  open       0.000    -      -
+  container  0.020    17     2 KiB
+  hash       0.900    -      -
 """)
 
 

@@ -80,6 +80,12 @@ class View(msgspec.Struct, eq=False, dict=True):
         """The installed kernels: the one that boots first, then the newest first."""
         return tuple(sorted(self.guest.kernels, key=lambda kernel: not kernel.is_default))
 
+    @property
+    def unpacking(self) -> float:
+        """The seconds that it took to look into initramfs archives."""
+        found: tuple[Drivers, ...] = self.__dict__.get("drivers", ())  # without asking for them
+        return sum(known.seconds for known in found)
+
     @cached_property
     def drivers(self) -> tuple[Drivers, ...]:
         """What is known of the drivers of each kernel, in the same order."""
