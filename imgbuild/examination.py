@@ -73,11 +73,11 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
     with open_source(path, allow_device=settings.allow_device) as source:
-        begun = time.monotonic()
         # The child hashes what is inside of a compressed file, so it must be told how.
         early = load_profile() if _is_one_of(source, HOLDERS) else None
         # The child is forked before any thread starts; then it looks while the file is hashed.
         looking = _Looking(source, settings, () if early is None else _algorithms(settings, early))
+        begun = time.monotonic()
         other = Beside(meanwhile)
         try:
             profile = early or load_profile()
@@ -319,17 +319,23 @@ def _complete(found: _Found, hashed: Hashed, source: Source, profile: Profile) -
 
 def _with_run_facts(image: Inspection, found: _Found, hashed: Hashed, source: Source,
                     times: tuple[float, float]) -> Inspection:
-    """Return the facts with those on the run; ``times`` are when it began, and when the file was open."""
+    """Return the facts with those on the run; ``times`` are when it began, and when the child had been started."""
     started, begun = times
     seconds = time.monotonic() - started
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
-    steps = (Step(name="open", seconds=begun - started), *looked.steps, *_step("qemu-img", found.asking),
+    steps = (_opening(looked, begun - started), *looked.steps, *_step("qemu-img", found.asking),
              *_step("hash", hashed.seconds))
     run = Run(seconds=seconds, steps=steps, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
               allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness,
               pycdlib=msgspec.UNSET if found.disc is None else found.disc)
     return msgspec.structs.replace(image, run=run)
+
+
+def _opening(looked: Look, seconds: float) -> Step:
+    """Return the step before the child looks: which formats the file may have says how the child is started."""
+    return Step(name="open", seconds=seconds, reads=looked.reads - sum(step.reads or 0 for step in looked.steps),
+                bytes_read=looked.bytes_read - sum(step.bytes_read or 0 for step in looked.steps))
 
 
 def _step(name: str, seconds: float | None) -> tuple[Step, ...]:
