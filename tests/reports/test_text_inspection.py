@@ -134,7 +134,7 @@ def test_steps_of_the_run():
              Step(name="hash", seconds=0.9))
     run = Run(seconds=0.914, steps=steps, hash_seconds=0.9, inspect_seconds=0.08, reads=41, bytes_read=MIB,
               allocated=None, sandbox=())
-    assert drawn(changed(run=run)).endswith("""\
+    assert drawn(changed(run=run), width=110).endswith("""\
 Run       0.91 s (hash 0.90, inspect 0.08), 1 MiB in 41 reads for facts, sandbox: none
   step       seconds  reads  bytes
   open       0.000    -      -
