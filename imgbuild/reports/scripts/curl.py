@@ -44,6 +44,7 @@ say() { printf '%s\\n' "$*" >&2; }
 call() {
   local method=$1 path=$2 wanted=$3 status
   shift 3
+  : >"$answer"  # curl leaves the file alone where there is no answer to keep
   status=$(curl --silent --show-error --globoff --request "$method" --output "$answer" --write-out '%{http_code}' \\
     --header @<(printf 'X-Auth-Token: %s\\n' "$OS_TOKEN") "$@" "${ENDPOINT%/}$path")
   [ "$status" != "$wanted" ] || return 0

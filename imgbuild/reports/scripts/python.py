@@ -47,12 +47,18 @@ seconds to wait at most, and between two looks.
 
 {imports}
 
-ENDPOINT = os.environ["{endpoint}"].rstrip("/")
-CLIENT = ImsClient.new_builder().with_endpoint(ENDPOINT).build()
-
 
 def stop(*words):
     sys.exit(" ".join(map(str, words)))
+
+
+def known(name, what):
+    """Return what only the person who runs this knows."""
+    return os.environ.get(name) or stop(f"{{name}}: {{what}}")
+
+
+ENDPOINT = known("{endpoint}", "the address of the image service").rstrip("/")
+{needs}CLIENT = ImsClient.new_builder().with_endpoint(ENDPOINT).build()
 
 
 def wait(ask, done, failed):
@@ -81,29 +87,28 @@ def verify(answer):
 '''
 
 _UPLOAD = '''\
-def digest(file):
-    """Return the SHA-256 of a file."""
+def check(path):
+    """See that a file is the one that was inspected, before anything is sent."""
+    size, sha256 = {size}, {sha256}
     found = hashlib.sha256()
-    while block := file.read(1 << 20):
-        found.update(block)
-    return found.hexdigest()
+    with open(path, "rb") as file:
+        same = os.fstat(file.fileno()).st_size == size
+        while same and sha256 and (block := file.read(1 << 20)):
+            found.update(block)
+    if not same or (sha256 and found.hexdigest() != sha256):
+        stop(repr(path), "is not the file that was inspected")
 
 
 def upload(path, image_id):
     """Send the file; a request that is signed by the SDK could carry 12 MB only, so a token is asked for."""
-    size, sha256 = {size}, {sha256}
     with open(path, "rb") as file:
-        if os.fstat(file.fileno()).st_size != size or (sha256 and digest(file) != sha256):
-            stop(repr(path), "is not the file that was inspected")
-        file.seek(0)
-        headers = {{"X-Auth-Token": os.environ["OS_TOKEN"], "Content-Type": {content_type}}}
+        headers = {{"X-Auth-Token": TOKEN, "Content-Type": {content_type}}}
         answer = requests.{method}(ENDPOINT + {path} % image_id, data=file, headers=headers)
     if answer.status_code != {status}:
         stop("the upload: HTTP", answer.status_code, answer.text)
 
 
 '''
-
 
 _END = """
 
@@ -131,7 +136,17 @@ def _head(manifest: Manifest, calls: Plan) -> str:
     usage = f"{token}{calls.endpoint}=https://... python SCRIPT" + (" [IMAGE]" if calls.sends_file else "")
     done = ", then ".join(f"{call.operation.method} {call.path}" for call in calls.calls)
     return _HEAD.format(cloud=manifest.cloud, calls=done, version=__version__, usage=usage, endpoint=calls.endpoint,
-                        imports="\n".join(_imports(calls)))
+                        imports="\n".join(_imports(calls)), needs="".join(_needs(calls)))
+
+
+def _needs(calls: Plan) -> Iterator[str]:
+    """Yield a line for each further value that is asked for before the script begins."""
+    if calls.sends_file:
+        yield 'TOKEN = known("OS_TOKEN", "a token of the project")\n'
+    if calls.names_image and calls.image_id is None:
+        yield 'IMAGE_ID = known("IMAGE_ID", "the id that the answer of create-metadata gave")\n'
+    if calls.needs_address:
+        yield 'IMAGE_URL = known("IMAGE_URL", "where the file lies in the object store, BUCKET:KEY")\n'
 
 
 def _imports(calls: Plan) -> Iterator[str]:
@@ -156,11 +171,12 @@ def _upload(manifest: Manifest, calls: Plan) -> Iterator[str]:
 
 
 def _main(manifest: Manifest, calls: Plan) -> Iterator[str]:
+    if calls.sends_file:
+        yield f"path = sys.argv[1] if len(sys.argv) > 1 else {manifest.image.path!a}\ncheck(path)\n"
     if calls.names_image:
-        known = 'os.environ["IMAGE_ID"]  # that the answer of create-metadata gave'
-        yield f"image_id = {known if calls.image_id is None else ascii(calls.image_id)}\n"
+        yield f"image_id = {'IMAGE_ID' if calls.image_id is None else ascii(calls.image_id)}\n"
     for number, call in enumerate(calls.calls):
-        yield from _call(call, manifest)
+        yield from _call(call)
         if number == 0 and calls.makes_image:
             yield "image_id = answer.id\nprint('the image has the id', image_id, file=sys.stderr)\nverify(answer)\n"
     if calls.starts_job and calls.queries.job is not None:
@@ -175,12 +191,12 @@ def _wait(name: str, ask: str, query: Query) -> str:
     return f"{name} = wait(lambda: CLIENT.{ask},\n    {query.done!a}, {query.failed!a})\n"
 
 
-def _call(call: Call, manifest: Manifest) -> Iterator[str]:
+def _call(call: Call) -> Iterator[str]:
     if call.is_upload:
-        yield f"upload(sys.argv[1] if len(sys.argv) > 1 else {manifest.image.path!a}, image_id)\n"
+        yield "upload(path, image_id)\n"
         return
     method, kind = _METHODS[call.operation.id]
-    body = '{"image_url": os.environ["IMAGE_URL"]}' if call.needs_address else _literal(call.body)
+    body = '{"image_url": IMAGE_URL}' if call.needs_address else _literal(call.body)
     image = "image_id=image_id, " if call.names_image else ""
     yield f"body = {body}\nanswer = CLIENT.{method}({kind}({image}body=body))\n"
 
