@@ -46,3 +46,7 @@ def upload(url: str, image_id: str, file: Path) -> Answer:
 
 def show(url: str, image_id: str) -> Answer:
     return send(url, "GET", f"/v2/images/{image_id}")
+
+
+def remove(url: str, image_id: str) -> Answer:
+    return send(url, "DELETE", f"/v2/images/{image_id}")

@@ -52,6 +52,7 @@ def sent(glance: str, path: Path, settings: Settings = OPENSTACK, **extra: str) 
     shown = imageservice.show(glance, created.document["id"])
     assert objections(manifest, shown.text) == []
     assert shown.document.items() >= manifest.request.body.items()
+    imageservice.remove(glance, created.document["id"])
     return shown.document
 
 

@@ -145,7 +145,7 @@ def test_lint_and_glance_agree(case, glance):
         assert (answer.status == 201) == (errors == []), answer.text
         assert answer.status == 201 or answer.status in {code.status for error in errors for code in error.errors}
     if answer.status == 201:
-        imageservice.send(glance, "DELETE", f"/v2/images/{answer.document['id']}")
+        imageservice.remove(glance, answer.document["id"])
 
 
 @needs_glance()
