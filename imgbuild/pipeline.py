@@ -305,6 +305,8 @@ def _examine_disks(choices: Choices, settings: Settings, progress: Progress | No
 def _load(settings: Settings) -> RuleBook:
     book = rulebook.load(settings.cloud, rules=settings.rules, catalogue=settings.catalogue)
     if settings.catalogue is not None:
+        if book.profile.default_system is None:
+            raise UsageError(f"{settings.cloud} has no list of OS versions", cure="leave out --catalogue")
         _ = book.catalogue  # read now, so that a broken one is told before any work
     if settings.acceptance is not None:
         _check_known(settings.acceptance, book)

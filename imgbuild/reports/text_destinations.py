@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = {"yes": Word("yes", "good"), "no": Word("no", "error"), "unknown": Word("unknown", "warning")}
 _FITS = Word("fits", "note")
-_HEADING = ["cloud", "takes it", "format", "min_disk", "route", "OS version", "in the way"]
+_HEADING = ["cloud", "can go", "format", "min_disk", "route", "OS version", "in the way"]
 _FILE_HEADING = ["cloud", "the file", "route", "in the way"]
 
 

@@ -29,7 +29,7 @@ class FileRule(Leaf, frozen=True, kw_only=True):
     It is asked of the formats in ``of``, of all where that is empty. ``formats`` are those that are taken, ``values``
     what the ``field`` of the container may hold. ``disk_multiple`` and ``disk_max`` are bytes of the disk,
     ``file_min``, ``file_max`` bytes of the file, which has ``file_beyond_disk`` bytes more than the disk.
-    ``lacks_ending`` is an ending that its name must not have.
+    ``lacks_ending`` is an ending that its name must not have, ``holds`` the one file of a compressed tar archive.
     """
 
     says: str
@@ -44,6 +44,7 @@ class FileRule(Leaf, frozen=True, kw_only=True):
     file_max: int | None = None
     file_beyond_disk: int | None = None
     lacks_ending: str | None = None
+    holds: str | None = None
 
     def is_broken_by(self, image: Inspection) -> bool | None:
         """Say whether an image breaks the rule; ``None`` where that could not be seen."""
@@ -55,13 +56,22 @@ class FileRule(Leaf, frozen=True, kw_only=True):
             return True
         if image.size < self.file_min or (self.file_max is not None and image.size > self.file_max):
             return True
-        return self._container_breaks(image) or self._disk_breaks(image)
+        return next((broken for broken in (self._container_breaks(image), self._disk_breaks(image),
+                                           self._content_breaks(image)) if broken is not False), False)
 
     def _container_breaks(self, image: Inspection) -> bool | None:
         if self.field is None:
             return False
         value = image.container.get(self.field)
         return None if value is None else str(value) not in self.values
+
+    def _content_breaks(self, image: Inspection) -> bool | None:
+        if self.holds is None:
+            return False
+        if not image.inside:
+            return None
+        entries = image.inside[0].container.get("entries", []) if image.inside[0].format == "tar" else []
+        return [entry["name"] for entry in entries if entry["kind"] == "file"] != [self.holds]
 
     def _disk_breaks(self, image: Inspection) -> bool | None:
         if self.disk_multiple is None and self.disk_max is None and self.file_beyond_disk is None:

@@ -59,6 +59,11 @@ def test_a_broken_one_is_refused_before_any_work(tmp_path, words):
         " /v1/cloudimages/os_version to it)"))
 
 
+def test_a_cloud_without_such_a_list_takes_none():
+    assert errors("build", IMAGE, "--cloud", "openstack", "--catalogue", REGION) == (
+        2, "openstack has no list of OS versions (leave out --catalogue)")
+
+
 def test_verify_takes_it_and_rules_of_ones_own(tmp_path):
     (tmp_path / "a.toml").write_text('[[rule]]\nid = "ims-os-version-near"\nseverity = "error"\n')
     found = document("verify", SAMPLES / "debian-12-tiny.manifest.json", "--rules", tmp_path, "--catalogue", REGION)

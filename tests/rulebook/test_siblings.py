@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from imgbuild.errors import RuleBookError
-from imgbuild.model import Inspection
+from imgbuild.model import Inside, Inspection
 from imgbuild.rulebook import packs, siblings
 from imgbuild.rulebook.review import document_faults
 from imgbuild.rulebook.siblings import read_siblings
@@ -23,6 +24,13 @@ def fixed(disk: int, beyond: int = 512) -> Inspection:
     return image("vhd", disk + beyond, disk, disk_type="fixed")
 
 
+def packed(format: str, *names: str) -> Inspection:  # noqa: A002 - as above
+    entries = [{"name": name, "kind": "file", "size": MIB} for name in names]
+    held = {"entries": [{"name": "./", "kind": "directory", "size": 0}, *entries]} if names else {}
+    inner = Inside(name=None, size=MIB, format=format, container=held)
+    return replace(image("gzip"), inside=(inner, *(Inside(name=name, size=MIB, format="raw") for name in names)))
+
+
 @pytest.mark.parametrize(("cloud", "facts", "verdict"), [
     ("aws", image("vmdk", createType="streamOptimized"), True),
     ("aws", image("vmdk", createType="monolithicSparse"), False),
@@ -33,7 +41,9 @@ def fixed(disk: int, beyond: int = 512) -> Inspection:
     ("azure", fixed(20 * MIB), True), ("azure", fixed(19 * MIB), False),
     ("azure", fixed(32767 * GIB), True), ("azure", fixed(32767 * GIB + MIB), False),
     ("azure", image("vhd", GIB + 512, None, disk_type="fixed"), None),
-    ("gce", image("gzip"), True), ("gce", image("raw"), False),
+    ("gce", packed("tar", "disk.raw"), True), ("gce", packed("tar", "disk.img"), False),
+    ("gce", packed("tar", "disk.raw", "notes.txt"), False), ("gce", packed("qcow2"), False),
+    ("gce", image("gzip"), None), ("gce", image("raw"), False),
     ("alibaba", image("qcow2"), True), ("alibaba", image("vmdk"), False),
     ("tencent", image("vmdk"), True), ("tencent", image("vdi"), False),
     ("baidu", image("raw", disk=500 * GIB), True), ("baidu", image("raw", disk=500 * GIB + 1), False),
