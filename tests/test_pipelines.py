@@ -15,6 +15,7 @@ import pytest
 import yaml
 from caller import call
 from program import HOME
+from tools import needs
 
 from imgbuild import hooks
 
@@ -113,6 +114,7 @@ def repository(tmp_path):
     return tmp_path
 
 
+@needs("git")
 def test_pre_commit_runs_them(repository):
     """The hook's own words, by pre-commit itself; only that nothing is installed for it is another way than users'."""
     words = ("run", "imgbuild-lint", "--files")
