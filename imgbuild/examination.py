@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from imgbuild import qemu, sandbox, splitting
+from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
 from imgbuild.detection import formats_meant, probe_of
 from imgbuild.folder import MOST_PARTS, open_folder
-from imgbuild.formats import find
+from imgbuild.formats import HOLDERS, find
 from imgbuild.formats.served import NAMES
-from imgbuild.inside import HOLDERS
 from imgbuild.model import DiscWitness, Hashed, Inspection, Look, Problem, Run, Step, Witness
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
@@ -40,6 +39,9 @@ if TYPE_CHECKING:
     from imgbuild.source import Source
 
 _children = count(1)
+# What the names of nearly all images end in; parts of split ones do not.
+NAMES_OF_WHOLES = (".qcow2", ".raw", ".img", ".iso", ".vhd", ".vhdx", ".vdi", ".gz", ".xz", ".zst", ".bz2", ".zvhd2",
+                   ".ova", ".tar")
 SLOWEST_PASS = 2 * MIB  # as below, where what comes out is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
@@ -280,7 +282,9 @@ def _conclude(outcome: sandbox.Outcome[Look], ended: tuple[Problem, ...], said: 
         from imgbuild.guests.media import osinfo  # noqa: PLC0415 - for a disc alone
 
         facts = osinfo.supplement(facts)
-    if splitting.is_suspect(source.path):
+    if not source.path.lower().endswith(NAMES_OF_WHOLES):
+        from imgbuild import splitting  # noqa: PLC0415 - few names may be those of parts
+
         facts = splitting.supplement(facts, source.path)
     witness = _ask(facts, source, settings) if said is None else qemu.heard(facts, said)
     problems = qemu.compare(facts, witness, settings.claim)

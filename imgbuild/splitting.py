@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 MOST_PARTS = 1000
 
-# What the names of nearly all images end in.
-_USUAL = (".qcow2", ".raw", ".img", ".iso", ".vhd", ".vhdx", ".vdi", ".gz", ".xz", ".zst", ".bz2", ".zvhd2", ".ova",
-          ".tar")
-
 # What is before the number, the number or the letters that count.
 _PARTS = (r"(?P<stem>.+)\.(?P<number>\d{3})", r"(?P<stem>.+?)[._-]?[Pp]art[._-]?(?P<number>\d{1,4}|[a-z]{2,3})",
           r"(?P<stem>x|.+[._-])(?P<number>[a-z]{2,3})")
@@ -50,12 +46,6 @@ class _Name(NamedTuple):
         """Yield the names that the part so many places on can have: numbers with zeros in front, and without."""
         counted = _digits(self.number, step) if self.number.isdecimal() else _letters(self.number, step)
         yield from (self.before + number for number in dict.fromkeys(counted))
-
-
-def is_suspect(path: str) -> bool:
-    """Say whether the name may be one of a part; asked first, since nearly none is."""
-    name = os.path.basename(path).lower()
-    return not name.endswith(_USUAL) and not (name.endswith(".vmdk") and "-" not in name)
 
 
 def supplement(image: Inspection, path: str) -> Inspection:

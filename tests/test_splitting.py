@@ -12,7 +12,7 @@ from tools import needs
 from imgbuild import examination
 from imgbuild.model import Inspection, Problem
 from imgbuild.settings import Settings
-from imgbuild.splitting import is_suspect, supplement
+from imgbuild.splitting import supplement
 
 QUICK = Settings(checksums=None)
 DISK = bytes(446) + b"\x80\0\0\0\x83\0\0\0" + (2048).to_bytes(4, "little") * 2 + bytes(48) + b"\x55\xaa" + bytes(9488)
@@ -91,11 +91,13 @@ def test_what_is_no_vmdk_is_no_extent(tmp_path):
     assert supplement(image, str(tmp_path / "d-flat.vmdk")) == image
 
 
-@pytest.mark.parametrize(("name", "suspect"), [
-    ("disk.qcow2", False), ("a/b.raw", False), ("disk.vmdk", False), ("x.ISO", False), ("disk.raw.001", True),
-    ("xaa", True), ("d-s001.vmdk", True), ("disk.part1", True)])
-def test_few_names_are_looked_at_closer(name, suspect):
-    assert is_suspect(name) is suspect
+def test_names_of_whole_images_are_not_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr("imgbuild.splitting.supplement", lambda *_: pytest.fail("it was asked"))
+    (tmp_path / "disk.IMG").write_bytes(DISK)
+    assert codes(tmp_path / "disk.IMG")
+    (tmp_path / "disk.001").write_bytes(DISK)
+    with pytest.raises(pytest.fail.Exception):
+        codes(tmp_path / "disk.001")
 
 
 def test_nothing_but_names_of_files_is_asked_for(tmp_path, monkeypatch):

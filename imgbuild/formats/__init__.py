@@ -46,6 +46,11 @@ FORMATS: tuple[Format, ...] = (
     *signatures.FORMATS,
 )
 
+COMPRESSED = ("gzip", "xz", "zstd", "bzip2")
+ARCHIVES = ("tar", "ova")
+HOLDERS = (*COMPRESSED, *ARCHIVES)
+"""Formats that hold an image which is looked into (``imgbuild/inside``)."""
+
 
 def find(name: str) -> Format:
     """Return the format of that name; KeyError when the table has none."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgbuild.formats import ARCHIVES, COMPRESSED
 from imgbuild.model import Inside, Inspection, Problem
 from imgbuild.readers import check_range
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from imgbuild.readers import Reader
-
-COMPRESSED = ("gzip", "xz", "zstd", "bzip2")
-ARCHIVES = ("tar", "ova")
-HOLDERS = (*COMPRESSED, *ARCHIVES)
-
 
 class Part:
     """An image inside of a file, with what an open file has, so that it can be looked at as one.

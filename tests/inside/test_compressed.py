@@ -14,8 +14,8 @@ from packers import ENDINGS, PROGRAMS, packed
 from tools import needs
 
 import imgbuild
-from imgbuild import inside
 from imgbuild.commands.program import program
+from imgbuild.formats import COMPRESSED
 from imgbuild.inside import compressed, kept, streams
 from imgbuild.model import Inside
 from imgbuild.settings import Settings
@@ -172,4 +172,4 @@ def test_formats_that_only_are_named_are_not_looked_into(tmp_path):
     facts = imgbuild.inspect(str(tmp_path / "disk.lz4"), QUICK)
     assert (facts.format, codes(facts)) == ("lz4", ["compressed"])
     assert "inside" not in imgbuild.model.encode(facts).decode()
-    assert set(inside.COMPRESSED) == set(PROGRAMS)
+    assert set(COMPRESSED) == set(PROGRAMS)
