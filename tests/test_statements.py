@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from caller import call, errors
 from google.protobuf import json_format
+from hypothesis import given
+from hypothesis import strategies as st
 from in_toto_attestation.predicates.vsa.v1 import vsa_pb2
 from in_toto_attestation.v1 import statement_pb2
 from in_toto_attestation.v1.statement import Statement
@@ -21,6 +23,7 @@ from securesystemslib.signer import SSlibKey
 from tools import needs
 
 from imgbuild import rulebook, statements
+from imgbuild.errors import ImgbuildError
 from imgbuild.rulebook.digest import digest_of
 
 pytestmark = needs("openssl")  # it makes the keys
@@ -356,3 +359,38 @@ def test_a_statement_alone_needs_no_library(monkeypatch):
 def test_a_document_is_told_from_a_manifest():
     assert [statements.is_statement(data) for data in (b'{"_type": 1}', b'{"payloadType": 1}', b'{"kind": "manifest"}',
                                                        b"[]", b"\xff", b"[" * 100_000)] == [True, True] + [False] * 4
+
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(
+                        ["_type", "subject", "name", "digest", "sha256", "predicateType", "predicate", "policy",
+                         "verificationResult", statements.FOUND, "cloud", "payload", "payloadType", "signatures",
+                         "sig", "keyid"]), inner, max_size=4), max_leaves=12)
+STATEMENT = {"_type": statements.STATEMENT_TYPE, "predicateType": statements.PREDICATE_TYPE,
+             "subject": [{"name": "disk", "digest": {"sha256": "aa"}}],
+             "predicate": {"verificationResult": "PASSED", "policy": {"digest": {"sha256": "bb"}}}}
+
+
+def read(data):
+    """Read a document as ``verify`` does; what is no statement may be refused, and nothing else may happen."""
+    try:
+        return statements.read_statement("s.json", data, None)
+    except ImgbuildError:
+        return None
+
+
+@given(JSON, st.booleans())
+def test_any_document_is_read_or_refused(document, enveloped):
+    data = json.dumps({**STATEMENT, **document} if isinstance(document, dict) else document).encode()
+    if enveloped:
+        data = json.dumps({"payloadType": "application/vnd.in-toto+json", "signatures": [{"sig": "AA=="}],
+                           "payload": base64.b64encode(data).decode()}).encode()
+    said = read(data)
+    assert said is None or said.slip or all(isinstance(digests, dict) for _, digests in said.subjects)
+
+
+@given(st.integers(0, 400), st.integers(0, 255), st.booleans())
+def test_a_damaged_document_is_read_or_refused(at, value, cut):
+    data = bytearray(json.dumps(STATEMENT).encode())
+    data[at % len(data)] = value
+    read(bytes(data[: at % len(data)] if cut else data))
