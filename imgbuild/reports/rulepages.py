@@ -63,7 +63,7 @@ def _codes(words: Sequence[str]) -> str:
 
 
 def _examples(rule: Rule) -> Iterator[str]:
-    cases = read_cases(rule.id)
+    cases = read_cases(rule.id, rule.pack)
     for kind, title in (("fail", "An example that fails"), ("pass", "An example that passes")):
         found = min(cases.get(kind, []), key=lambda case: len(_shown(case)) > LONGEST, default=None)
         if found is not None:

@@ -49,11 +49,11 @@ def _home() -> str:
     return os.path.join(os.path.dirname(folder()), "tests", "rules")
 
 
-def read_cases(rule_id: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the cases of a rule by their kind, of all packs; none where there is no checkout."""
+def read_cases(rule_id: str, pack: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    """Return the cases of a rule by their kind, of a pack or of all; none where there is no checkout."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for pack in sorted(os.listdir(_home())) if os.path.isdir(_home()) else ():
-        path = os.path.join(_home(), pack, f"{rule_id}.toml")
+    for home in sorted(os.listdir(_home())) if os.path.isdir(_home()) else ():
+        path = os.path.join(_home(), home, f"{rule_id}.toml") if pack in {None, home} else ""
         for kind, cases in read_toml(path).items() if os.path.isfile(path) else ():
             found.setdefault(kind, []).extend(cases)
     return found
