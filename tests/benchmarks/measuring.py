@@ -69,7 +69,7 @@ def compare(pair: Pair, rounds: int) -> str:
     figures = [ours.seconds - other.seconds if pair.more else ours.seconds / other.seconds for ours, other in runs]
     figure, seconds = statistics.median(figures), statistics.median(ours.seconds for ours, _ in runs)
     peak = max(ours.peak for ours, _ in runs)
-    shown = f"+{figure:.2f} s" if pair.more else f"{figure:.2f}"
+    shown = f"{figure:+.2f} s" if pair.more else f"{figure:.2f}"
     budget = "" if pair.budget is None else f"+{pair.budget:g} s" if pair.more else f"{pair.budget:g}"
     return (f"| {pair.title} | {pair.against} | {budget} | {_marked(shown, figure, pair.budget)} | {seconds:.3f} | "
             f"{_marked(f'{peak:.0f}', peak, pair.peak)} |")
