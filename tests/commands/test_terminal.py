@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -39,11 +40,21 @@ REPORTS = [
     ["check", ROOT / "samples/data-disk.vhd"], ["inspect", ROOT / "samples/debian-12.11-netinst-tiny.iso"]]
 
 
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory):
+    """A folder with an image, its manifest and statement, and another manifest."""
+    folder = tmp_path_factory.mktemp("documents")
+    shutil.copy(SAMPLE, folder / "disk.qcow2")
+    with contextlib.chdir(folder):
+        call("check", "disk.qcow2", "-q", "--manifest", "m.json", "--statement", "s.json")
+        call("build", "disk.qcow2", "-q", "--name", "other", "--min-ram", "512", "-o", "other.json")
+    return folder
+
+
 @pytest.mark.parametrize("words", REPORTS, ids=lambda words: " ".join(Path(word).name for word in words))
-def test_lines_fit_into_60_columns(words):
-    """All but the words that nobody can break: addresses, digests, names, what stands in a guest's files."""
-    call("check", "disk.qcow2", "-q", "--manifest", "m.json", "--statement", "s.json")
-    call("build", "disk.qcow2", "-q", "--name", "other", "--min-ram", "512", "-o", "other.json")
+def test_lines_fit_into_60_columns(words, documents, monkeypatch):
+    """All but the words that nobody can break: addresses, digests, names."""
+    monkeypatch.chdir(documents)
     text = call(*words).stdout
     assert text.count("\n") > 1
     wide = [line for line in text.splitlines()
