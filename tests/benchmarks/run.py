@@ -59,9 +59,13 @@ def make_disks(folder: Path) -> dict[str, Path]:
 
 
 def find_disks(folder: Path) -> dict[str, Path]:
-    """Return the raw disks of a folder by their file system, as their names end with it."""
-    return {name: path for path in sorted(folder.glob("*.raw")) for name in ("lvm", "xfs", "btrfs", "ext4")
-            if name in path.stem}
+    """Return the raw disks of a folder by what their names say is on them, the first of each."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*.raw")):
+        name = next((name for name in ("lvm", "xfs", "btrfs", "ext4") if name in path.stem), None)
+        if name is not None:
+            found.setdefault(name, path)
+    return found
 
 
 def make_large(folder: Path) -> Path:
