@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imgbuild.checks.verification import is_refusal
 from imgbuild.errors import ImgbuildError, SourceError
 from imgbuild.model import SCHEMA, Manifest
 from imgbuild.source import shown
@@ -102,9 +103,12 @@ def expected_at(manifest: Manifest, answer: object) -> dict[str, Any]:
     A call that answers with a job says nothing of the image: then a GET is compared with what is known of that alone.
     """
     expected, active = manifest.expected, stage_of(answer) == "active"
+    of_job = isinstance(answer, dict) and "job_id" in answer
     if "job_id" in expected.created:
-        of_image = isinstance(answer, dict) and "job_id" not in answer and "id" in answer
+        of_image = isinstance(answer, dict) and not of_job and "id" in answer
         return expected.active if active else {} if of_image else expected.created
+    if of_job:  # the file of an image that was created before is being registered
+        return {}
     return {**expected.created, **expected.active} if active else expected.created
 
 
@@ -114,6 +118,8 @@ def next_steps(manifest: Manifest, answer: object, operations: dict[str, Operati
         return (f"send the request: {manifest.request.method} {manifest.request.path}",)
     if "job_id" in answer:
         return _after_job(answer)
+    if is_refusal(answer):
+        return ("no image was made: mend what the server says, and send the request again",)
     image_id, status = answer.get("id"), answer.get("status")
     known = image_id if isinstance(image_id, str) and image_id else "{image_id}"
     if status == "queued":

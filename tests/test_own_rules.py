@@ -178,6 +178,8 @@ BAD = {
                                                    " (give one of them another id)",
     RULE.format(name="x", check=KINDS["ssh"]) + 'sources = ["wiki"]\n':
         "5: rule 'web-x': there is no source 'wiki' (add [sources.wiki])",
+    RULE.format(name="x", check=KINDS["ssh"]) + 'errors = ["IMG.9999"]\n':
+        "5: rule 'web-x': there is no error code 'IMG.9999' (leave it out: no document has it)",
 }
 
 

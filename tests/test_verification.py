@@ -183,6 +183,8 @@ def test_stages(answer, stage):
     ({"job_id": "j", "status": "SUCCESS", "entities": {"image_id": "x"}},
      "the image is made: compare it, GET /v2/images/x"),
     ({"job_id": "j", "status": "SUCCESS", "entities": 7}, "the image is made: compare it, GET /v2/images/{image_id}"),
+    ({"error": {"code": "IMG.0055"}},
+     "no image was made: mend what the server says, and send the request again"),
     ({"status": "queued", "id": 7}, "upload the image file (native OpenStack): PUT /v2/images/{image_id}/file")])
 def test_what_comes_next(built, answer, words):
     manifest = read_manifest((built / "manifest.json").read_bytes(), "m")
@@ -196,6 +198,12 @@ def test_of_a_call_that_began_a_job_only_the_image_is_compared_with_a_get(built,
     manifest = read_manifest((built / "manifest.json").read_bytes(), "m")
     manifest = msgspec.structs.replace(manifest, expected=Expected(created={"job_id": 1}, active={"size": 7}))
     assert expected_at(manifest, answer) == expected
+
+
+def test_the_job_that_registers_a_file_says_nothing_of_the_image(built):
+    manifest = read_manifest((built / "manifest.json").read_bytes(), "m")
+    assert expected_at(manifest, {"job_id": "j"}) == {}
+    assert expected_at(manifest, {"id": "x"}) == manifest.expected.created
 
 
 def test_find_image_asks_beside_the_manifest_first(built, monkeypatch, tmp_path):

@@ -75,8 +75,10 @@ def _key_space(_: str, key: str) -> str | None:
 
 def _file_name(_: str, key: str) -> str | None:
     name = key.rpartition("/")[2]
-    if not name or _FILE.fullmatch(name):
+    if not key or _FILE.fullmatch(name):
         return None
+    if not name:
+        return f"the object key {quoted(key)} is that of a folder: it names no file"
     return f"the file name {quoted(name)} is not 1 to 128 letters, digits, hyphens, dots and underscores"
 
 

@@ -72,9 +72,9 @@ def _was(then: object, now: object) -> str:
 class Answer(Check, frozen=True, kw_only=True, tag="answer"):
     """The server's answer shows what was foretold.
 
-    ``fault`` is ``no-object`` (it is no JSON object), ``missing`` (a field is not there), ``changed`` (a field has
-    another value than was sent or foretold), ``domain`` (a field of the server's own has a value that is not
-    documented) or ``failed`` (its status says that no image will come of it).
+    ``fault`` is ``no-object`` (it is no JSON object, or describes neither an image nor a job), ``missing`` (a field is
+    not there), ``changed`` (a field has another value than was sent or foretold), ``domain`` (a field of the server's
+    own has a value that is not documented) or ``failed`` (its status says that no image will come of it).
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"answer"})
@@ -90,13 +90,30 @@ class Answer(Check, frozen=True, kw_only=True, tag="answer"):
                 slips = [slip.message for slip in answer.problems] if answer is not None else []
                 yield Hit(message=f"the answer is no JSON object{f': {slips[0]}' if slips else ''}", on="response",
                           pointer="")
+        elif self.fault == "no-object":
+            yield from _of_nothing(value)
         elif self.fault == "failed":
             yield from _failed(value)
-        elif self.fault != "no-object":
+        elif not is_refusal(value):
             for name, expected in case.context.expected.items():
                 found = _fault_of(name, expected, value, case.profile.response.get(name))
                 if found is not None and found[0] == self.fault:
                     yield _hit(name, found[1], value, case.profile.response.get(name))
+
+
+def is_refusal(answer: dict[str, Any]) -> bool:
+    """Say whether an answer is the error of a refused call: ``{"error": {"message": …, "code": "IMG.nnnn"}}``."""
+    return "error" in answer and not {"id", "job_id"} & answer.keys()
+
+
+def _of_nothing(answer: dict[str, Any]) -> Hits:
+    if is_refusal(answer):
+        error = answer["error"]
+        said = [error[key] for key in ("code", "message") if error.get(key)] if isinstance(error, dict) else [error]
+        yield Hit(message=f"the server has refused the call: {', '.join(map(quoted, said)) or 'it does not say why'}",
+                  on="response", pointer="/error", value=error)
+    elif not {"id", "job_id"} & answer.keys():
+        yield Hit(message="the answer names neither an image (id) nor a job (job_id)", on="response", pointer="")
 
 
 def _hit(name: str, message: str, answer: dict[str, Any], field: ResponseField | None) -> Hit:

@@ -29,11 +29,18 @@ _BY_REQUEST = frozenset({"request"})
 def example_problems(rule: Rule, book: RuleBook) -> Iterator[tuple[str, str, str]]:
     """Yield where an example does not do what it should, or a person's own rule on requests has none."""
     for key, text, should in (("fails", rule.fails, True), ("passes", rule.passes, False)):
-        if text is not None and _finds(rule, book, text) != should:
+        if text is not None and rule.pack == OWN and type(rule.check).needs == _BY_REQUEST and not _is_body(text):
+            yield "example", f"the example in {key} is no JSON object", f"write a request body that {_DOES[key]}"
+        elif text is not None and _finds(rule, book, text) != should:
             does = "breaks the rule" if not should else "does not break the rule"
             yield "example", f"the example in {key} {does}", "mend the example or the check"
         elif text is None and rule.pack == OWN and type(rule.check).needs == _BY_REQUEST:
             yield "no-cases", f"it has no example in {key}", f"write there, as JSON, a request body that {_DOES[key]}"
+
+
+def _is_body(text: str) -> bool:
+    document = jsontext.parse(text.encode())
+    return isinstance(document.value, dict) and not document.problems
 
 
 def _finds(rule: Rule, book: RuleBook, text: str) -> bool:

@@ -87,7 +87,8 @@ def _read(rule_id: str, packs: Packs) -> Rule:
             raise _broken(rule_id, packs, f"there is no source {source!r}", f"add [sources.{source}]", "sources")
     for code in rule.errors:
         if rule.pack != BASE and packs.errors and code not in packs.errors and code not in packs.gone:
-            raise _broken(rule_id, packs, f"there is no error code {code!r}", "add it to the table of errors", "errors")
+            cure = "leave it out: no document has it" if rule_id in packs.own else "add it to the table of errors"
+            raise _broken(rule_id, packs, f"there is no error code {code!r}", cure, "errors")
     return rule
 
 

@@ -204,6 +204,8 @@ EXAMPLES = "fails = '{\"name\": \"a\"}'\npasses = '{\"name\": \"a-1\"}'\n"
     (OWN.format(id="web-name") + EXAMPLES, []),
     ("# all\n" + OWN.format(id="web-name"), [("no-cases", "own.toml:3", "it has no example in fails"),
                                              ("no-cases", "own.toml:3", "it has no example in passes")]),
+    (OWN.format(id="web-name") + EXAMPLES.replace("passes = '{", "passes = '"), [
+        ("example", "own.toml:2", "the example in passes is no JSON object")]),
     (OWN.format(id="a-name") + EXAMPLES, [
         ("prefix", "own.toml:2", "'a-name' begins as rules of the book do: a later version may have one of that id")]),
     (RULE.replace("a-name-long", "web-name"), [("repeated", "own.toml:2", "it asks for the same as 'a-name-long'")]),
