@@ -15,9 +15,11 @@ from imgbuild.version import __version__
 
 if TYPE_CHECKING:
     from imgbuild.choices import Choices
+    from imgbuild.documents.difference import Difference
+    from imgbuild.documents.verification import Verification
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
-    from imgbuild.model import Difference, Finding, Findings, Inspection, Manifest, Verification
+    from imgbuild.model import Finding, Findings, Inspection, Manifest
     from imgbuild.pipeline import build, check, diff, fix, lint, verify
     from imgbuild.settings import Settings
 
@@ -29,8 +31,8 @@ __all__ = [
 _HOMES = {
     "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
     "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
-    "inspect": "examination", "Verification": "model", "verify": "pipeline",
-    "Difference": "model", "diff": "pipeline", "fix": "pipeline",
+    "inspect": "examination", "Verification": "documents.verification", "verify": "pipeline",
+    "Difference": "documents.difference", "diff": "pipeline", "fix": "pipeline",
 }
 
 

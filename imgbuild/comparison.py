@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from imgbuild.model import Change, Difference
+from imgbuild.documents.difference import Change, Difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from imgbuild import pipeline, rulebook
+from imgbuild.documents.destinations import Destination, Destinations, Obstacle, Placed, Verdict
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect_for, nothing
 from imgbuild.kinds import kind_of
-from imgbuild.model import Destination, Destinations, Obstacle, Placed, Verdict
 from imgbuild.rulebook.siblings import read_siblings
 from imgbuild.settings import ALL, DEFAULT_CLOUD, DEFAULTS, Settings
 

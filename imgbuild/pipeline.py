@@ -18,22 +18,11 @@ from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
 from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.clouds.systems import closest_entry, match_system
-from imgbuild.comparison import compare
 from imgbuild.derivation import derive
+from imgbuild.documents.verification import Verification
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.examination import inspect, inspect_for, nothing
-from imgbuild.model import (
-    Difference,
-    Edit,
-    Findings,
-    Inspection,
-    Manifest,
-    Policy,
-    Step,
-    Summary,
-    Tally,
-    Verification,
-)
+from imgbuild.model import Edit, Findings, Inspection, Manifest, Policy, Step, Summary, Tally
 from imgbuild.recognition import recognise
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.rulebook.digest import digest_of as rulebook_digest
@@ -47,6 +36,7 @@ if TYPE_CHECKING:
 
     from imgbuild.acceptance import Acceptance
     from imgbuild.digest import Progress
+    from imgbuild.documents.difference import Difference
     from imgbuild.fixing import Fixed
     from imgbuild.jsontext import JsonDocument
     from imgbuild.model import Finding
@@ -222,6 +212,8 @@ def verify_statement(said: Attested, settings: Settings = DEFAULTS, *, image: st
 
 def diff(before: tuple[str, bytes], after: tuple[str, bytes]) -> Difference:
     """Return what changed between two manifests, each its name and its JSON; raises ImgbuildError for no manifest."""
+    from imgbuild.comparison import compare  # noqa: PLC0415 - for those who compare
+
     old, new = (read_manifest(data, name) for name, data in (before, after))
     return compare(old, new, (before[0], after[0]))
 

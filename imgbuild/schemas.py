@@ -10,20 +10,14 @@ from typing import Any
 
 import msgspec
 
+from imgbuild.documents.configuration import Configuration
+from imgbuild.documents.destinations import Destinations
+from imgbuild.documents.difference import Difference
+from imgbuild.documents.review import Review
+from imgbuild.documents.rules import Rules
+from imgbuild.documents.verification import Verification
 from imgbuild.errors import UsageError
-from imgbuild.model import (
-    SCHEMA,
-    Configuration,
-    Destinations,
-    Difference,
-    Findings,
-    Inspection,
-    Manifest,
-    Review,
-    Rules,
-    Value,
-    Verification,
-)
+from imgbuild.model import SCHEMA, Findings, Inspection, Manifest, Value
 
 KINDS: dict[str, type[Value]] = {
     "inspection": Inspection, "manifest": Manifest, "findings": Findings, "verification": Verification,

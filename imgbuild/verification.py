@@ -19,7 +19,7 @@ from imgbuild.source import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgbuild.model import Stage
+    from imgbuild.documents.verification import Stage
     from imgbuild.profiles import Operation
 
 MANIFEST_BYTES = 16 << 20

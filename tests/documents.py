@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imgbuild.documents.rules import RuleEntry
 from imgbuild.model import (
     Derived,
     ErrorCode,
@@ -18,7 +19,6 @@ from imgbuild.model import (
     Request,
     Route,
     RouteOption,
-    RuleEntry,
     Source,
     Subject,
     Summary,

@@ -12,7 +12,7 @@ from imgbuild.commands.options import options
 
 if TYPE_CHECKING:
     from imgbuild.config import Config
-    from imgbuild.model import Setting
+    from imgbuild.documents.configuration import Setting
 
 _ASIDE = frozenset({"format", "verbose", "quiet", "run-facts", "claim"})
 _NAMES = tuple(name for name in configurable() if name not in _ASIDE)
@@ -39,7 +39,7 @@ def command(context: click.Context, /, **words: Any) -> int:  # noqa: ANN401 - t
 
 
 def _document(context: click.Context, config: Config) -> Any:  # noqa: ANN401 - Configuration, imported late
-    from imgbuild.model import Configuration  # noqa: PLC0415 - as above
+    from imgbuild.documents.configuration import Configuration  # noqa: PLC0415 - as above
 
     return Configuration(
         file=where(config.path) if config.path else None,
@@ -51,7 +51,7 @@ def _document(context: click.Context, config: Config) -> Any:  # noqa: ANN401 - 
 
 
 def _setting(context: click.Context, name: str, config: Config) -> Setting:
-    from imgbuild.model import Setting  # noqa: PLC0415 - as above
+    from imgbuild.documents.configuration import Setting  # noqa: PLC0415 - as above
 
     found = parameter(name)
     source = context.get_parameter_source(found.name or name)

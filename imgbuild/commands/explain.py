@@ -13,7 +13,7 @@ from imgbuild.commands.rules import entry_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgbuild.model import ErrorEntry, Rules
+    from imgbuild.documents.rules import ErrorEntry, Rules
     from imgbuild.rulebook import RuleBook
 
 _CODE = re.compile(r"([A-Za-z]+)[.-]?(\d{1,9})")
@@ -50,7 +50,7 @@ def _rules(text: str, book: RuleBook) -> Rules:
     from msgspec import UNSET  # noqa: PLC0415 - as above
 
     from imgbuild.checks.system import OsVersion  # noqa: PLC0415 - as above
-    from imgbuild.model import Rules  # noqa: PLC0415 - as above
+    from imgbuild.documents.rules import Rules  # noqa: PLC0415 - as above
     from imgbuild.rulebook.spelling import catalogue_facts, spelling_entry  # noqa: PLC0415 - as above
 
     cloud, found = book.profile.name, book.rule(text)
@@ -74,7 +74,7 @@ def _rules(text: str, book: RuleBook) -> Rules:
 
 
 def _error_entry(code: str, book: RuleBook, rules: tuple[str, ...]) -> ErrorEntry:
-    from imgbuild.model import ErrorEntry  # noqa: PLC0415 - as above
+    from imgbuild.documents.rules import ErrorEntry  # noqa: PLC0415 - as above
 
     error = book.all_errors[code]
     cited = dict.fromkeys((*error.sources, *error.readings))

@@ -10,7 +10,7 @@ from imgbuild.commands.options import REPORT, option, options
 
 if TYPE_CHECKING:
     from imgbuild.commands.output import Output
-    from imgbuild.model import RuleEntry
+    from imgbuild.documents.rules import RuleEntry
     from imgbuild.rulebook import RuleBook
     from imgbuild.rulebook.rules import Rule
 
@@ -27,7 +27,7 @@ def command(*, check: bool, **words: Any) -> int:  # noqa: ANN401 - the values o
     """
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
-    from imgbuild.model import Rules  # noqa: PLC0415 - as above
+    from imgbuild.documents.rules import Rules  # noqa: PLC0415 - as above
     from imgbuild.reports.views import RulesView  # noqa: PLC0415 - as above
     from imgbuild.rulebook.spelling import catalogue_facts  # noqa: PLC0415 - as above
 
@@ -55,7 +55,7 @@ def entry_of(rule: Rule, book: RuleBook) -> RuleEntry:
     """Return a rule as it is printed, with its documents and the server's error codes."""
     from msgspec import UNSET  # noqa: PLC0415 - as above
 
-    from imgbuild.model import RuleEntry  # noqa: PLC0415 - as above
+    from imgbuild.documents.rules import RuleEntry  # noqa: PLC0415 - as above
     from imgbuild.rulebook.evidence import read_evidence  # noqa: PLC0415 - as above
 
     return RuleEntry(

@@ -11,7 +11,8 @@ from imgbuild.commands.options import REPORT, option, options, settings_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest, Verification
+    from imgbuild.documents.verification import Verification
+    from imgbuild.model import Manifest
 
 
 @click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",

@@ -17,7 +17,8 @@ from imgbuild.reports.json import encode
 from imgbuild.version import __version__
 
 if TYPE_CHECKING:
-    from imgbuild.model import Evidence, Finding, Inspection, RuleEntry
+    from imgbuild.documents.rules import RuleEntry
+    from imgbuild.model import Evidence, Finding, Inspection
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import FindingsView, View
 

@@ -8,7 +8,7 @@ from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, flat
 
 if TYPE_CHECKING:
-    from imgbuild.model import Configuration
+    from imgbuild.documents.configuration import Configuration
     from imgbuild.reports.sheet import Sheet
 
 

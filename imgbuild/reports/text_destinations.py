@@ -8,7 +8,7 @@ from imgbuild.reports.page import Word, counted, flat
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
-    from imgbuild.model import Destination, Destinations, Placed
+    from imgbuild.documents.destinations import Destination, Destinations, Placed
     from imgbuild.reports.sheet import Sheet
 
 _VERDICTS = {"yes": Word("yes", "good"), "no": Word("no", "error"), "unknown": Word("unknown", "warning")}

@@ -9,7 +9,7 @@ from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, counted
 
 if TYPE_CHECKING:
-    from imgbuild.model import Change, Difference
+    from imgbuild.documents.difference import Change, Difference
     from imgbuild.reports.sheet import Sheet
 
 

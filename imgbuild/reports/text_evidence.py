@@ -9,7 +9,8 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Evidence, Example, Problem
+    from imgbuild.documents.rules import Example
+    from imgbuild.model import Evidence, Problem
 
 
 def evidence_words(shown: Problem | Evidence | Example) -> Iterator[str]:

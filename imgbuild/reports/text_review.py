@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imgbuild.reports.page import Word, counted, flat
 
 if TYPE_CHECKING:
-    from imgbuild.model import Review
+    from imgbuild.documents.review import Review
     from imgbuild.reports.sheet import Sheet
 
 

@@ -13,7 +13,8 @@ from imgbuild.rulebook.spelling import SEEN, list_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgbuild.model import CatalogueFacts, ErrorEntry, RuleEntry, Rules, Source, SpellingEntry
+    from imgbuild.documents.rules import ErrorEntry, RuleEntry, Rules, SpellingEntry
+    from imgbuild.model import CatalogueFacts, Source
     from imgbuild.reports.sheet import Sheet
 
 

@@ -9,18 +9,13 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from imgbuild.model import (
-        Configuration,
-        Destinations,
-        Difference,
-        Findings,
-        Inspection,
-        Manifest,
-        Review,
-        RuleEntry,
-        Rules,
-        Verification,
-    )
+    from imgbuild.documents.configuration import Configuration
+    from imgbuild.documents.destinations import Destinations
+    from imgbuild.documents.difference import Difference
+    from imgbuild.documents.review import Review
+    from imgbuild.documents.rules import RuleEntry, Rules
+    from imgbuild.documents.verification import Verification
+    from imgbuild.model import Findings, Inspection, Manifest
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):

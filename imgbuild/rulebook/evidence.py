@@ -11,8 +11,8 @@ from functools import cache
 
 import msgspec
 
+from imgbuild.documents.rules import Example
 from imgbuild.errors import RuleBookError
-from imgbuild.model import Example
 from imgbuild.rulebook.packs import folder, read_toml
 
 FILE = "evidence.toml"

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.checks.problems import ProblemOfImage
-from imgbuild.model import BookProblem, Review
+from imgbuild.documents.review import BookProblem, Review
 from imgbuild.rulebook import load
 from imgbuild.rulebook.cases import case_problems, example_problems
 from imgbuild.rulebook.own import PACK as OWN

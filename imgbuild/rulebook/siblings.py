@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from imgbuild.documents.destinations import Obstacle
 from imgbuild.errors import RuleBookError
-from imgbuild.model import Obstacle, Source
+from imgbuild.model import Source
 from imgbuild.profiles import Leaf
 from imgbuild.rulebook import Document  # noqa: TC001 - msgspec reads the annotation when it converts
 from imgbuild.rulebook.packs import folder, read_toml, shown

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.model import CatalogueFacts, SpellingEntry
+from imgbuild.model import CatalogueFacts
 
 if TYPE_CHECKING:
+    from imgbuild.documents.rules import SpellingEntry
     from imgbuild.profiles import CatalogueEntry
     from imgbuild.rulebook import RuleBook
 
@@ -50,6 +51,8 @@ def trust_words(entry: CatalogueEntry, book: RuleBook) -> str:
 
 def spelling_entry(entry: CatalogueEntry, book: RuleBook) -> SpellingEntry:
     """Return a spelling as ``imgbuild explain`` shows it."""
+    from imgbuild.documents.rules import SpellingEntry  # noqa: PLC0415 - only explain shows one
+
     return SpellingEntry(
         os_version=entry.os_version, id=entry.id if entry.names_a_system else None, version=entry.version,
         variant=entry.variant, os_type=entry.os_type, bits=entry.bits, architecture=entry.architecture,

@@ -6,7 +6,8 @@ import msgspec
 from documents import BELOW, CUT, GIB, HOSTILE, IMAGE, MANIFEST, MIB, NEAR, REQUEST, RULES, findings
 
 from imgbuild import reports
-from imgbuild.model import Accepted, GuestCheck, Inside, Partition, Place, Space, Usage, Verification, Volume
+from imgbuild.documents.verification import Verification
+from imgbuild.model import Accepted, GuestCheck, Inside, Partition, Place, Space, Usage, Volume
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
 

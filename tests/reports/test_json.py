@@ -9,7 +9,7 @@ import pytest
 from documents import BELOW, BODY, IMAGE, MANIFEST, findings
 
 from imgbuild import __version__, reports
-from imgbuild.model import Rules
+from imgbuild.documents.rules import Rules
 from imgbuild.reports.json import encode
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView, ImageView, ManifestView, RulesView

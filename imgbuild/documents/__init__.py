@@ -1,0 +1,1 @@
+"""The documents that imgbuild writes, one module for each kind; the values that they share are in model.py."""
