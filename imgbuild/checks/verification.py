@@ -146,7 +146,7 @@ def _fault_of(name: str, expected: Any, answer: dict[str, Any],  # noqa: ANN401 
         return None if optional else ("missing", f"{name} is not in the answer")
     value = answer[name]
     if by_server:
-        wrong = _outside(name, expected, value, field)
+        wrong = _outside(name, expected, value, field) or _of_another(name, expected, answer)
         return None if wrong is None else ("domain", wrong)
     if _same(value, expected):
         return None
@@ -171,6 +171,17 @@ def _outside(name: str, expected: dict[str, Any], value: Any, field: ResponseFie
     if allowed and not any(_same(value, word) for word in allowed):
         return f"{name} is {quoted(value)}: {listed(allowed)} is documented"
     text = value if isinstance(value, str) else ""
+    if field is not None and field.max_length is not None and len(text) > field.max_length:
+        return f"{name} has {len(text)} characters: at most {field.max_length} are documented"
     if pattern and (len(text) > _LONGEST_PATTERN_INPUT or not re.search(pattern, text)):
         return f"{name} is {quoted(value)}: the form is {expected.get('form') or pattern}"
     return None
+
+
+def _of_another(name: str, expected: dict[str, Any], answer: dict[str, Any]) -> str | None:
+    """Return what is wrong with a link whose form is built from the id: it is the link of another image."""
+    form, image_id = expected.get("form"), answer.get("id")
+    if not isinstance(form, str) or "{id}" not in form or not isinstance(image_id, str):
+        return None
+    right = form.replace("{id}", image_id)
+    return None if answer[name] == right else f"{name} is {quoted(answer[name])}, but by the id it is {quoted(right)}"
