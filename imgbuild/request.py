@@ -72,7 +72,7 @@ def _refusal(image: Inspection, operation: Operation, rules: FileRules) -> str |
         made = " and ".join(_MADE[carried] for carried in operation.carries)
         return f"it makes images of {made}, and this is {_IS[kind]}"
     if not rules.carries(image.size):
-        return f"the file has {human_size(image.size)}, it takes {rules.limit}"
+        return f"the file has {human_size(image.size)} ({image.size} bytes), it takes {rules.limit}"
     return None
 
 

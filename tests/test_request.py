@@ -50,8 +50,8 @@ def test_the_route_depends_on_the_size(route, why, size):
 def test_no_route_says_why_each_refuses():
     found = choose_route(image(size=128 * GIB + 1), CREATE, BOOK.profile)
     assert found.operation is None
-    assert found.why == ("upload-file: the file has 128 GiB, it takes less than 2 GB",
-                         "register-file: the file has 128 GiB, it takes at most 128 GB")
+    assert found.why == ("upload-file: the file has 128 GiB (137438953473 bytes), it takes less than 2 GB",
+                         "register-file: the file has 128 GiB (137438953473 bytes), it takes at most 128 GB")
 
 
 def test_a_format_that_no_path_takes_is_told():
@@ -90,9 +90,10 @@ ISO = {"format": "iso", "disk_format": "iso"}
     ("upload-file", "it does not take iso", ISO),
     ("register-file", None, ISO),
     ("action", None, ISO),
-    ("action", "the file has 200 GiB, it takes at most 128 GB", {"size": 200 * GIB}),
+    ("action", "the file has 200 GiB (214748364800 bytes), it takes at most 128 GB", {"size": 200 * GIB}),
     ("quickimport-system", None, {"size": 1024 * GIB, "format": "raw"}),
-    ("quickimport-data", "the file has 1.00 TiB, it takes at most 1 TB", {"size": 1024 * GIB + 1, "format": "raw"}),
+    ("quickimport-data", "the file has 1.00 TiB (1099511627777 bytes), it takes at most 1 TB",
+     {"size": 1024 * GIB + 1, "format": "raw"}),
 ])
 def test_each_way_says_why_it_does_not_carry_a_file(operation, refusal, facts):
     found = choose_route(image(**facts), CREATE, BOOK.profile)

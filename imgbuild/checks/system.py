@@ -131,7 +131,8 @@ def _sister(case: Case, value: str) -> _Found:
     hint = f"Write {quoted(same[0].os_version)}." if same else ""
     here = case.profile.name
     which = f", not in that of {here}" if case.catalogue().has_list_of(here) else f"; no list of {here} is at hand"
-    return f"{quoted(value)} is in the list of {' and '.join(entry.clouds)}{which}", hint
+    clouds = " and ".join(filter(None, (", ".join(entry.clouds[:-1]), *entry.clouds[-1:])))
+    return f"{quoted(value)} is in the list of {clouds}{which}", hint
 
 
 def _unproven(case: Case, value: str) -> _Found:
