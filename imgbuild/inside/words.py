@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.readers import quoted
 from imgbuild.sizes import human_size
+from imgbuild.source import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,15 +25,17 @@ _COMMANDS = {
     "zstd": ("zstd -d", "zstd -dc", r"\.(?:zst|zstd|tzst)$"),
     "bzip2": ("bzip2 -dk", "bzip2 -dc", r"\.(?:bz2|bz|tbz2|tbz)$"),
 }
+_PACKED = re.compile("|".join(names for _, _, names in _COMMANDS.values()), re.IGNORECASE)
 _SHORT_FOR_TAR = re.compile(r"\.(?:tgz|taz|txz|tzst|tbz2|tbz)$", re.IGNORECASE)
 
 
 def name_inside(name: str, path: str) -> str:
     """Return the name that the content of a compressed file has once it is unpacked."""
-    base = re.split(r"[/\\]", path)[-1]
+    base = shown(re.split(r"[/\\]", path)[-1])
     if _SHORT_FOR_TAR.search(base):
         return _SHORT_FOR_TAR.sub(".tar", base)
-    return re.sub(_COMMANDS[name][2], "", base, flags=re.IGNORECASE) or base
+    own = re.sub(_COMMANDS[name][2], "", base, flags=re.IGNORECASE)
+    return (own if own != base else _PACKED.sub("", base)) or base  # that of another packer is wrong, and said to be
 
 
 def compressed(name: str, path: str, images: Sequence[Inside]) -> str:
@@ -78,4 +81,8 @@ def _image_words(image: Inside) -> str:
 
 def _argument(path: str) -> str:
     """Return a path as it can be typed; one that begins with a dash would be an option."""
-    return shlex.quote(os.path.join(os.curdir, path) if path.startswith("-") else path)
+    typed = os.path.join(os.curdir, path) if path.startswith("-") else path
+    if typed.isprintable():
+        return shlex.quote(typed)
+    # Bytes that are no UTF-8, and control characters, as bash, zsh and POSIX of 2024 take them.
+    return "$'" + shown(typed.replace("\\", "\\\\").replace("'", "\\'")) + "'"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +21,7 @@ from imgbuild.commands.program import program
 from imgbuild.formats import COMPRESSED
 from imgbuild.inside import compressed, kept, streams
 from imgbuild.model import Inside
+from imgbuild.reports.escape import visible
 from imgbuild.settings import Settings
 from imgbuild.sizes import MIB
 
@@ -173,3 +177,28 @@ def test_formats_that_only_are_named_are_not_looked_into(tmp_path):
     assert (facts.format, codes(facts)) == ("lz4", ["compressed"])
     assert "inside" not in imgbuild.model.encode(facts).decode()
     assert set(COMPRESSED) == set(PROGRAMS)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there, names of files are UTF-8")
+@pytest.mark.parametrize(("stem", "typed"), [
+    (b"n\xff.qcow2", r"'gunzip -k $'n\xff.qcow2.gz''"), (b"a\xff'\\\n", r"'gunzip -k $'a\xff\'\\\n.gz''"),
+    (b"-\xff", r"'gunzip -k $'./-\xff.gz''")])
+def test_a_name_that_is_no_utf_8_can_be_typed(tmp_path, monkeypatch, stem, typed):
+    """Bash gets the very bytes of it."""
+    monkeypatch.chdir(tmp_path)
+    name = os.fsdecode(stem + b".gz")
+    Path(name).write_bytes(packed("gzip", IMAGE.read_bytes()))
+    facts = imgbuild.inspect(name, QUICK)
+    assert (codes(facts)[0], facts.inside[0].format) == ("compressed", "qcow2")
+    message = said(facts, "compressed")
+    assert visible(message).endswith(typed)
+    word = message.partition("gunzip -k ")[2].removesuffix("'")
+    told = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert told.removeprefix(b"./") == stem + b".gz"
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("xz", "disk.qcow2.gz"), ("gzip", "disk.qcow2.zst")])
+def test_the_name_of_another_packer_is_wrong_once(tmp_path, name, wrong):
+    """What is inside is not blamed for it."""
+    (tmp_path / wrong).write_bytes(packed(name, IMAGE.read_bytes()))
+    assert codes(imgbuild.inspect(str(tmp_path / wrong), QUICK)) == ["extension-mismatch", "compressed"]
