@@ -108,7 +108,7 @@ def read_baseline(path: str) -> frozenset[str]:
         document = msgspec.json.decode(data, type=_Baseline)
     except OSError as error:
         raise ImgbuildError(f"cannot read the baseline {path!r}: {error.strerror}", cure="check the path") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         cure = f"imgbuild check --format json={path} IMAGE makes one"
         raise ImgbuildError(f"the baseline {path!r} is no findings document: {error}", cure=cure) from error
     if document.kind not in {"findings", "verification"}:

@@ -73,7 +73,7 @@ def _decode(path: str, data: bytes) -> _Manifest:
                             cure="name the file that the manifest post-processor wrote")
     try:
         return msgspec.json.decode(data, type=_Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ImgbuildError(f"{path!r} is no manifest of Packer: {error}",
                             cure="name the file that the manifest post-processor wrote") from error
 
@@ -115,9 +115,11 @@ def _beside(image: str) -> list[str]:
 
 
 def _read(sum_file: str, image: str) -> tuple[Digest, ...]:
+    if not os.path.isfile(sum_file):  # a FIFO would be waited for
+        return ()
     try:
         with open(sum_file, "rb") as file:
             text = file.read(SUMS_BYTES).decode("utf-8", "replace")
-    except OSError:  # a folder, or not ours to read: it records nothing
+    except OSError:  # not ours to read: it records nothing
         return ()
     return digests_of(text, sum_file, image)

@@ -50,7 +50,7 @@ def read_manifest(data: bytes, name: str) -> Manifest:
 def _head(data: bytes, name: str) -> dict[str, Any]:
     try:
         head = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         several = data.count(b"\n{") > 0
         cure = "of several images, each line is a manifest: give one of them" if several else "build it anew"
         raise ManifestError(f"{name!r} is no JSON: {error}", cure=cure) from error

@@ -62,6 +62,7 @@ def test_a_baseline_knows_fingerprints(tmp_path):
 @pytest.mark.parametrize(("text", "message"), [
     ("[]", "is no findings document: Expected `object`, got `array`"),
     ("{", "is no findings document: Input data was truncated"),
+    ('{"a":' * 100_000, "is no findings document: maximum recursion depth exceeded"),
     ('{"kind": "manifest", "findings": []}', "is a document of the kind 'manifest'")])
 def test_what_is_no_baseline(tmp_path, text, message):
     path = tmp_path / "known.json"

@@ -85,6 +85,13 @@ def test_digests_from_the_list_and_from_beside(folder):
         ("sha256", "sums.checksum"), ("md5", "MD5SUMS")]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
+def test_a_fifo_among_the_checksum_files_is_not_waited_for(folder):
+    os.mkfifo(folder / "output" / "SHA256SUMS")
+    (record,) = records(folder, build(("output/web.qcow2", SIZE), ("output/SHA256SUMS", 1)))
+    assert record.digests == ()
+
+
 @pytest.mark.parametrize(("builds", "message"), [
     ((), "lists no image file of the last run: it has no build"),
     ((build(builder="amazon-ebs"),), "lists no image file of the last run: its builders are amazon-ebs"),
@@ -96,7 +103,8 @@ def test_what_cannot_be_checked(folder, builds, message):
     assert message in failure.value.message
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"builds": [1]}', b"\xff", b'{"builds": [{"files": [{}]}]}'])
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"builds": [1]}', b"\xff", b'{"builds": [{"files": [{}]}]}',
+                                  b'{"a":' * 100_000], ids=lambda data: repr(data[:20]))
 def test_what_is_no_manifest(data):
     with pytest.raises(ImgbuildError, match=r"^'p\.json' is no manifest of Packer: "):
         read_manifest("p.json", data)

@@ -135,6 +135,8 @@ def test_an_answer_that_is_no_json(place):
 @pytest.mark.parametrize(("data", "message", "cure"), [
     (b"", "'m.json' is no JSON: Input data was truncated", "build it anew"),
     (b"[]", "'m.json' is no manifest: it is no JSON object", "name the manifest"),
+    (b"[" * 100_000, "'m.json' is no JSON: maximum recursion depth exceeded while deserializing an object",
+     "build it anew"),
     (b'{"kind": "inspection"}', "'m.json' is no manifest: its kind is 'inspection'",
      "imgbuild build -o manifest.json IMAGE makes one"),
     (b'{"kind": "manifest", "schema": 2}', "'m.json' is of schema 2, this version reads 1",
