@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         "report what is left. The mended text of standard input goes to standard output.")
 @option("--diff", is_flag=True, help="Write what --fix would change as a unified diff, and exit with 1 if it is "
         "anything; the file stays as it is.")
-@options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim", "time-limit",
-         "rules", "catalogue", *REPORT)
+@options("cloud", "operation", "min-disk-policy", "select", "ignore", "baseline", "fail-on", "claim",
+         "allow-external", "allow-device", "time-limit", "rules", "catalogue", *REPORT)
 def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Compare a create request with the documented rules. REQUEST is a JSON file, or - for standard input.
 

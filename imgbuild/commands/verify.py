@@ -23,7 +23,8 @@ if TYPE_CHECKING:
               "with what the manifest foretold; the image is then read only if it is named.")
 @option("--statement", metavar="FILE", help="Verify this statement on the image, too: signature, image, rule book.")
 @option("--key", metavar="FILE", help="The public key, in PEM, of whoever signed the statement.")
-@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "rules", "catalogue", *REPORT)
+@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
+         "rules", "catalogue", *REPORT)
 def command(manifest: str, image: str | None, response: str | None, statement: str | None, key: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether an image is still the one that MANIFEST describes: size, checksums, content, and today's rules.

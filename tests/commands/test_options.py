@@ -7,6 +7,7 @@ from caller import errors
 
 from imgbuild.choices import Choices, DataImage
 from imgbuild.commands.options import OPTIONS, choices_of, settings_of
+from imgbuild.commands.program import program
 from imgbuild.digest import ALGORITHMS
 from imgbuild.errors import UsageError
 from imgbuild.settings import Settings
@@ -106,3 +107,10 @@ def test_each_option_has_a_user():
 def test_an_option_and_a_set_of_one_field_contradict(words):
     with pytest.raises(UsageError, match="has an option that is given, too"):
         choices_of(NOTHING | words)
+
+
+@pytest.mark.parametrize("name", ["inspect", "build", "lint", "check", "verify"])
+def test_who_reads_an_image_can_be_allowed_what_a_message_offers(name):
+    """A refusal says "--allow-device reads it", so the command must know that."""
+    known = {word for option in program.get_command(None, name).params for word in option.opts}
+    assert {"--allow-external", "--allow-device"} <= known
