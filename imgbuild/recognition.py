@@ -1,7 +1,7 @@
 """recognise: a request body in, the operation that it is for out, with the reason and what else it could be.
 
 A body does not name its operation; its fields do. Each operation is held against the body: fields that only other
-operations have, mandatory fields that are missing, and values that the operation does not take speak against it. What
+operations have, mandatory fields that are missing, and values that only other operations take speak against it. What
 least speaks against is taken; of several alike the one with the fewest fields, which the body fills best, and a finding
 says so.
 """
@@ -16,7 +16,7 @@ from imgbuild.kinds import kind_of
 
 if TYPE_CHECKING:
     from imgbuild.model import Inspection
-    from imgbuild.profiles import DiskBounds, Operation, Profile
+    from imgbuild.profiles import DiskBounds, FieldSpec, Operation, Profile
 
 # A field of another operation or a value that is refused weighs more than a field that was forgotten; what is only
 # unlikely decides between operations that are otherwise alike.
@@ -64,10 +64,22 @@ def _against(operation: Operation, body: dict[str, Any], known: set[str], profil
     fields = operation.documented(profile.custom_properties)
     service = {key for key in body if key.startswith("__")}
     foreign = tuple(key for key in body if key not in fields and (key in known or key in service))
-    refused = tuple(key for key, value in body.items()
-                    if key in fields and fields[key].allowed and value not in fields[key].allowed)
+    refused = tuple(key for key, value in body.items() if key in fields and not _takes(fields[key], value)
+                    and _is_taken(profile, key, value))
     missing = tuple(name for name, field in fields.items() if field.is_mandatory(body) and name not in body)
     return _Against(operation, foreign, refused, missing, _unlikely(operation, body, profile, image))
+
+
+def _takes(field: FieldSpec, value: object) -> bool:
+    """Say whether a field takes a value; one in other letters (``ecs``) is meant, and a slip for a rule to find."""
+    words = {str(word).lower() for word in field.allowed}
+    return not words or value in field.allowed or (isinstance(value, str) and value.lower() in words)
+
+
+def _is_taken(profile: Profile, key: str, value: object) -> bool:
+    """Say whether some call takes this value: one that none takes speaks for no call, and against none."""
+    every = [found.documented(profile.custom_properties) for found in profile.operations.values() if _has_body(found)]
+    return any(key in fields and _takes(fields[key], value) for fields in every)
 
 
 def _unlikely(operation: Operation, body: dict[str, Any], profile: Profile, image: Inspection | None) -> int:
