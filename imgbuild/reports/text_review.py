@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def write(sheet: Sheet, review: Review) -> None:
     """Write the problems, and the verdict."""
     verdict = counted(len(review.problems), "problem")
-    sheet.head(f"{counted(review.rules, 'rule')} of {flat(review.packs)}", verdict)
+    sheet.head(counted(review.rules, "rule"), f"of {flat(review.packs)}: {verdict}")
     if sheet.page.quiet:
         return
     for problem in review.problems:

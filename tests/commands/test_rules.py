@@ -32,3 +32,8 @@ def test_an_unknown_cloud_is_wrong_usage():
         status, message = errors(*words, "--cloud", "nimbus")
         assert status == 2
         assert message.startswith("no cloud 'nimbus' (one of: ")
+
+
+def test_the_names_of_all_packs_are_wrapped(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, call("rules", "--check").stdout.splitlines())) <= 60
