@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
     from imgbuild.model import Finding, Findings, Inspection, Manifest
-    from imgbuild.pipeline import build, check, diff, fix, lint, verify
+    from imgbuild.pipeline import build, check, diff, fix, lint
+    from imgbuild.pipeline.verifying import verify
     from imgbuild.settings import Settings
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 _HOMES = {
     "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
     "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
-    "inspect": "examination", "Verification": "documents.verification", "verify": "pipeline",
+    "inspect": "examination", "Verification": "documents.verification", "verify": "pipeline.verifying",
     "Difference": "documents.difference", "diff": "pipeline", "fix": "pipeline",
 }
 

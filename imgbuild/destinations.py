@@ -16,6 +16,7 @@ from imgbuild.documents.destinations import Destination, Destinations, Obstacle,
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect_for, nothing
 from imgbuild.kinds import kind_of
+from imgbuild.pipeline.examining import prepare
 from imgbuild.rulebook.siblings import read_siblings
 from imgbuild.settings import ALL, DEFAULT_CLOUD, DEFAULTS, Settings
 
@@ -69,7 +70,7 @@ def _place(path: str, settings: Settings, choices: Choices, progress: Progress |
 def _prepare(settings: Settings, meanwhile: Callable[[], object]) -> None:
     """Read the rule books while the file is read."""
     for cloud in rulebook.clouds():
-        pipeline.prepare(replace(settings, cloud=cloud))
+        prepare(replace(settings, cloud=cloud))
     meanwhile()
 
 

@@ -58,9 +58,9 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
 def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, bytes] | None, statement: str | None,
             words: dict[str, Any]) -> tuple[Verification, str, Manifest | None]:
     """Return what was found, and for which cloud: of a manifest, which comes third, or of a statement in its place."""
-    from imgbuild import pipeline  # noqa: PLC0415 - as above
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
+    from imgbuild.pipeline import verifying  # noqa: PLC0415 - as above
     from imgbuild.statements import STATEMENT_BYTES, is_statement, read_statement  # noqa: PLC0415 - as above
     from imgbuild.verification import read_manifest  # noqa: PLC0415 - as above
 
@@ -71,12 +71,12 @@ def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, b
             raise UsageError(f"{path!r} is a statement: no answer and no other statement is compared with it",
                              cure="name the manifest, and the statement with --statement")
         said = read_statement(path, data, words["key"])
-        return pipeline.verify_statement(said, settings, image=image, progress=progress,
-                                         meanwhile=words["meanwhile"]), said.cloud or settings.cloud, None
+        return verifying.verify_statement(said, settings, image=image, progress=progress,
+                                          meanwhile=words["meanwhile"]), said.cloud or settings.cloud, None
     if statement is None and words["key"] is not None:
         raise UsageError("--key verifies a statement", cure="name it: --statement FILE")
     described = read_manifest(data, path)
     attested = None if statement is None else read_statement(statement, read_request(statement, STATEMENT_BYTES + 1),
                                                              words["key"])
-    return pipeline.verify(path, settings, data=data, image=image, answer=answer, statement=attested,
-                           progress=progress, meanwhile=words["meanwhile"]), described.cloud, described
+    return verifying.verify(path, settings, data=data, image=image, answer=answer, statement=attested,
+                            progress=progress, meanwhile=words["meanwhile"]), described.cloud, described

@@ -41,6 +41,8 @@ from imgbuild import linting, pipeline
 from imgbuild.folder import open_folder
 from imgbuild.inspection import look
 from imgbuild.model import Look
+from imgbuild.pipeline.books import load_book
+from imgbuild.pipeline.contexts import context_for
 from imgbuild.settings import Settings
 from imgbuild.source import Source, open_source
 
@@ -101,7 +103,7 @@ class Tally:
 
 def fuzz(seed: Seed, path: Path, numbers: Iterable[int], chosen: object = 1, *, until: float | None = None) -> Tally:
     """Inspect the mutants of those numbers of the file at ``path``; stop at the time ``until`` (of time.time)."""
-    pipeline._load(_SETTINGS)
+    load_book(_SETTINGS)
     tally = Tally(str(seed))
     left = list(numbers)
     with tempfile.TemporaryDirectory(prefix="imgbuild-fuzz-") as folder:
@@ -303,9 +305,9 @@ def _judge(source: Source, folder: ImageFolder | None = None) -> tuple[str, ...]
     look(source, None, reports.append, folder)
     facts = msgspec.msgpack.decode(msgspec.msgpack.encode(reports[-1]), type=Look).facts
     assert all(problem.message and problem.message.isprintable() for problem in facts.problems), facts.problems
-    book = pipeline._load(_SETTINGS)
+    book = load_book(_SETTINGS)
     manifest = pipeline._manifest(facts, pipeline.NO_CHOICES, book, _SETTINGS, ())
-    findings, _ = linting.lint(book, pipeline._context_for(facts, manifest, None, book, _SETTINGS))
+    findings, _ = linting.lint(book, context_for(facts, manifest, None, book, _SETTINGS))
     msgspec.json.encode((facts, manifest, findings))
     return tuple(dict.fromkeys(problem.code for problem in facts.problems))
 

@@ -20,6 +20,7 @@ from tools import needs, needs_glance
 
 from imgbuild import pipeline
 from imgbuild.choices import Choices
+from imgbuild.pipeline import verifying
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ SYSTEM = "gpt-uefi-ext4"
 def objections(manifest: Manifest, answer: str) -> list[str]:
     """Return what ``verify`` finds in an answer, the request itself included."""
     data = msgspec.json.encode(manifest)
-    found = pipeline.verify("manifest.json", data=data, answer=("answer.json", answer.encode()))
+    found = verifying.verify("manifest.json", data=data, answer=("answer.json", answer.encode()))
     return [f"{finding.rule}: {finding.message}" for finding in found.findings]
 
 

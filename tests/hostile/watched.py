@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import imgbuild
-from imgbuild import pipeline, qemu
+from imgbuild import qemu, rulebook
+from imgbuild.pipeline.books import load_book
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
@@ -93,8 +94,8 @@ def _warm_up() -> None:
     for module in pkgutil.walk_packages(imgbuild.__path__, "imgbuild."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    pipeline._load(Settings())
-    pipeline.rulebook.load_profile("huaweicloud")
+    load_book(Settings())
+    rulebook.load_profile("huaweicloud")
     qemu.version()
     gc.freeze()  # what is there now is not looked through, and so not copied, in each of the processes
 
