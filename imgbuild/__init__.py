@@ -16,10 +16,12 @@ from imgbuild.version import __version__
 if TYPE_CHECKING:
     from imgbuild.choices import Choices
     from imgbuild.documents.difference import Difference
+    from imgbuild.documents.findings import Finding, Findings
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.documents.verification import Verification
     from imgbuild.errors import ImgbuildError
     from imgbuild.examination import inspect
-    from imgbuild.model import Finding, Findings, Inspection, Manifest
     from imgbuild.pipeline import build, check, diff, fix, lint
     from imgbuild.pipeline.verifying import verify
     from imgbuild.settings import Settings
@@ -30,8 +32,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Choices": "choices", "ImgbuildError": "errors", "Finding": "model", "Findings": "model", "Inspection": "model",
-    "Manifest": "model", "Settings": "settings", "build": "pipeline", "check": "pipeline", "lint": "pipeline",
+    "Choices": "choices", "ImgbuildError": "errors", "Finding": "documents.findings", "Findings": "documents.findings",
+    "Inspection": "documents.inspection", "Manifest": "documents.manifest", "Settings": "settings",
+    "build": "pipeline", "check": "pipeline", "lint": "pipeline",
     "inspect": "examination", "Verification": "documents.verification", "verify": "pipeline.verifying",
     "Difference": "documents.difference", "diff": "pipeline", "fix": "pipeline",
 }

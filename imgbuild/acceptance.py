@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from imgbuild.documents.findings import Accepted
 from imgbuild.errors import ImgbuildError
-from imgbuild.model import Accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from imgbuild.config import Level, Suppression
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
 
 BASELINE_BYTES = 64 << 20
 BASELINE = "known by the baseline"

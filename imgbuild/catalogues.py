@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from imgbuild.documents.manifest import Manifest  # noqa: TC001 - msgspec reads the annotation
 from imgbuild.errors import ImgbuildError, UsageError
-from imgbuild.model import Manifest  # noqa: TC001 - msgspec reads the annotation
 from imgbuild.rulebook.packs import chain_of, folder, read_toml
 from imgbuild.yamltext import Said, written
 

@@ -17,7 +17,7 @@ from imgbuild.documents.difference import Change, Difference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 _NAMED = {"partitions": "index", "volumes": "name", "guest": "check", "problems": "code", "others": "operation"}
 _UNORDERED = frozenset({"tags"})

@@ -16,16 +16,17 @@ import msgspec
 from imgbuild.checks.disk import needed_bytes, smallest_disk
 from imgbuild.choices import DATA_OPERATION, chosen_values
 from imgbuild.clouds import system_fields_of
+from imgbuild.documents.manifest import Derived
 from imgbuild.errors import UsageError
 from imgbuild.kinds import kind_of
-from imgbuild.model import Derived, Source
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from imgbuild.choices import Choices
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import Source
     from imgbuild.profiles import FieldSpec, MinDisk, MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
 

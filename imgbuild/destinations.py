@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from imgbuild.choices import Choices
     from imgbuild.digest import Progress
-    from imgbuild.model import Finding, Inspection, Manifest
+    from imgbuild.documents.findings import Finding
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.pipeline import Checked
     from imgbuild.profiles import Profile
     from imgbuild.rulebook.siblings import Sibling

@@ -19,10 +19,12 @@ import msgspec
 from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
 from imgbuild.detection import formats_meant, probe_of
+from imgbuild.documents.inspection import Hashed, Inspection, Look
+from imgbuild.documents.run import DiscWitness, Run, Step, Witness
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import HOLDERS, find
 from imgbuild.formats.served import NAMES
-from imgbuild.model import DiscWitness, Hashed, Inspection, Look, Problem, Run, Step, Witness
+from imgbuild.model import Problem
 from imgbuild.readers import BrokenImage
 from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
 from imgbuild.sizes import MIB

@@ -1,8 +1,8 @@
 """The closed vocabulary of fixes: what a rule may say under ``fix = {kind = …}``.
 
-What a rule found (:class:`~imgbuild.checks.base.Hit`) in, an :class:`~imgbuild.model.Edit` of the request's text out,
-or nothing where what is right is not plain. A fix never guesses: it writes the one value that its rule's documents
-leave. A new kind is one type here and its place in ``AnyFix``; ``rules/README.md`` lists them all.
+What a rule found (:class:`~imgbuild.checks.base.Hit`) in, an :class:`~imgbuild.documents.findings.Edit` of the
+request's text out, or nothing where what is right is not plain. A fix never guesses: it writes the one value that its
+rule's documents leave. A new kind is one type here and its place in ``AnyFix``; ``rules/README.md`` lists them all.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.checks.base import values_of
-from imgbuild.model import Edit
+from imgbuild.documents.findings import Edit
 from imgbuild.profiles import fold
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from imgbuild.documents.findings import Edit
 from imgbuild.jsontokens import unescaped_token
-from imgbuild.model import Edit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from imgbuild.documents.findings import Findings
     from imgbuild.jsontext import JsonDocument, Place
-    from imgbuild.model import Findings
 
 MOST_ROUNDS = 20
 MOST_CHARACTERS = 2 << 20

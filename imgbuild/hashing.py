@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from imgbuild.digest import algorithm_name, digest
-from imgbuild.model import Hashed
+from imgbuild.documents.inspection import Hashed
 from imgbuild.readers import BrokenImage
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from imgbuild.detection import detect, detect_inside
 from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, provisioning, readiness, systems
 from imgbuild.guests.layout import Block
-from imgbuild.model import Firmware, Inspection, Look, Partition, Problem, Volume
+from imgbuild.model import Firmware, Partition, Problem, Volume
 from imgbuild.readers import BrokenImage, problem, quoted
 from imgbuild.sizes import human_size
 from imgbuild.state import USUAL, State, Wanted
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
+    from imgbuild.documents.inspection import Inspection, Look
     from imgbuild.filesystems import Identity
     from imgbuild.filesystems.base import FileSystem
     from imgbuild.folder import ImageFolder

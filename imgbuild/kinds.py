@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
 
 Kind = Literal["system", "data", "iso"]
 

@@ -17,14 +17,15 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from imgbuild.checks import Case, Context, Hit, hit_of_problem
+from imgbuild.documents.findings import Edit, Finding, Subject, Tally
 from imgbuild.errors import UsageError
-from imgbuild.model import Edit, Finding, Group, Severity, Source, Subject, Tally
 from imgbuild.rulebook.own import PACK as OWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from imgbuild.jsontext import JsonDocument
+    from imgbuild.model import Group, Severity, Source
     from imgbuild.rulebook import RuleBook
     from imgbuild.rulebook.rules import Rule
 

@@ -15,7 +15,7 @@ from imgbuild.checks.base import Recognised
 from imgbuild.kinds import kind_of
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.profiles import DiskBounds, FieldSpec, Operation, Profile
 
 # A field of another operation or a value that is refused weighs more than a field that was forgotten; what is only

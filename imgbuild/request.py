@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.checks.objects import companion
+from imgbuild.documents.manifest import Expected, Request, Route, RouteOption
 from imgbuild.errors import UsageError
 from imgbuild.kinds import ENVIRONMENTS, kind_of
-from imgbuild.model import Expected, Request, Route, RouteOption
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
-    from imgbuild.model import Derived, Inspection
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Derived
     from imgbuild.profiles import FileRules, Operation, Profile, ResponseField
     from imgbuild.rulebook import RuleBook
 

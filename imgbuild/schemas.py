@@ -13,11 +13,14 @@ import msgspec
 from imgbuild.documents.configuration import Configuration
 from imgbuild.documents.destinations import Destinations
 from imgbuild.documents.difference import Difference
+from imgbuild.documents.findings import Findings
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.manifest import Manifest
 from imgbuild.documents.review import Review
 from imgbuild.documents.rules import Rules
 from imgbuild.documents.verification import Verification
 from imgbuild.errors import UsageError
-from imgbuild.model import SCHEMA, Findings, Inspection, Manifest, Value
+from imgbuild.model import SCHEMA, Value
 
 KINDS: dict[str, type[Value]] = {
     "inspection": Inspection, "manifest": Manifest, "findings": Findings, "verification": Verification,

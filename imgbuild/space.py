@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.documents.inspection import Space, Usage
 from imgbuild.filesystems.usage import used_bytes
-from imgbuild.model import Space, Usage
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import KIB, MIB, ceil_div
 

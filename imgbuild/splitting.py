@@ -21,7 +21,8 @@ from imgbuild.readers import problem, quoted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from imgbuild.model import Inspection, Problem
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import Problem
 
 MOST_PARTS = 1000
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild import chain
-from imgbuild.model import Inspection, Look, Problem, Step
+from imgbuild.documents.inspection import Inspection, Look
+from imgbuild.documents.run import Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from imgbuild.guests.assertions import Question
     from imgbuild.guests.layout import Block, Guest
     from imgbuild.inside import Part
+    from imgbuild.model import Problem
     from imgbuild.readers import BrokenImage, Reader
     from imgbuild.source import Source
     from imgbuild.volumes.base import PartitionTable

@@ -20,7 +20,8 @@ from imgbuild.signing import PAYLOAD_TYPE, Envelope, opened
 from imgbuild.version import __version__
 
 if TYPE_CHECKING:
-    from imgbuild.model import Findings, Inspection
+    from imgbuild.documents.findings import Findings
+    from imgbuild.documents.inspection import Inspection
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"

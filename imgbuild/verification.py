@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild.checks.verification import is_refusal
+from imgbuild.documents.manifest import Manifest
 from imgbuild.errors import ImgbuildError, SourceError
-from imgbuild.model import SCHEMA, Manifest
+from imgbuild.model import SCHEMA
 from imgbuild.source import shown
 
 if TYPE_CHECKING:

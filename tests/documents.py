@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
+from imgbuild.documents.findings import ErrorCode, Evidence, Finding, Findings, Subject, Summary, Tally
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.manifest import Derived, Expected, Manifest, Policy, Request, Route, RouteOption
 from imgbuild.documents.rules import RuleEntry
-from imgbuild.model import (
-    Derived,
-    ErrorCode,
-    Evidence,
-    Expected,
-    Finding,
-    Findings,
-    Firmware,
-    Inspection,
-    Manifest,
-    OperatingSystem,
-    Partition,
-    Policy,
-    Request,
-    Route,
-    RouteOption,
-    Source,
-    Subject,
-    Summary,
-    Tally,
-    Volume,
-)
+from imgbuild.model import Firmware, OperatingSystem, Partition, Source, Volume
 
 MIB = 1 << 20
 GIB = 1 << 30

@@ -13,7 +13,7 @@ from imgbuild import rulebook
 from imgbuild.checks import KINDS, Case, Context
 from imgbuild.checks.base import escaped, is_integer, label, listed, quoted, values_at
 from imgbuild.checks.disk import needed_bytes, smallest_disk
-from imgbuild.model import Inspection
+from imgbuild.documents.inspection import Inspection
 
 BOOK = rulebook.load()
 GIB = 1 << 30

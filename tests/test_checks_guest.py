@@ -8,7 +8,7 @@ import pytest
 from imgbuild import rulebook
 from imgbuild.checks import Case, Context
 from imgbuild.checks.guest import is_repaired
-from imgbuild.model import Inspection
+from imgbuild.documents.inspection import Inspection
 
 BOOK = rulebook.load()
 

@@ -10,7 +10,9 @@ from documents import IMAGE, MANIFEST
 from program import run
 
 from imgbuild.comparison import compare
-from imgbuild.model import Derived, GuestCheck, Partition, Problem, Run
+from imgbuild.documents.manifest import Derived
+from imgbuild.documents.run import Run
+from imgbuild.model import GuestCheck, Partition, Problem
 
 CHANGED = msgspec.structs.replace
 

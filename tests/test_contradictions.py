@@ -16,7 +16,8 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.choices import Choices
 from imgbuild.derivation import derive
-from imgbuild.model import Inspection, OperatingSystem
+from imgbuild.documents.inspection import Inspection
+from imgbuild.model import OperatingSystem
 from imgbuild.request import build_request, expect
 from imgbuild.sizes import GIB
 

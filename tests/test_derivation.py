@@ -6,8 +6,9 @@ import pytest
 from imgbuild import rulebook
 from imgbuild.choices import Choices, DataImage
 from imgbuild.derivation import derive, image_name
+from imgbuild.documents.inspection import Inspection
 from imgbuild.errors import UsageError
-from imgbuild.model import Firmware, Inspection, OperatingSystem
+from imgbuild.model import Firmware, OperatingSystem
 from imgbuild.sizes import GIB
 
 BOOK = rulebook.load("huaweicloud")

@@ -18,7 +18,8 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.choices import Choices
 from imgbuild.derivation import derive
-from imgbuild.model import Inspection, OperatingSystem
+from imgbuild.documents.inspection import Inspection
+from imgbuild.model import OperatingSystem
 from imgbuild.request import build_request, choose_route
 from imgbuild.settings import Settings
 from imgbuild.sizes import GIB
@@ -26,7 +27,8 @@ from imgbuild.sizes import GIB
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Finding, Request
+    from imgbuild.documents.findings import Finding
+    from imgbuild.documents.manifest import Request
     from imgbuild.profiles import Operation
 
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -14,8 +14,9 @@ import pytest
 from tools import needs
 
 from imgbuild import examination, hashing, sandbox
+from imgbuild.documents.inspection import Inspection, Look
+from imgbuild.documents.run import Witness
 from imgbuild.errors import SourceError, UsageError
-from imgbuild.model import Inspection, Look, Witness
 from imgbuild.rulebook import load_profile
 from imgbuild.settings import Settings
 

@@ -14,8 +14,8 @@ import pytest
 from test_rule_cases import RULES, book, cloud_of, context_of
 
 from imgbuild import fixing, jsontext, linting
+from imgbuild.documents.findings import Edit, Findings, Summary
 from imgbuild.fixes import KINDS
-from imgbuild.model import Edit, Findings, Summary
 
 CASES = Path(__file__).parent / "rules"
 MENDING = [rule for _, rule in (param.values for param in RULES) if rule.fix is not None]

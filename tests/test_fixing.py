@@ -15,7 +15,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from imgbuild import fixing, jsontext, pipeline
-from imgbuild.model import Edit
+from imgbuild.documents.findings import Edit
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 VALUES = st.recursive(st.none() | st.booleans() | st.integers(-9, 99) | TEXTS, lambda inner: st.lists(

@@ -2,8 +2,9 @@
 
 import pytest
 
+from imgbuild.documents.inspection import Inspection
 from imgbuild.kinds import kind_of
-from imgbuild.model import Firmware, Inspection, OperatingSystem, Partition, Problem
+from imgbuild.model import Firmware, OperatingSystem, Partition, Problem
 
 EXT4 = Partition(index=0, start=0, size=1, filesystem="ext4")
 UNKNOWN = Partition(index=1, start=0, size=1, filesystem=None)

@@ -12,9 +12,11 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.choices import Choices
 from imgbuild.derivation import derive
+from imgbuild.documents.findings import ErrorCode, Evidence, Subject
+from imgbuild.documents.inspection import Inspection
 from imgbuild.errors import UsageError
 from imgbuild.jsontext import JsonDocument, JsonProblem
-from imgbuild.model import ErrorCode, Evidence, Inspection, Problem, Subject
+from imgbuild.model import Problem
 from imgbuild.request import build_request
 
 BOOK = rulebook.load()

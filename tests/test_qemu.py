@@ -15,7 +15,9 @@ import pytest
 from tools import needs
 
 from imgbuild import qemu
-from imgbuild.model import Inspection, Problem, Witness
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.run import Witness
+from imgbuild.model import Problem
 from imgbuild.sandbox import program
 from imgbuild.source import open_source
 

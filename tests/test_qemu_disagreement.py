@@ -10,7 +10,9 @@ from program import run
 from tools import needs
 
 from imgbuild import qemu
-from imgbuild.model import Inspection, Problem, View, Witness
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.run import Witness
+from imgbuild.model import Problem, View
 
 MIB = 1 << 20
 CLAIMED = Problem(code="claim-contradicted", message="the image is claimed to be 'raw', but its content is qcow2")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imgbuild import linting, rulebook
 from imgbuild.checks import Context
-from imgbuild.model import Inspection
+from imgbuild.documents.inspection import Inspection
 from imgbuild.recognition import recognise
 
 BOOK = rulebook.load()

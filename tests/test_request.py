@@ -9,8 +9,10 @@ import pytest
 from imgbuild import rulebook
 from imgbuild.choices import Choices
 from imgbuild.derivation import derive
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.manifest import Request
 from imgbuild.errors import UsageError
-from imgbuild.model import Firmware, Inspection, OperatingSystem, Partition, Problem, Request
+from imgbuild.model import Firmware, OperatingSystem, Partition, Problem
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.sizes import GIB
 

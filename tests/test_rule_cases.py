@@ -25,7 +25,8 @@ import pytest
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 from imgbuild.checks.problems import ProblemOfImage
-from imgbuild.model import Inspection, Manifest
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.manifest import Manifest
 from imgbuild.packer import Record
 from imgbuild.recognition import recognise
 from imgbuild.statements import Attested

@@ -31,7 +31,8 @@ from huaweicloudsdkims.v2 import (
 from imgbuild import rulebook
 from imgbuild.choices import Choices
 from imgbuild.derivation import derive
-from imgbuild.model import Firmware, Inspection, OperatingSystem
+from imgbuild.documents.inspection import Inspection
+from imgbuild.model import Firmware, OperatingSystem
 from imgbuild.request import build_request
 from imgbuild.sizes import GIB
 

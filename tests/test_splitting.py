@@ -10,7 +10,8 @@ from images.run import run
 from tools import needs
 
 from imgbuild import examination
-from imgbuild.model import Inspection, Problem
+from imgbuild.documents.inspection import Inspection
+from imgbuild.model import Problem
 from imgbuild.settings import Settings
 from imgbuild.splitting import supplement
 

@@ -11,8 +11,8 @@ import pytest
 from program import run
 
 from imgbuild import rulebook, verification
+from imgbuild.documents.manifest import Expected
 from imgbuild.errors import SourceError
-from imgbuild.model import Expected
 from imgbuild.verification import ManifestError, expected_at, next_steps, read_manifest, stage_of
 
 SAMPLES = Path(__file__).parent.parent / "samples"

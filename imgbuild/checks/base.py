@@ -17,8 +17,11 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgbuild.documents.findings import Evidence, SubjectKind
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.jsontext import JsonDocument
-    from imgbuild.model import Evidence, Inspection, Manifest, Severity, SubjectKind, View
+    from imgbuild.model import Severity, View
     from imgbuild.packer import Record
     from imgbuild.profiles import Catalogue, MinDisk, MinDiskPolicy, Operation, Profile
     from imgbuild.statements import Attested

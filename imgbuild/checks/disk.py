@@ -9,7 +9,7 @@ from imgbuild.checks.objects import is_iso_address
 from imgbuild.sizes import GIB, ceil_div, human_size
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.profiles import DiskBounds, MinDiskPolicy
 
 

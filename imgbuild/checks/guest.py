@@ -8,7 +8,8 @@ from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits
 from imgbuild.numbering import version_numbers
 
 if TYPE_CHECKING:
-    from imgbuild.model import GuestCheck, Inspection
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import GuestCheck
     from imgbuild.profiles import ImportException
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from imgbuild.checks.base import IMAGE, Case, Check, Hit, Hits
-from imgbuild.model import Evidence
+from imgbuild.documents.findings import Evidence
 
 if TYPE_CHECKING:
     from imgbuild.model import Problem

@@ -12,7 +12,7 @@ from imgbuild.checks.base import Case, Check, Hit, Hits, escaped, listed, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.profiles import ResponseField
 
 # What a newer version may see better, and what is of the run or of the place of the file.

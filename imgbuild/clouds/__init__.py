@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imgbuild.clouds import huaweicloud, openstack
 
 if TYPE_CHECKING:
-    from imgbuild.model import Derived, Inspection
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Derived
     from imgbuild.profiles import Operation, Profile
     from imgbuild.rulebook import RuleBook
 

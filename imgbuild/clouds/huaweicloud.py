@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.clouds.systems import ARCHITECTURES, Match, closest_entry, match_system
-from imgbuild.model import Derived
+from imgbuild.documents.manifest import Derived
 from imgbuild.profiles import ARM, exact_version
 from imgbuild.rulebook.spelling import catalogue_facts, list_words, trust_words
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection, OperatingSystem, Source
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import OperatingSystem, Source
     from imgbuild.profiles import CatalogueEntry, DefaultSystem, Operation
     from imgbuild.rulebook import RuleBook
 

@@ -12,14 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.clouds.huaweicloud import said_of
+from imgbuild.documents.manifest import Derived
 from imgbuild.kinds import kind_of
-from imgbuild.model import QEMU_AGENT, Derived
+from imgbuild.model import QEMU_AGENT
 from imgbuild.profiles import ARM, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from imgbuild.model import GuestCheck, Inspection, OperatingSystem
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import GuestCheck, OperatingSystem
     from imgbuild.profiles import FieldSpec, Operation
     from imgbuild.rulebook import RuleBook
 

@@ -16,7 +16,8 @@ from imgbuild.errors import ImgbuildError, UsageError
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
-    from imgbuild.model import Findings, Inspection
+    from imgbuild.documents.findings import Findings
+    from imgbuild.documents.inspection import Inspection
 
 _LATEST = 253402300799  # the end of the year 9999
 

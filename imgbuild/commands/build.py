@@ -19,7 +19,7 @@ from imgbuild.commands.options import (
 from imgbuild.commands.program import say
 
 if TYPE_CHECKING:
-    from imgbuild.model import Findings
+    from imgbuild.documents.findings import Findings
 
 
 @click.command("build", short_help="Derive the create request.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 
 def check_words(words: dict[str, Any], images: int) -> None:

@@ -11,7 +11,7 @@ from imgbuild.commands.options import REPORT, option, options, settings_of
 
 if TYPE_CHECKING:
     from imgbuild.commands.output import Output
-    from imgbuild.model import Findings
+    from imgbuild.documents.findings import Findings
 
 
 @click.command("lint", short_help="Compare a request with the rules.",

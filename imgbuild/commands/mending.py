@@ -23,8 +23,8 @@ from imgbuild.reports.page import counted
 from imgbuild.reports.patch import fit_for_terminal, unified_diff
 
 if TYPE_CHECKING:
+    from imgbuild.documents.findings import Findings
     from imgbuild.fixing import Fixed
-    from imgbuild.model import Findings
 
 
 def mend(request: str, image: str | None, words: dict[str, Any]) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from imgbuild.documents.findings import Findings
     from imgbuild.documents.rules import RuleEntry
-    from imgbuild.model import Findings
 
 
 def entries_for(findings: Findings, cloud: str, rules: str | None = None) -> dict[str, RuleEntry]:

@@ -9,7 +9,7 @@ from imgbuild.commands.output import write_raw
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 
 class Script:

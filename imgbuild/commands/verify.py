@@ -11,8 +11,8 @@ from imgbuild.commands.options import REPORT, option, options, settings_of
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.documents.verification import Verification
-    from imgbuild.model import Manifest
 
 
 @click.command("verify", short_help="Compare a manifest with its image, or with the server's answer.",
@@ -35,7 +35,7 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
-    from imgbuild.model import Findings  # noqa: PLC0415 - as above
+    from imgbuild.documents.findings import Findings  # noqa: PLC0415 - as above
     from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
     from imgbuild.verification import MANIFEST_BYTES  # noqa: PLC0415 - as above

@@ -14,7 +14,8 @@ from imgbuild.readers import quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from imgbuild.model import DiscWitness, Inspection
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.run import DiscWitness
 
 _ENTRY = ("platform", "bootable", "sector_count", "load_rba")
 

@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from imgbuild import sandbox
+from imgbuild.documents.run import DiscWitness
 from imgbuild.filesystems.iso9660 import open_iso9660
-from imgbuild.model import DiscWitness
 from imgbuild.readers import FileView
 from imgbuild.sizes import MIB
 

@@ -5,7 +5,9 @@ from typing import Literal
 
 import msgspec
 
-from imgbuild.model import SCHEMA, CatalogueFacts, ErrorCode, Group, Severity, Source, Value
+from imgbuild.documents.findings import ErrorCode
+from imgbuild.documents.manifest import CatalogueFacts
+from imgbuild.model import SCHEMA, Group, Severity, Source, Value
 from imgbuild.version import __version__
 
 

@@ -3,7 +3,8 @@
 # Without the future import, as in model.py.
 from typing import Literal
 
-from imgbuild.model import SCHEMA, Accepted, Finding, Summary, Tally, Value
+from imgbuild.documents.findings import Accepted, Finding, Summary, Tally
+from imgbuild.model import SCHEMA, Value
 from imgbuild.version import __version__
 
 Stage = Literal["created", "active"]

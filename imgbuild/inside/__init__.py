@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from imgbuild.documents.inspection import Inside, Inspection
 from imgbuild.formats import ARCHIVES, COMPRESSED
-from imgbuild.model import Inside, Inspection, Problem
 from imgbuild.readers import check_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from imgbuild.model import Problem
     from imgbuild.readers import Reader
 
 class Part:

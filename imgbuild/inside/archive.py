@@ -19,10 +19,11 @@ from imgbuild.sizes import MIB
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from imgbuild.documents.inspection import Inside
     from imgbuild.formats.tarentries import Entry
     from imgbuild.inside import Job
     from imgbuild.inside.package import Package
-    from imgbuild.model import Inside, Problem
+    from imgbuild.model import Problem
 
 MOST_DISKS = 16
 MOST_LISTED = 64

@@ -21,8 +21,9 @@ from imgbuild.sizes import MIB, human_size
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from imgbuild.documents.inspection import Inside, Inspection
     from imgbuild.inside import Job
-    from imgbuild.model import Inside, Inspection, Problem
+    from imgbuild.model import Problem
 
 HEAD_BYTES = {"bzip2": MIB}
 """What is unpacked to see a header: 4 MiB, where a VHDX has its own at 2; bzip2 takes 0.1 s for one."""

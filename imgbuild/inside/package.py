@@ -24,9 +24,10 @@ from imgbuild.sums import SUMS_BYTES, entry_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from imgbuild.documents.inspection import Inside
     from imgbuild.formats.tarentries import Entry
     from imgbuild.guests.media.xmltree import Element
-    from imgbuild.model import Inside, Problem
+    from imgbuild.model import Problem
     from imgbuild.readers import Reader
 
 MOST_DISKS = 64

@@ -14,7 +14,7 @@ from imgbuild.source import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgbuild.model import Inside
+    from imgbuild.documents.inspection import Inside
 
 _SHOWN = 4
 

@@ -17,8 +17,9 @@ from imgbuild.checks import Context
 from imgbuild.checks.shape import Mandatory
 from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.derivation import derive
+from imgbuild.documents.manifest import Manifest, Policy
+from imgbuild.documents.run import Step
 from imgbuild.examination import nothing
-from imgbuild.model import Findings, Inspection, Manifest, Policy, Step
 from imgbuild.pipeline.books import load_book, operation_of, policy_of
 from imgbuild.pipeline.contexts import built_context, context_for, context_of, read_context
 from imgbuild.pipeline.examining import examine
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.documents.difference import Difference
+    from imgbuild.documents.findings import Findings
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.fixing import Fixed
     from imgbuild.jsontext import JsonDocument
     from imgbuild.packer import Record

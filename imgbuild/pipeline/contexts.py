@@ -13,7 +13,8 @@ from imgbuild.recognition import recognise
 from imgbuild.source import shown
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection, Manifest
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.rulebook import RuleBook
     from imgbuild.settings import Settings
 

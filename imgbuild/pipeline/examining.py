@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from imgbuild.digest import Progress
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.settings import Settings
 
 

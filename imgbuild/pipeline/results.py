@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.acceptance import NOTHING_ACCEPTED
-from imgbuild.model import Edit, Findings, Summary, Tally
+from imgbuild.documents.findings import Edit, Findings, Summary, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
     from imgbuild.settings import Settings
 
 

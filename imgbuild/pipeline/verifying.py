@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from imgbuild.digest import Progress
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.statements import Attested
 
 

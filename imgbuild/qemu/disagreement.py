@@ -15,7 +15,8 @@ from imgbuild.model import Problem, View
 from imgbuild.qemu.opinion import FORMATS, acceptable_sizes, version
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection, Witness
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.run import Witness
 
 _CONTRADICTED = "claim-contradicted"
 # Where these are all that our reader says, a refusal by qemu is news.

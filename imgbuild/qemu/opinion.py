@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from imgbuild.model import Inspection, Witness
+from imgbuild.documents.run import Witness
 from imgbuild.qemu.process import CPU_SECONDS, NoAnswerError, find, run
 from imgbuild.sizes import ceil_div
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from imgbuild.documents.inspection import Inspection
 
 # Our names, qemu's names. An ISO is a raw disk to qemu; it knows neither ZVHD nor ZVHD2.
 FORMATS = {"raw": "raw", "iso": "raw", "qcow2": "qcow2", "vhd": "vpc", "vmdk": "vmdk", "vhdx": "vhdx", "vdi": "vdi",

@@ -14,7 +14,10 @@ from imgbuild.reports.views import FindingsView
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from imgbuild.model import Finding, Inspection, Manifest, Severity, Source, Subject
+    from imgbuild.documents.findings import Finding, Subject
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
+    from imgbuild.model import Severity, Source
     from imgbuild.reports.views import View
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")

@@ -14,7 +14,7 @@ from imgbuild.reports.escape import visible
 from imgbuild.reports.findings import findings_view
 
 if TYPE_CHECKING:
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from imgbuild.model import Inside, Inspection
+from imgbuild.documents.inspection import Inside, Inspection
 
 _SHARED = tuple(name for name in Inside.__struct_fields__ if name in Inspection.__struct_fields__)
 

@@ -19,7 +19,7 @@ from imgbuild.reports.findings import counts, file_of, findings_view
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Sequence
 
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import FindingsView, View
 

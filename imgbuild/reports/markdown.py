@@ -16,7 +16,9 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Finding, Inspection, Source
+    from imgbuild.documents.findings import Finding
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import Source
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import FindingsView, View
 

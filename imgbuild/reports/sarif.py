@@ -17,8 +17,9 @@ from imgbuild.reports.json import encode
 from imgbuild.version import __version__
 
 if TYPE_CHECKING:
+    from imgbuild.documents.findings import Evidence, Finding
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.documents.rules import RuleEntry
-    from imgbuild.model import Evidence, Finding, Inspection
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import FindingsView, View
 

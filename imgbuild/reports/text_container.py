@@ -10,7 +10,7 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
 
 _COMPRESSION = {0: "zlib", 1: "zstd"}
 

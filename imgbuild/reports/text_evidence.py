@@ -9,8 +9,9 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgbuild.documents.findings import Evidence
     from imgbuild.documents.rules import Example
-    from imgbuild.model import Evidence, Problem
+    from imgbuild.model import Problem
 
 
 def evidence_words(shown: Problem | Evidence | Example) -> Iterator[str]:

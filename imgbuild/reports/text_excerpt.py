@@ -14,7 +14,7 @@ from imgbuild.reports.sheet import INDENT, SENTENCE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
     from imgbuild.reports.sheet import Sheet
 
 _CARET = "^ "

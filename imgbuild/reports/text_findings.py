@@ -20,7 +20,8 @@ from imgbuild.reports.text_rules import error_words, source_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgbuild.model import Finding, Inspection
+    from imgbuild.documents.findings import Finding
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.reports.sheet import Sheet
     from imgbuild.reports.views import FindingsView
 

@@ -15,7 +15,9 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Inside, Inspection, OperatingSystem, Partition, Problem, Run, Step, Volume
+    from imgbuild.documents.inspection import Inside, Inspection
+    from imgbuild.documents.run import Run, Step
+    from imgbuild.model import OperatingSystem, Partition, Problem, Volume
     from imgbuild.reports.sheet import Sheet
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}

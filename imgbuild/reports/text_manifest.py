@@ -9,7 +9,8 @@ from imgbuild.reports.page import Word, flat
 from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words, write_run
 
 if TYPE_CHECKING:
-    from imgbuild.model import Derived, Inspection, Manifest, Route
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Derived, Manifest, Route
     from imgbuild.reports.sheet import Sheet
 
 

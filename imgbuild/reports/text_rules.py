@@ -13,8 +13,9 @@ from imgbuild.rulebook.spelling import SEEN, list_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from imgbuild.documents.manifest import CatalogueFacts
     from imgbuild.documents.rules import ErrorEntry, RuleEntry, Rules, SpellingEntry
-    from imgbuild.model import CatalogueFacts, Source
+    from imgbuild.model import Source
     from imgbuild.reports.sheet import Sheet
 
 

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from imgbuild.documents.configuration import Configuration
     from imgbuild.documents.destinations import Destinations
     from imgbuild.documents.difference import Difference
+    from imgbuild.documents.findings import Findings
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.documents.review import Review
     from imgbuild.documents.rules import RuleEntry, Rules
     from imgbuild.documents.verification import Verification
-    from imgbuild.model import Findings, Inspection, Manifest
 
 
 class ImageView(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from imgbuild.rulebook.places import at_line, line_of_source
 from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
-    from imgbuild.model import ErrorCode
+    from imgbuild.documents.findings import ErrorCode
     from imgbuild.rulebook.packs import Packs
     from imgbuild.rulebook.rules import Rule
 
@@ -118,7 +118,7 @@ class RuleBook:
 
     def error(self, code: str) -> ErrorCode | None:
         """Return an error code with its status; ``None`` where this cloud has no such code."""
-        from imgbuild.model import ErrorCode  # noqa: PLC0415 - beside its one use
+        from imgbuild.documents.findings import ErrorCode  # noqa: PLC0415 - beside its one use
 
         found = self.errors.get(code)
         return None if found is None else ErrorCode(code=code, status=found.status)

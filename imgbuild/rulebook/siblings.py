@@ -19,7 +19,7 @@ from imgbuild.rulebook import Document  # noqa: TC001 - msgspec reads the annota
 from imgbuild.rulebook.packs import folder, read_toml, shown
 
 if TYPE_CHECKING:
-    from imgbuild.model import Inspection
+    from imgbuild.documents.inspection import Inspection
 
 FOLDER = "siblings"
 

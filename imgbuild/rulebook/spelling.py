@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgbuild.model import CatalogueFacts
-
 if TYPE_CHECKING:
+    from imgbuild.documents.manifest import CatalogueFacts
     from imgbuild.documents.rules import SpellingEntry
     from imgbuild.profiles import CatalogueEntry
     from imgbuild.rulebook import RuleBook
@@ -24,6 +23,8 @@ SEEN = {
 
 def catalogue_facts(book: RuleBook) -> CatalogueFacts:
     """Return where the list in force comes from, how much is in it, and for the built-in one how old it is."""
+    from imgbuild.documents.manifest import CatalogueFacts  # noqa: PLC0415 - few runs state what the list is
+
     found = book.catalogue
     if found.exact:
         return CatalogueFacts(name=found.name, exact=True, entries=len(found.entries))

@@ -11,7 +11,7 @@ from imgbuild import linting, pipeline, rulebook
 from imgbuild.checks import Context
 from imgbuild.choices import Choices
 from imgbuild.clouds.openstack import system_fields
-from imgbuild.model import Inspection
+from imgbuild.documents.inspection import Inspection
 from imgbuild.settings import Settings
 
 BOOK = rulebook.load("openstack")

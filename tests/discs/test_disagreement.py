@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from imgbuild.discs import compare
-from imgbuild.model import DiscWitness, Inspection, Problem
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.run import DiscWitness
+from imgbuild.model import Problem
 
 ENTRY = {"platform": "bios", "bootable": True, "sector_count": 4, "load_rba": 100}
 HEADER = {"volume_id": "DISC", "volume_space_size": 24, "el_torito": [{**ENTRY, "media": "no emulation"}]}

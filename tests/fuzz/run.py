@@ -38,9 +38,9 @@ from tools import find_tool
 
 import imgbuild
 from imgbuild import linting, pipeline
+from imgbuild.documents.inspection import Look
 from imgbuild.folder import open_folder
 from imgbuild.inspection import look
-from imgbuild.model import Look
 from imgbuild.pipeline.books import load_book
 from imgbuild.pipeline.contexts import context_for
 from imgbuild.settings import Settings

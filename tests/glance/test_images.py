@@ -24,7 +24,7 @@ from imgbuild.pipeline import verifying
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 OPENSTACK = Settings(cloud="openstack")

@@ -18,7 +18,7 @@ from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
 
 if TYPE_CHECKING:
-    from imgbuild.model import Finding
+    from imgbuild.documents.findings import Finding
 
 BASE = {"name": "a", "disk_format": "qcow2", "container_format": "bare", "min_disk": 1}
 BOOK = rulebook.load("openstack")

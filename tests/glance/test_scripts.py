@@ -21,7 +21,7 @@ from imgbuild.reports import scripts
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 SAMPLE = Path(__file__).parent.parent.parent / "samples" / "debian-12-tiny.qcow2"
 HOSTILE = "-x '$(touch pwned)' \"`touch pwned`\" \\; touch pwned # {a,b}* %s"

@@ -18,8 +18,8 @@ from packages import descriptor, manifest, package
 from tools import needs
 
 import imgbuild
+from imgbuild.documents.inspection import Inside
 from imgbuild.inside import archive, compressed, kept
-from imgbuild.model import Inside
 from imgbuild.settings import Settings
 from imgbuild.sizes import GIB, MIB
 

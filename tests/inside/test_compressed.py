@@ -18,9 +18,10 @@ from tools import needs
 
 import imgbuild
 from imgbuild.commands.program import program
+from imgbuild.documents.inspection import Inside
 from imgbuild.formats import COMPRESSED
 from imgbuild.inside import compressed, kept, streams
-from imgbuild.model import Inside
+from imgbuild.model import encode
 from imgbuild.reports.escape import visible
 from imgbuild.settings import Settings
 from imgbuild.sizes import MIB
@@ -175,7 +176,7 @@ def test_formats_that_only_are_named_are_not_looked_into(tmp_path):
     (tmp_path / "disk.lz4").write_bytes(b"\x04\x22\x4d\x18".ljust(512, b"\0"))
     facts = imgbuild.inspect(str(tmp_path / "disk.lz4"), QUICK)
     assert (facts.format, codes(facts)) == ("lz4", ["compressed"])
-    assert "inside" not in imgbuild.model.encode(facts).decode()
+    assert "inside" not in encode(facts).decode()
     assert set(COMPRESSED) == set(PROGRAMS)
 
 

@@ -6,8 +6,10 @@ import msgspec
 from documents import BELOW, CUT, GIB, HOSTILE, IMAGE, MANIFEST, MIB, NEAR, REQUEST, RULES, findings
 
 from imgbuild import reports
+from imgbuild.documents.findings import Accepted
+from imgbuild.documents.inspection import Inside, Space, Usage
 from imgbuild.documents.verification import Verification
-from imgbuild.model import Accepted, GuestCheck, Inside, Partition, Place, Space, Usage, Volume
+from imgbuild.model import GuestCheck, Partition, Place, Volume
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from imgbuild.model import Finding, Source, Subject
+from imgbuild.documents.findings import Finding, Subject
+from imgbuild.model import Source
 from imgbuild.reports.findings import SEVERITIES, address_of, counts, exit_status, place_of
 
 FOUND = [Finding(rule=f"r-{severity}", severity=severity, group="file", cloud=None, message="m", hint="h",

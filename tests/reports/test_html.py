@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from program import run as imgbuild
 
 from imgbuild import reports
-from imgbuild.model import Partition, Space, Usage, Volume
+from imgbuild.documents.inspection import Space, Usage
+from imgbuild.model import Partition, Volume
 from imgbuild.reports.page import Page
 
 SAMPLES = Path(__file__).parents[2] / "samples"

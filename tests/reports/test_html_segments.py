@@ -10,7 +10,8 @@ from documents import GIB, IMAGE, MIB
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgbuild.model import Partition, Space
+from imgbuild.documents.inspection import Space
+from imgbuild.model import Partition
 from imgbuild.reports.html.segments import MOST_SEGMENTS, Segment, segments, steps, stored
 
 PARTITIONS = st.lists(st.builds(Partition, index=st.integers(0, 200), start=st.integers(0, 3 * GIB),

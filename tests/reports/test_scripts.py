@@ -32,7 +32,7 @@ from imgbuild.reports.scripts.bash import path_word, word
 from imgbuild.settings import Settings
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 TINY = SAMPLES / "debian-12-tiny.qcow2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgbuild.model import Inspection
+from imgbuild.documents.inspection import Inspection
 from imgbuild.reports.text_container import container_words, format_words, safety_words
 
 GIB = 1 << 30

@@ -8,7 +8,8 @@ from documents import BELOW, CUT, IMAGE, MANIFEST, NEAR, REQUEST, RULES, finding
 from rich.cells import cell_len
 
 from imgbuild import reports
-from imgbuild.model import Finding, GuestCheck, Subject
+from imgbuild.documents.findings import Finding, Subject
+from imgbuild.model import GuestCheck
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
 

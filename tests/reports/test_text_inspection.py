@@ -7,7 +7,9 @@ import pytest
 from documents import DEBIAN, GIB, IMAGE, MIB
 
 from imgbuild import reports
-from imgbuild.model import Firmware, GuestCheck, Inspection, OperatingSystem, Partition, Problem, Run, Step, Witness
+from imgbuild.documents.inspection import Inspection
+from imgbuild.documents.run import Run, Step, Witness
+from imgbuild.model import Firmware, GuestCheck, OperatingSystem, Partition, Problem
 from imgbuild.reports.page import Page
 from imgbuild.reports.text_inspection import boot_words, headline, system_words
 from imgbuild.reports.views import ImageView

@@ -7,7 +7,7 @@ import pytest
 from documents import BODY, MANIFEST
 
 from imgbuild import reports
-from imgbuild.model import Route, RouteOption
+from imgbuild.documents.manifest import Route, RouteOption
 from imgbuild.reports.page import Page
 from imgbuild.reports.text_manifest import value_words
 from imgbuild.reports.views import ManifestView

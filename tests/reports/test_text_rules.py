@@ -5,8 +5,8 @@ from __future__ import annotations
 from documents import OTHER, PAGE
 
 from imgbuild import reports
+from imgbuild.documents.findings import ErrorCode
 from imgbuild.documents.rules import Example, RuleEntry, Rules
-from imgbuild.model import ErrorCode
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import RulesView
 

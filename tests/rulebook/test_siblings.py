@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from imgbuild.documents.inspection import Inside, Inspection
 from imgbuild.errors import RuleBookError
-from imgbuild.model import Inside, Inspection
 from imgbuild.rulebook import packs, siblings
 from imgbuild.rulebook.review import document_faults
 from imgbuild.rulebook.siblings import read_siblings

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.guests.elf import Machine
     from imgbuild.guests.media.xmltree import Element
-    from imgbuild.model import Inspection
 
 FOLDER = "/usr/share/osinfo/os"
 _MOST_FILES = 4000

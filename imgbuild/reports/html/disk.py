@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import htpy as h
 
-from imgbuild.model import Space
+from imgbuild.documents.inspection import Space
 from imgbuild.reports.html.elements import code, section, table
 from imgbuild.reports.html.segments import MOST_SEGMENTS, Segment, segments, steps, stored
 from imgbuild.reports.page import counted, flat
@@ -20,7 +20,8 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from imgbuild.model import Inspection, Partition, Usage, Volume
+    from imgbuild.documents.inspection import Inspection, Usage
+    from imgbuild.model import Partition, Volume
     from imgbuild.reports.html.segments import Step
 
 _TABLES = {"gpt": "GPT", "mbr": "MBR"}

@@ -23,7 +23,9 @@ from imgbuild.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgbuild.model import Finding, Inspection, Manifest
+    from imgbuild.documents.findings import Finding
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.reports.views import FindingsView
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"

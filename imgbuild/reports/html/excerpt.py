@@ -12,7 +12,7 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from imgbuild.model import Evidence, Finding
+    from imgbuild.documents.findings import Evidence, Finding
 
 _AROUND = 120
 """Characters shown before and behind the place in a line of a request, which may be all of it."""

@@ -19,8 +19,8 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from imgbuild.documents.findings import Accepted, Finding
     from imgbuild.documents.rules import RuleEntry
-    from imgbuild.model import Accepted, Finding
 
 MOST_FINDINGS = 250
 """Of each severity."""

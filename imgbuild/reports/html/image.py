@@ -15,7 +15,9 @@ from imgbuild.sizes import human_size
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgbuild.model import GuestCheck, Inspection, OperatingSystem, Place, Route
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.manifest import Route
+    from imgbuild.model import GuestCheck, OperatingSystem, Place
 
 _YES_NO = {True: ("good", "yes"), False: ("off", "no"), None: ("unknown", "not seen")}
 _STATUSES = {"fail": ("warning", "Fails"), "unknown": ("unknown", "Not seen"), "pass": ("good", "Good"),

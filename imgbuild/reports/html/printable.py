@@ -12,7 +12,8 @@ import msgspec
 from imgbuild.reports.escape import visible
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest, Value
+    from imgbuild.documents.manifest import Manifest
+    from imgbuild.model import Value
     from imgbuild.reports.views import FindingsView
 
 MOST_CHARACTERS = 1500

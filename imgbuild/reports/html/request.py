@@ -14,7 +14,8 @@ from imgbuild.reports.page import counted, flat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Derived, Manifest, Route, Source
+    from imgbuild.documents.manifest import Derived, Manifest, Route
+    from imgbuild.model import Source
 
 _COLUMNS = ("Field", "Value", "Why")
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgbuild.model import Space
+from imgbuild.documents.inspection import Space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from imgbuild.model import Inspection, Partition
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.model import Partition
 
 MOST_SEGMENTS = 48
 """As many can be told from each other; of more the last ones become one."""

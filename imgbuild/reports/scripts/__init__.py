@@ -13,7 +13,7 @@ from msgspec.structs import replace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.profiles import Profile
 
 KINDS = ("curl", "openstack", "python")

@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
 
 
 def word(text: str) -> str:

@@ -16,7 +16,7 @@ from imgbuild.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.model import Manifest
+    from imgbuild.documents.manifest import Manifest
     from imgbuild.profiles import Profile, Query
     from imgbuild.reports.scripts.plan import Call, Plan
 

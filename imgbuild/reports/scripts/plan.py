@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from imgbuild.errors import ImgbuildError
 
 if TYPE_CHECKING:
-    from imgbuild.model import Manifest, Route
+    from imgbuild.documents.manifest import Manifest, Route
     from imgbuild.profiles import Operation, Profile, Queries
 
 _ID = "{image_id}"

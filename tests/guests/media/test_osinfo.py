@@ -9,8 +9,8 @@ import pytest
 from medialabels import ROWS, header
 from tools import needs
 
+from imgbuild.documents.inspection import Inspection
 from imgbuild.guests.media import osinfo, volume, xmltree
-from imgbuild.model import Inspection
 
 OS = """<?xml version="1.0"?>
 <libosinfo version="0.0.1">
