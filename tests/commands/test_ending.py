@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from program import WHERE
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "samples" / "debian-12-tiny.qcow2"
-SECONDS = 10  # that a run on a busy machine may take to end
+SECONDS = 30  # that a run on a busy machine may take to end
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes are left")
 
 # A rule of one's own whose pattern keeps the child busy until its time is over.
@@ -36,9 +37,30 @@ def folder(tmp_path_factory):
     return made
 
 
-def start(words, folder):
-    return subprocess.Popen([sys.executable, "-m", "imgbuild", *map(str, words)], cwd=folder, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env={**os.environ, **WHERE}, start_new_session=True)
+@contextmanager
+def started(command, folder):
+    """Start a command as a group of its own, with the usual signals; whatever the test finds, nothing of it stays."""
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env={**os.environ, **WHERE}, start_new_session=True,
+                               preexec_fn=take_signals)  # noqa: PLW1509 - the tests start no thread
+    try:
+        yield process
+    finally:
+        if process.poll() is None or left(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.stderr.close()
+        process.wait()
+
+
+def take_signals():
+    """Undo what a shell does to the commands in its background: they ignore SIGINT, and so would Python."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def running(words, folder):
+    return started([sys.executable, "-m", "imgbuild", *map(str, words)], folder)
 
 
 def left(group):
@@ -71,11 +93,11 @@ LOOK = ["inspect", SAMPLE, "--no-checksum", "--rules", "own", "-o", "report.json
 
 def ended(words, folder, number, *, everybody, reached):
     """Start a run, send a signal at a stage, and return how it ended; no process and no file may be left."""
-    process = start(words, folder)
-    await_that(lambda: reached(process))
-    (os.killpg if everybody else os.kill)(process.pid, number)
-    out, err = process.communicate(timeout=SECONDS)
-    await_that(lambda: not left(process.pid))
+    with running(words, folder) as process:
+        await_that(lambda: reached(process))
+        (os.killpg if everybody else os.kill)(process.pid, number)
+        out, err = process.communicate(timeout=SECONDS)
+        await_that(lambda: not left(process.pid))
     assert out == b""
     assert b"Traceback" not in err
     assert {path.name for path in folder.iterdir()} == {"large.raw", "own"}
@@ -110,16 +132,15 @@ def test_it_ends_at_any_time(delay, folder):
 def test_a_signal_that_is_ignored_stays_so(folder):
     """As nohup(1) does it."""
     command = f'trap "" HUP INT; exec "{sys.executable}" -m imgbuild check large.raw'
-    process = subprocess.Popen(["sh", "-c", command], cwd=folder, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, env={**os.environ, **WHERE}, start_new_session=True)
-    await_that(lambda: children(process))
-    os.killpg(process.pid, signal.SIGHUP)
-    os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.1)
-    assert process.poll() is None
-    assert children(process)
-    os.killpg(process.pid, signal.SIGTERM)
-    assert process.wait(SECONDS) == 143
+    with started(["sh", "-c", command], folder) as process:
+        await_that(lambda: children(process))
+        os.killpg(process.pid, signal.SIGHUP)
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+        assert process.poll() is None
+        assert children(process)
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(SECONDS) == 143
 
 
 @pytest.mark.parametrize("words", [
@@ -128,9 +149,8 @@ def test_a_signal_that_is_ignored_stays_so(folder):
     ["check", SAMPLE, "--format", "sarif"], ["build", SAMPLE, "--request-only"]], ids=lambda words: " ".join(
         str(word) for word in words if word != SAMPLE))
 def test_a_closed_pipe_ends_it_in_silence(words, folder):
-    process = start(words, folder)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait(SECONDS) in {-signal.SIGPIPE, 1}
-    process.stderr.close()
-    assert left(process.pid) == []
+    with running(words, folder) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(SECONDS) in {-signal.SIGPIPE, 1}
+        assert left(process.pid) == []
