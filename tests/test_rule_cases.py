@@ -24,7 +24,6 @@ import pytest
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
-from imgbuild.checks.problems import ProblemOfImage
 from imgbuild.documents.inspection import Inspection
 from imgbuild.documents.manifest import Manifest
 from imgbuild.packer import Record
@@ -145,11 +144,7 @@ def test_case(cloud, rule, kind, case, tmp_path):
         assert findings[0].hint == case["hint"]
 
 
-def kind_of(rule: Any) -> str:
-    return str(rule.check.__struct_config__.tag)
-
-
-@pytest.mark.parametrize(("found", "rule"), [param for param in RULES if kind_of(param.values[1]) != "problem"])
+@pytest.mark.parametrize(("found", "rule"), RULES)
 def test_rule_has_cases(found, rule):
     assert found.rule(rule.id) is rule
     path = CASES / rule.pack / f"{rule.id}.toml"
@@ -174,14 +169,3 @@ def test_example_does_what_explain_says(found, rule, text, fails):
     case = {"json": text, "operation": rule.operations[0] if rule.operations else found.profile.default_operation}
     findings, _ = linting.lint(found, context_of(case, found.profile.name), select={rule.id})
     assert bool(findings) == fails
-
-
-@pytest.mark.parametrize("rule", [rule.id for rule in book().rules if isinstance(rule.check, ProblemOfImage)])
-def test_a_rule_on_a_problem_speaks_of_that_problem_alone(rule):
-    """What raises the problem is tested with its reader; here one passing and one failing image for each rule."""
-    code = rule.removeprefix("image-")
-    for found, expected in ((code, ["said by the reader"]), ("another-problem", [])):
-        image = image_of({"image": {"problems": [{"code": found, "message": "said by the reader"}]}})
-        findings, _ = linting.lint(book(), Context(image=image), select={rule})
-        assert [finding.message for finding in findings] == expected
-        assert all(source.title and source.url and source.date for finding in findings for source in finding.sources)

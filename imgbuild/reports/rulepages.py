@@ -2,7 +2,7 @@
 
 A page says what is wrong, why, and how to cure it, shows an example that fails with the finding it gives and one that
 passes, the server's answer and the documents with their dates and readings. The examples are the rule's cases in
-``tests/rules``, which the tests try; for what a reader of images objects to, they are the bytes of
+``tests/rules``, which the tests try; beside what a reader of images objects to stand the bytes of
 ``rules/evidence.toml``. GitHub Flavored Markdown, https://github.github.com/gfm/
 """
 
@@ -51,6 +51,9 @@ def _page(rule_id: str, books: Sequence[RuleBook]) -> Iterator[str]:
                   f"is asked for {_codes(rule.operations)}" if rule.operations else None), " and ")
     if asked:
         yield from ("", f"The rule {asked}.")
+    if isinstance(rule.check, ProblemOfImage):
+        code = rule.id.removeprefix("image-")
+        yield from ("", f"A reader of images reports the problem `{code}`; its words are the finding.")
     yield from _examples(rule)
     yield from _answers(rule, book)
     yield from _sources(rule, book)
@@ -70,9 +73,6 @@ def _examples(rule: Rule) -> Iterator[str]:
             yield from ("", f"## {title}", "", f"Case: {plain(found['says'])}.", "", *_block(_shown(found)))
         if found is not None and kind == "fail":
             yield from ("", f"The finding: {plain(found['message'])}{_place(found)}")
-    if isinstance(rule.check, ProblemOfImage):
-        code = rule.id.removeprefix("image-")
-        yield from ("", f"A reader of images reports the problem `{code}`; its words are the finding.")
     evidence = read_evidence().get(rule.id, ())
     if evidence:
         yield from ("", "## Bytes that such a finding points at", "", "| format | field |", "| --- | --- |")
