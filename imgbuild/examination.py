@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.discs import Asked
+    from imgbuild.formats.base import Probe
     from imgbuild.guests.assertions import Question
     from imgbuild.profiles import Profile
     from imgbuild.serving import Service
@@ -77,10 +78,11 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
     with open_source(path, allow_device=settings.allow_device) as source:
+        ends = _ends_of(source)
         # The child hashes what is inside of a compressed file, so it must be told how.
-        early = load_profile() if _is_one_of(source, HOLDERS) else None
+        early = load_profile() if _is_one_of(ends, HOLDERS) else None
         # The child is forked before any thread starts; then it looks while the file is hashed.
-        looking = _Looking(source, settings, () if early is None else _algorithms(settings, early))
+        looking = _Looking(source, ends, settings, () if early is None else algorithms_of(settings, early))
         begun = time.monotonic()
         other = Beside(meanwhile)
         try:
@@ -112,11 +114,12 @@ class _Found(msgspec.Struct, frozen=True):
 class _Looking:
     """The child at work, and a thread that waits for it and asks the witness as soon as it may."""
 
-    def __init__(self, source: Source, settings: Settings, checksums: tuple[str, ...] = ()) -> None:
-        self._service = _serve(source)
-        self._disc = _ask_on_disc(source, settings)
+    def __init__(self, source: Source, ends: Probe | None, settings: Settings, checksums: tuple[str, ...]) -> None:
+        self._service = _serve(source, ends)
+        self._disc = _ask_on_disc(source, ends, settings)
         try:
-            self._child = _start(source, settings, self._service, checksums)
+            more = _seconds_to_read_through(source, ends, checksums)
+            self._child = _start(source, settings, self._service, checksums, settings.time_limit + more)
         except BaseException:
             self._end_service()
             self._give_up_disc()
@@ -157,9 +160,9 @@ class _Looking:
         return () if self._service is None else self._service.end()
 
 
-def _ask_on_disc(source: Source, settings: Settings) -> Asked | None:
+def _ask_on_disc(source: Source, ends: Probe | None, settings: Settings) -> Asked | None:
     """Ask pycdlib on a disc, where the file is hashed anyway: it takes as long as there are files on it."""
-    if settings.checksums is None or not hasattr(os, "fork") or not _is_one_of(source, ("iso",)):
+    if settings.checksums is None or not hasattr(os, "fork") or not _is_one_of(ends, ("iso",)):
         return None
     from imgbuild import discs  # noqa: PLC0415 - for a disc alone
 
@@ -173,22 +176,21 @@ def _with_second_opinion(found: _Found, said: DiscWitness) -> _Found:
     return msgspec.structs.replace(found, facts=facts, disc=said)
 
 
-def _serve(source: Source) -> Service | None:
+def _serve(source: Source, ends: Probe | None) -> Service | None:
     """Start what reads the content of a file of the few formats that only qemu reads."""
-    if not _is_one_of(source, NAMES):
+    if not _is_one_of(ends, NAMES):
         return None
     from imgbuild.serving import serve  # noqa: PLC0415 - few files are of these formats
 
     return serve(source)
 
 
-def _start(source: Source, settings: Settings, service: Service | None,
-           checksums: tuple[str, ...]) -> sandbox.Child[Look]:
+def _start(source: Source, settings: Settings, service: Service | None, checksums: tuple[str, ...],
+           seconds: float) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
     parts = MOST_PARTS if settings.allow_external else 0
-    limits = sandbox.Limits(seconds=settings.time_limit + _seconds_to_read_through(source, checksums),
-                            open_files=sandbox.Limits().open_files + parts)
+    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content
@@ -249,24 +251,28 @@ def _with_unanswered(facts: Inspection, settings: Settings) -> Inspection:
     return msgspec.structs.replace(facts, guest=(*facts.guest, *unanswered(left, reason)))
 
 
-def _seconds_to_read_through(source: Source, checksums: tuple[str, ...]) -> float:
+def _seconds_to_read_through(source: Source, ends: Probe | None, checksums: tuple[str, ...]) -> float:
     """Return the time to add for files that are read through to the end.
 
     A ZVHD is one zlib stream, of which the last block is read after all before it; what is inside of a compressed file
     is hashed, and what a manifest of an OVA gives digests of.
     """
-    if _is_one_of(source, ("zvhd",)):
+    if _is_one_of(ends, ("zvhd",)):
         return source.size / SLOWEST_INFLATE
-    return source.size / SLOWEST_PASS if checksums and _is_one_of(source, HOLDERS) else 0.0
+    return source.size / SLOWEST_PASS if checksums and _is_one_of(ends, HOLDERS) else 0.0
 
 
-def _is_one_of(source: Source, names: Sequence[str]) -> bool:
-    """Say whether the file begins and ends as one of these formats; not where it cannot be read: the child says so."""
+def _ends_of(source: Source) -> Probe | None:
+    """Return both ends of a file, by which it is started on; ``None`` where they cannot be read: the child says so."""
     try:
-        probe = probe_of(source)
+        return probe_of(source)
     except BrokenImage:
-        return False
-    return any(find(name).matches(probe) for name in names)
+        return None
+
+
+def _is_one_of(ends: Probe | None, names: Sequence[str]) -> bool:
+    """Say whether a file with these ends is of one of these formats."""
+    return ends is not None and any(find(name).matches(ends) for name in names)
 
 
 def _ask(facts: Inspection, source: Source, settings: Settings) -> Witness:
@@ -299,14 +305,15 @@ def _load_profile(cloud: str) -> Profile:
     return load_profile(cloud)
 
 
-def _algorithms(settings: Settings, profile: Profile) -> tuple[str, ...]:
+def algorithms_of(settings: Settings, profile: Profile) -> tuple[str, ...]:
+    """Return the checksums to compute: those asked for, else the usual ones and the cloud's; none without any."""
     if settings.checksums is None:
         return ()
     return settings.checksums or tuple(dict.fromkeys((*DEFAULT_CHECKSUMS, *profile.checksums)))
 
 
 def _hash(source: Source, settings: Settings, profile: Profile, progress: Progress | None) -> Hashed:
-    algorithms = _algorithms(settings, profile)
+    algorithms = algorithms_of(settings, profile)
     if not algorithms:
         return Hashed()
     from imgbuild.hashing import hash_file  # noqa: PLC0415 - while the child looks, and only where it is asked for
