@@ -19,14 +19,14 @@ from imgbuild.choices import DATA_OPERATION, Choices
 from imgbuild.derivation import derive
 from imgbuild.documents.manifest import Manifest, Policy
 from imgbuild.documents.run import Step
-from imgbuild.examination import nothing
+from imgbuild.examination import algorithms_of, nothing
 from imgbuild.pipeline.books import load_book, operation_of, policy_of
 from imgbuild.pipeline.contexts import built_context, context_for, context_of, read_context
 from imgbuild.pipeline.examining import examine
 from imgbuild.pipeline.results import document_of, sum_of
 from imgbuild.request import build_request, choose_route, expect
 from imgbuild.rulebook.spelling import catalogue_facts
-from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
+from imgbuild.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,12 +70,12 @@ def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICE
     image, disks = examine(path, settings, progress, meanwhile), _examine_disks(choices, settings, progress)
     book = load_book(settings)
     manifest = _manifest(image, choices, book, settings, disks)
-    findings, tally = linting.lint(book, context_of(settings, book, image=image))
     if manifest is not None and whole:
         findings, tally = linting.lint(book, built_context(settings, book, image, manifest))
-    elif manifest is not None:
-        unknown = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
-        findings += linting.lint(book, built_context(settings, book, image, manifest), select=unknown)[0]
+    else:
+        findings, tally = linting.lint(book, context_of(settings, book, image=image))
+    if manifest is not None and not whole:
+        findings += linting.lint(book, built_context(settings, book, image, manifest), select=_of_missing(book))[0]
     return Built(manifest, document_of(findings, tally, operation_of(settings, book).id, settings))
 
 
@@ -148,10 +148,14 @@ def judge(image: Inspection, settings: Settings, choices: Choices = NO_CHOICES) 
     """Build and lint for an image whose facts are known; what only a person knows is not asked for."""
     book = load_book(settings)
     manifest = _manifest(image, choices, book, settings, ())
-    unasked = {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
     found, tally = linting.lint(book, built_context(settings, book, image, manifest), select=settings.select,
-                                ignore={*settings.ignore, *unasked})
+                                ignore={*settings.ignore, *_of_missing(book)})
     return Checked(document_of(found, tally, operation_of(settings, book).id, settings), (image,), (manifest,))
+
+
+def _of_missing(book: RuleBook) -> set[str]:
+    """Return the rules on what a request cannot do without: where nobody said it, only a person knows."""
+    return {rule.id for rule in book.rules if isinstance(rule.check, Mandatory)}
 
 
 def diff(before: tuple[str, bytes], after: tuple[str, bytes]) -> Difference:
@@ -167,7 +171,7 @@ def _digesting(settings: Settings, record: Record | None) -> Settings:
     """Return the settings with the algorithms of the digests that were recorded, besides those that hold anyway."""
     if record is None or settings.checksums is None or not record.digests:
         return settings
-    usual = settings.checksums or (*DEFAULT_CHECKSUMS, *rulebook.load_profile(settings.cloud).checksums)
+    usual = algorithms_of(settings, rulebook.load_profile(settings.cloud))
     wanted = (digest.algorithm for digest in record.digests)
     return msgspec.structs.replace(settings, checksums=tuple(dict.fromkeys((*usual, *wanted))))
 
