@@ -20,10 +20,10 @@ from imgbuild.commands.options import (
 )
 from imgbuild.errors import UsageError
 
-# Where click's name of an option is not the option's.
 if TYPE_CHECKING:
     from imgbuild.packer import Record
 
+# Where click's name of an option is not the option's.
 _WORDS = {"tag": "tags", "set": "extra", "object": "address", "data-image": "data_images"}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from test_rulebook import RULE as PLAIN_RULE
+from test_rulebook import SOURCE
 
 from imgbuild.rulebook import cases, catalogue, clouds, packs
 from imgbuild.rulebook.review import review
@@ -31,18 +33,7 @@ path = "/v2/images"
 sources = ["page"]
 fields = { name = { type = "string" } }
 """
-SOURCE = '[sources.page]\ntitle = "A page"\nurl = "https://example.com/"\ndate = "2026"\n'
-RULE = """\
-[[rule]]
-id = "a-name-long"
-severity = "error"
-group = "request"
-title = "The name is long"
-why = "It is refused."
-hint = "Shorten it."
-sources = ["page"]
-at = "/name"
-check = { kind = "length", max = 10 }
+RULE = PLAIN_RULE + """\
 fails = '{"name": "0123456789x"}'
 passes = '{"name": "0123456789"}'
 """
