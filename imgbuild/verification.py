@@ -35,29 +35,36 @@ def read_manifest(data: bytes, name: str) -> Manifest:
     """Return the manifest in ``data``; raises ManifestError where it is none that this version reads."""
     if len(data) > MANIFEST_BYTES:
         raise ManifestError(f"{name!r} has over {MANIFEST_BYTES} bytes: no manifest has", cure="name the manifest")
-    head = _head(data, name)
-    if head.get("kind") != "manifest":
-        raise ManifestError(f"{name!r} is no manifest: its kind is {head.get('kind')!r}",
-                            cure="imgbuild build -o manifest.json IMAGE makes one")
-    if head.get("schema") != SCHEMA:
-        raise ManifestError(f"{name!r} is of schema {head.get('schema')!r}, this version reads {SCHEMA}",
-                            cure="build it anew, or use the version of imgbuild that made it")
     try:
-        return msgspec.json.decode(data, type=Manifest)
-    except msgspec.ValidationError as error:
-        raise ManifestError(f"{name!r} is a broken manifest: {error}", cure="build it anew") from error
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _error_of(data, name, error) from error
+    if manifest.schema != SCHEMA:
+        raise _of_another_schema(name, manifest.schema)
+    return manifest
 
 
-def _head(data: bytes, name: str) -> dict[str, Any]:
+def _error_of(data: bytes, name: str, error: Exception) -> ManifestError:
+    """Return what is wrong with a document that could not be read as a manifest."""
     try:
         head = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as broken:
         several = data.count(b"\n{") > 0
         cure = "of several images, each line is a manifest: give one of them" if several else "build it anew"
-        raise ManifestError(f"{name!r} is no JSON: {error}", cure=cure) from error
+        return ManifestError(f"{name!r} is no JSON: {broken}", cure=cure)
     if not isinstance(head, dict):
-        raise ManifestError(f"{name!r} is no manifest: it is no JSON object", cure="name the manifest")
-    return head
+        return ManifestError(f"{name!r} is no manifest: it is no JSON object", cure="name the manifest")
+    if head.get("kind") != "manifest":
+        return ManifestError(f"{name!r} is no manifest: its kind is {head.get('kind')!r}",
+                             cure="imgbuild build -o manifest.json IMAGE makes one")
+    if head.get("schema") != SCHEMA:
+        return _of_another_schema(name, head.get("schema"))
+    return ManifestError(f"{name!r} is a broken manifest: {error}", cure="build it anew")
+
+
+def _of_another_schema(name: str, schema: object) -> ManifestError:
+    return ManifestError(f"{name!r} is of schema {schema!r}, this version reads {SCHEMA}",
+                         cure="build it anew, or use the version of imgbuild that made it")
 
 
 def find_image(manifest: Manifest, path: str) -> str:

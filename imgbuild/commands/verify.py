@@ -78,5 +78,5 @@ def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, b
     described = read_manifest(data, path)
     attested = None if statement is None else read_statement(statement, read_request(statement, STATEMENT_BYTES + 1),
                                                              words["key"])
-    return verifying.verify(path, settings, data=data, image=image, answer=answer, statement=attested,
-                            progress=progress, meanwhile=words["meanwhile"]), described.cloud, described
+    return verifying.verify_manifest(described, path, settings, image=image, answer=answer, statement=attested,
+                                     progress=progress, meanwhile=words["meanwhile"]), described.cloud, described

@@ -37,7 +37,14 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes,  # noqa: PL
     the rules of today, the image with what ``statement`` says of it. Raises ImgbuildError for what is no manifest,
     SourceError where there is no image.
     """
-    manifest = read_manifest(data, path)
+    return verify_manifest(read_manifest(data, path), path, settings, image=image, answer=answer, statement=statement,
+                           progress=progress, meanwhile=meanwhile)
+
+
+def verify_manifest(manifest: Manifest, path: str, settings: Settings, *,  # noqa: PLR0913 - as above
+                    image: str | None, answer: tuple[str, bytes] | None, statement: Attested | None,
+                    progress: Progress | None, meanwhile: Callable[[], object]) -> Verification:
+    """Do what :func:`verify` does, of a manifest that is read already."""
     settings = msgspec.structs.replace(settings, cloud=manifest.cloud, operation=manifest.request.operation,
                                        min_disk_policy=manifest.policy.min_disk)
     named = image if image is not None or answer is not None else find_image(manifest, path)
