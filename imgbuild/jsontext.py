@@ -74,6 +74,10 @@ class JsonDocument:
         found = self.find(pointer)
         return None if found is None else self._lines.position(found[0])
 
+    def position_at(self, offset: int) -> tuple[int, int]:
+        """Return line and column of the character at ``offset`` of the text."""
+        return self._lines.position(offset)
+
     def written_at(self, pointer: str) -> str | None:
         """Return the value that ``pointer`` names as it is written."""
         found = self.find(pointer)

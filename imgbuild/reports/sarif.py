@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imgbuild.reports.escape import visible
 from imgbuild.reports.findings import file_of, findings_view, uri_of
 from imgbuild.reports.json import encode
+from imgbuild.reports.sarif_fixes import Fixes
 from imgbuild.version import __version__
 
 if TYPE_CHECKING:
@@ -35,13 +36,16 @@ def render(view: View, page: Page) -> bytes:  # noqa: ARG001 - what the page is 
     accepted = {id(entry.finding): entry.reason for entry in shown.findings.accepted}
     found = [*shown.findings.findings, *(entry.finding for entry in shown.findings.accepted)]
     rules = sorted({finding.rule for finding in found})
-    results = [_result(finding, rules.index(finding.rule), artifacts) | _suppressed(accepted.get(id(finding)))
-               for finding in found]
+    fixes = Fixes(shown.request)
+    results = [_result(finding, rules.index(finding.rule), artifacts) | (
+        _suppressed(accepted[id(finding)]) if id(finding) in accepted else _fixed(finding, fixes, artifacts))
+        for finding in found]
     run = {
         "tool": {"driver": {"name": "imgbuild", "version": __version__, "semanticVersion": __version__,
                             "rules": [_descriptor(rule_id, shown.rules.get(rule_id)) for rule_id in rules]}},
         "invocations": [{"executionSuccessful": True, "exitCode": shown.status}],
         "artifacts": artifacts.listed, "results": results, "columnKind": "unicodeCodePoints",
+        "newlineSequences": ["\r\n", "\n", "\r"],
         "properties": {"cloud": shown.cloud},
     }
     return encode({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
@@ -84,6 +88,10 @@ class _Artifacts:
             self.listed.append({"location": {"uri": uri_of(path)}, **nested, **facts})
         return self._numbers[path, parent]
 
+    def location(self, index: int) -> dict[str, Any]:
+        """Return the artifactLocation of the artifact of a number."""
+        return {"uri": self.listed[index]["location"]["uri"], "index": index}
+
 
 def _facts(image: Inspection) -> dict[str, Any]:
     hashes = {_HASHES[name]: digest for name, digest in (image.checksums or {}).items() if name in _HASHES}
@@ -103,9 +111,15 @@ def _result(finding: Finding, rule: int, artifacts: _Artifacts) -> dict[str, Any
     }
 
 
-def _suppressed(reason: str | None) -> dict[str, Any]:
-    return {} if reason is None else {
-        "suppressions": [{"kind": "external", "status": "accepted", "justification": visible(reason)}]}
+def _suppressed(reason: str) -> dict[str, Any]:
+    return {"suppressions": [{"kind": "external", "status": "accepted", "justification": visible(reason)}]}
+
+
+def _fixed(finding: Finding, fixes: Fixes, artifacts: _Artifacts) -> dict[str, Any]:
+    """Return the fix of a finding, where it is in a file and lint --fix has one."""
+    path = file_of(finding, artifacts.view)
+    found = fixes.of(finding, artifacts.location(artifacts.number(path))) if path is not None else []
+    return {"fixes": found} if found else {}
 
 
 def _location(finding: Finding, artifacts: _Artifacts) -> dict[str, Any]:
@@ -117,8 +131,7 @@ def _location(finding: Finding, artifacts: _Artifacts) -> dict[str, Any]:
             index = artifacts.number(subject.guest_path, index)
         region = _region(finding)
         location["physicalLocation"] = {
-            "artifactLocation": {"uri": artifacts.listed[index]["location"]["uri"], "index": index},
-            **({"region": region} if region else {})}
+            "artifactLocation": artifacts.location(index), **({"region": region} if region else {})}
     if subject.pointer is not None:
         location["logicalLocations"] = [{"fullyQualifiedName": visible(subject.pointer), "kind": "member"}]
     return location
