@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def _rules(text: str, book: RuleBook) -> Rules:
                      catalogue=catalogue_facts(book))
     if slip is not None:
         raise UsageError(f"no error code {text!r} on {cloud}",
-                         cure=_elsewhere(code, cloud) or _near_codes(int(slip[2]), book))
+                         cure=_elsewhere(code, cloud) or _near_codes(f"{slip[1].upper()}.{slip[2]:>04}", book))
     raise UsageError(f"no rule {text!r}", cure=_near_rules(text, book))
 
 
@@ -93,13 +94,29 @@ def _elsewhere(code: str, cloud: str) -> str | None:
     return f"it is one of {' and '.join(others)}: --cloud {others[0]}" if others else None
 
 
-def _near_codes(number: int, book: RuleBook) -> str:
-    """Return the known codes whose numbers come closest."""
-    codes = [code for code in book.all_errors if re.search(r"\d", code)]
+def _near_codes(code: str, book: RuleBook) -> str:
+    """Return the known codes that fewest slips lead to, those first that begin alike and whose numbers are close."""
+    codes = [known for known in book.all_errors if re.search(r"\d", known)]
     if not codes:
         return "this cloud answers with statuses alone"
-    near = sorted(codes, key=lambda code: abs(int(re.sub(r"\D", "", code)) - number))[:_NEAR]
-    return f"close to it are {', '.join(sorted(near))}"
+    slips = {known: _slips(code, known) for known in codes}
+    near = [known for known in codes if slips[known] == min(slips.values())]
+    near.sort(key=lambda known: (-len(os.path.commonprefix([code, known])), abs(_number(known) - _number(code)), known))  # noqa: RUF071 - characters are what is compared
+    return f"close to it {'is' if len(near) == 1 else 'are'} {', '.join(near[:_NEAR])}"
+
+
+def _slips(text: str, other: str) -> int:
+    """Return how many characters must be written anew, put in or taken out to make one text of the other."""
+    row = list(range(len(other) + 1))
+    for above, char in enumerate(text, 1):
+        old, row[0] = row[0], above
+        for at, wanted in enumerate(other, 1):
+            old, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, old + (char != wanted))
+    return row[-1]
+
+
+def _number(code: str) -> int:
+    return int(re.sub(r"\D", "", code))
 
 
 def _near_rules(rule: str, book: RuleBook) -> str:

@@ -29,7 +29,10 @@ _GROUPS = {
 
 
 def write_list(sheet: Sheet, rules: Rules) -> None:
-    """Write a line for each rule, group by group."""
+    """Write a line for each rule, group by group; for a quiet page only how many there are."""
+    if sheet.page.quiet:
+        sheet.sentence(f"{counted(len(rules.rules), 'rule')} for {rules.cloud}")
+        return
     longest = max((len(rule.id) for rule in rules.rules), default=0)
     for group, words in _GROUPS.items():
         # Padded here, so that the columns of all groups stand below each other.
@@ -55,7 +58,11 @@ _CALLS = {
 
 
 def write_page(sheet: Sheet, rules: Rules) -> None:
-    """Write one rule, or where an error code or an OS version was asked for, that one."""
+    """Write one rule, or where an error code or an OS version was asked for, that one; a quiet page has the head."""
+    title, kind = _head(rules)
+    sheet.ends([Word(title, "title")], kind)
+    if sheet.page.quiet:
+        return
     if rules.errors is not msgspec.UNSET:
         _write_error(sheet, rules.errors[0], rules.rules)
     elif rules.os_versions is not msgspec.UNSET:
@@ -64,6 +71,17 @@ def write_page(sheet: Sheet, rules: Rules) -> None:
         _write_rule(sheet, rules.rules[0])
     if rules.catalogue is not msgspec.UNSET:
         _write_catalogue(sheet, rules.catalogue)
+
+
+def _head(rules: Rules) -> tuple[str, str | Word]:
+    """Return what a page is about, and of what kind that is."""
+    if rules.errors is not msgspec.UNSET:
+        return rules.errors[0].code, f"HTTP {rules.errors[0].status}"
+    if rules.os_versions is not msgspec.UNSET:
+        entry = rules.os_versions[0]
+        return entry.os_version, f"{entry.os_type}, {entry.bits} bit, {entry.architecture}"
+    rule = rules.rules[0]
+    return rule.id, Word(f"{rule.severity}, group {rule.group}, pack {rule.pack}", rule.severity)
 
 
 def _write_catalogue(sheet: Sheet, facts: CatalogueFacts) -> None:
@@ -75,7 +93,6 @@ def _write_catalogue(sheet: Sheet, facts: CatalogueFacts) -> None:
 
 def _write_spelling(sheet: Sheet, entry: SpellingEntry) -> None:
     """Write a spelling of an OS version: whose it is, how sure it is, and which documents have it."""
-    sheet.ends([Word(entry.os_version, "title")], f"{entry.os_type}, {entry.bits} bit, {entry.architecture}")
     sheet.line()
     sheet.fact("system", flat((entry.id or "not known", entry.version, entry.variant)))
     sheet.fact("listed", f"by {flat(entry.clouds)}")
@@ -86,7 +103,6 @@ def _write_spelling(sheet: Sheet, entry: SpellingEntry) -> None:
 
 def _write_error(sheet: Sheet, error: ErrorEntry, rules: Sequence[RuleEntry]) -> None:
     """Write a code of the server: what it means, which calls give it, and what forestalls it."""
-    sheet.ends([Word(error.code, "title")], f"HTTP {error.status}")
     sheet.sentence(error.meaning)
     sheet.line()
     sheet.fact("calls", _CALLS.get(error.category, error.category))
@@ -101,8 +117,6 @@ def _write_error(sheet: Sheet, error: ErrorEntry, rules: Sequence[RuleEntry]) ->
 
 def _write_rule(sheet: Sheet, rule: RuleEntry) -> None:
     """Write one rule with its reason, cure, examples, error codes and documents."""
-    kind = f"{rule.severity}, group {rule.group}, pack {rule.pack}"
-    sheet.ends([Word(rule.id, "title")], Word(kind, rule.severity))
     sheet.sentence(rule.title)
     sheet.line()
     sheet.fact("why", rule.why)

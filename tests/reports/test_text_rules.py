@@ -21,9 +21,9 @@ NOTE = RuleEntry(id="image-dirty", severity="note", group="integrity", pack="com
                  why="…", hint="…")
 
 
-def drawn(*entries, page):
+def drawn(*entries, page, quiet=False):
     view = RulesView(rules=Rules(cloud="huaweicloud", rules=entries), page=page)
-    return reports.render("text", view, Page(width=80)).decode()
+    return reports.render("text", view, Page(width=80, quiet=quiet)).decode()
 
 
 def test_the_list_has_the_rules_of_each_group():
@@ -64,3 +64,8 @@ min_disk is below the disk, whose size is known from the image
 def test_the_page_of_a_rule_leaves_out_what_there_is_not():
     text = drawn(NOTE, page=True)
     assert not [label for label in ("at ", "asked", "server", "wrong", "right", "says") if f"\n  {label}" in text]
+
+
+def test_quiet_leaves_one_line():
+    assert drawn(NOTE, ENTRY, page=False, quiet=True) == "2 rules for huaweicloud\n"
+    assert drawn(ENTRY, page=True, quiet=True).splitlines() == drawn(ENTRY, page=True).splitlines()[:1]
