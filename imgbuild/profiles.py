@@ -218,7 +218,8 @@ class ResponseField(Leaf, frozen=True, kw_only=True):
     """One field of the answer to the create call.
 
     ``presence`` is ``always`` for what the sample shows, ``documented`` for what only the table has. ``not_in_use``
-    is true where a page says so: such a field may be absent or null. ``read_only`` fields are the server's own.
+    is true where a page says so: such a field may be absent or null. ``read_only`` fields are the server's own. A
+    ``date-time`` (RFC 3339) must be a day and a time that there are, besides being of the ``pattern``.
     ``open_list`` is true where answers hold values that no page lists.
     """
 
@@ -233,6 +234,7 @@ class ResponseField(Leaf, frozen=True, kw_only=True):
     created: Any = msgspec.UNSET
     pattern: str | None = None
     form: str | None = None
+    format: Literal["date-time"] | None = None
     unit: str | None = None
     max_length: int | None = None
     note: str | None = None

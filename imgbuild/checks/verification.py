@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
@@ -175,7 +176,18 @@ def _outside(name: str, expected: dict[str, Any], value: Any, field: ResponseFie
         return f"{name} has {len(text)} characters: at most {field.max_length} are documented"
     if pattern and (len(text) > _LONGEST_PATTERN_INPUT or not re.search(pattern, text)):
         return f"{name} is {quoted(value)}: the form is {expected.get('form') or pattern}"
+    if field is not None and field.format == "date-time" and not _is_time(text):
+        return f"{name} is {quoted(value)}: there is no such day or time"
     return None
+
+
+def _is_time(text: str) -> bool:
+    """Say whether there is such a day and such a time; RFC 3339, section 5.7, has leap seconds, Python has none."""
+    try:
+        datetime.fromisoformat(text.replace("23:59:60Z", "23:59:59Z"))
+    except ValueError:
+        return False
+    return True
 
 
 def _of_another(name: str, expected: dict[str, Any], answer: dict[str, Any]) -> str | None:
