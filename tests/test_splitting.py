@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 
 import pytest
@@ -34,6 +35,12 @@ def codes(path):
     (("-b", "300", "{}", "disk.raw.part_"), ["disk.raw.part_ba", "disk.raw.part_az"], "disk.raw.part_[a-z][a-z]"),
     (("-b", "3000", "-a", "1", "--numeric-suffixes=1", "{}", "disk.raw.part"), ["disk.raw.part1", "disk.raw.part4"],
      "disk.raw.part[0-9]"),
+    (("-b", "3000", "-d", "{}", "disk.raw."), ["disk.raw.00", "disk.raw.03"], "disk.raw.[0-9][0-9]"),
+    (("-b", "3000", "-d"), ["x00", "x03"], "x[0-9][0-9]"),
+    (("-b", "3000", "--numeric-suffixes=1", "-a", "4", "{}", "disk.raw-"), ["disk.raw-0001", "disk.raw-0004"],
+     "disk.raw-[0-9][0-9][0-9][0-9]"),
+    (("-b", "100", "-d", "{}", "disk.raw."), ["disk.raw.00", "disk.raw.89", "disk.raw.9000", "disk.raw.9009"],
+     "disk.raw.{[0-9][0-9],[0-9][0-9][0-9][0-9]}"),
 ])
 def test_the_parts_of_split_are_named_and_joined(tmp_path, monkeypatch, words, names, pattern):
     """The command of the message is run, and gives the disk again."""
@@ -61,7 +68,49 @@ def test_numbers_that_grow_longer_are_counted_on(tmp_path):
         assert "'cat a.part{1..12} > a'" in facts.problems[0].message
 
 
+def test_numbers_that_outgrow_their_zeros_are_joined_in_their_order(tmp_path):
+    for number in range(1, 102):
+        (tmp_path / f"a.{number:02}").write_bytes(b"%03d" % number)
+    [found] = supplement(Inspection(path="x", size=1, format="raw"), str(tmp_path / "a.99")).problems
+    command = found.message.partition("join them first: '")[2][:-1]
+    assert command == "cat a.{[0-9][0-9],[0-9][0-9][0-9]} > a"
+    subprocess.run(["bash", "-c", command], check=True, cwd=tmp_path)
+    assert (tmp_path / "a").read_bytes() == b"".join(b"%03d" % number for number in range(1, 102))
+
+
+def test_releases_beside_each_other_are_no_parts(tmp_path):
+    """Two digits count where the first part is there alone."""
+    names = ("debian-12.10", "debian-12.11", "ubuntu-24.04", "ubuntu-24.03", "disk-2024", "disk-2025")
+    for name in names:
+        (tmp_path / name).write_bytes(DISK)
+    image = Inspection(path="x", size=1, format="raw", problems=(Problem(code="truncated", message=""),))
+    for name in names:
+        assert supplement(image, str(tmp_path / name)) == image
+
+
+@needs("zip", "7zz")
+def test_the_image_is_taken_out_of_the_segments_of_a_zip_archive(tmp_path, monkeypatch):
+    """The command of the message is run."""
+    monkeypatch.chdir(tmp_path)
+    content = random.Random(1).randbytes(200_000)  # noqa: S311 - the same each time
+    (tmp_path / "disk.raw").write_bytes(content)
+    run("zip", "-q", "-s", "64k", "disk.zip", "disk.raw")
+    (tmp_path / "disk.raw").unlink()
+    [found] = [found for found in examination.inspect("disk.z02", QUICK).problems if found.code == "split-part"]
+    assert "segment of the zip archive that ends with 'disk.zip', which lies beside it" in found.message
+    program, *words = found.message.partition("with 7-Zip: '")[2][:-1].split()
+    assert program == "7z"  # Debian calls it 7zz
+    run("7zz", *words)
+    assert (tmp_path / "disk.raw").read_bytes() == content
+
+
+def test_a_segment_is_known_by_name_and_content():
+    assert "which is not beside it" in supplement(Inspection(path="x", size=1), "other.z01").problems[0].message
+    assert supplement(Inspection(path="x", size=1, format="qcow2"), "disk.z01").problems == ()
+
+
 @pytest.mark.parametrize(("name", "problems", "found"), [
+    ("disk.raw.00", ("gpt-past-end",), True), ("disk.raw.02", ("gpt-past-end",), False), ("x00", (), False),
     ("disk.raw.001", ("gpt-past-end",), True), ("disk.raw.000", ("nothing-inside",), True),
     ("disk.raw.001", (), False), ("disk.raw.002", ("nothing-inside",), False), ("disk.part1", ("truncated",), True),
     ("xaa", ("partition-past-end",), True), ("xab", ("nothing-inside",), False), ("disk.2024", (), False),

@@ -19,6 +19,7 @@ GLANCE_MISSING = f"{GLANCE} is not set: export {GLANCE}=$(tests/glance/server st
 
 PACKAGES = {
     "/usr/share/osinfo/os": "osinfo-db",
+    "7zz": "7zip",
     "bash": "bash", "blkid": "util-linux", "btrfs": "btrfs-progs", "btrfstune": "btrfs-progs",
     "bzip2": "bzip2", "cat": "coreutils",
     "chromedriver": "chromium-driver", "chromium": "chromium",
@@ -40,7 +41,7 @@ PACKAGES = {
     "split": "coreutils", "tar": "tar", "tune2fs": "e2fsprogs",
     "wimlib-imagex": "wimtools",
     "xfs_db": "xfsprogs", "xfs_logprint": "xfsprogs", "xmllint": "libxml2-utils", "xorriso": "xorriso",
-    "xz": "xz-utils", "zstd": "zstd",
+    "xz": "xz-utils", "zip": "zip", "zstd": "zstd",
 }
 
 
