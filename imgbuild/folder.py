@@ -18,7 +18,6 @@ from imgbuild.source import Source, kind_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 MOST_PARTS = 512
 """So many files may a disk be split into: a TiB in files of 2 GiB."""
@@ -97,8 +96,7 @@ class ImageFolder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
