@@ -10,11 +10,14 @@ import sys
 
 import click
 
-from imgbuild.commands.program import program
+from imgbuild.commands.program import WRONG_USAGE, program, say
 
 
 def main(words: list[str]) -> int:
     """Run the command that is the first word for each file among the others; return the highest exit status."""
+    if not words:
+        say("no command is named (python -m imgbuild.hooks COMMAND [OPTION...] FILE...)")
+        return WRONG_USAGE
     name, *rest = words
     options, files = split(name, rest)
     if not files:

@@ -146,3 +146,9 @@ def test_the_worst_status_is_that_of_the_hook(capsys):
     assert hooks.main(["lint", "-q", str(BAD), "absent"]) == 3
     assert hooks.main(["lint", "--ignore"]) == 2
     assert hooks.main(["frob", "a"]) == 2
+
+
+def test_hooks_without_a_word_say_what_is_missing(capsys):
+    assert hooks.main([]) == 2
+    assert capsys.readouterr().err == (
+        "imgbuild: no command is named (python -m imgbuild.hooks COMMAND [OPTION...] FILE...)\n")
