@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from imgbuild.documents.findings import Accepted
 from imgbuild.errors import ImgbuildError
+from imgbuild.smallfiles import read_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,9 +104,7 @@ def _fits(entry: Suppression, finding: Finding) -> bool:
 def read_baseline(path: str) -> frozenset[str]:
     """Return the fingerprints of a findings document; raises ImgbuildError where the file is none."""
     try:
-        with open(path, "rb") as file:
-            data = file.read(BASELINE_BYTES + 1)
-        document = msgspec.json.decode(data, type=_Baseline)
+        document = msgspec.json.decode(read_small(path, BASELINE_BYTES + 1), type=_Baseline)
     except OSError as error:
         raise ImgbuildError(f"cannot read the baseline {path!r}: {error.strerror}", cure="check the path") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -7,6 +7,7 @@ import stat
 import sys
 
 from imgbuild.errors import ImgbuildError, SourceError
+from imgbuild.smallfiles import read_small
 
 # One byte more than the reader of requests takes: it then says itself that the request is too large.
 REQUEST_BYTES = (1 << 20) + 1
@@ -17,13 +18,12 @@ def read_request(path: str, limit: int = REQUEST_BYTES) -> bytes:
     """Return the bytes of a request, or of another document, up to ``limit``; ``-`` is standard input.
 
     Raises:
-        SourceError: There is no such file, or it cannot be read.
+        SourceError: There is no such file, or it cannot be read; what nobody writes to is not waited for.
     """
     try:
         if path == STANDARD_INPUT:
             return _standard_input(limit)
-        with open(path, "rb") as file:
-            return file.read(limit)
+        return read_small(path, limit)
     except FileNotFoundError as error:
         raise SourceError(f"no such file: {path!r}", cure="check the path") from error
     except (OSError, ValueError) as error:

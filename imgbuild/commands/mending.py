@@ -81,6 +81,9 @@ def _write(request: str, data: bytes, fixed: Fixed, *, quiet: bool) -> None:
     """Put the mended text in the place of the file, and show on standard error what has changed."""
     if fixed.data == data:
         return
+    if not os.path.isfile(request):
+        raise ImgbuildError(f"cannot write {request!r}: it is no regular file",
+                            cure="- takes the text of standard input, and gives it mended to standard output")
     if not os.access(request, os.W_OK):
         raise ImgbuildError(f"cannot write {request!r}: it is read-only", cure="--diff shows what would change")
     if read_request(request) != data:
