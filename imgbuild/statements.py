@@ -4,8 +4,10 @@ The predicate is a verification summary: who verified which image against which 
 found stands in a field of our own, as the document allows. A statement alone is a claim; ``signing.py`` puts it into an
 envelope. Here one is read as far as it can be: what is wrong with it is for the rules to say.
 
-Statement: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md; predicate:
-https://slsa.dev/spec/v1.1/verification_summary; package URLs as names: https://github.com/package-url/purl-spec
+Statement: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, and the same fields under the earlier
+type of https://github.com/in-toto/attestation/blob/main/spec/v0.1.0/README.md, as cosign writes it; predicate:
+https://slsa.dev/spec/v1.1/verification_summary; package URLs as names: https://github.com/package-url/purl-spec;
+bundles of cosign, https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto, around envelopes
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from imgbuild.documents.inspection import Inspection
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+EARLIER_TYPE = "https://in-toto.io/Statement/v0.1"
 PREDICATE_TYPE = "https://slsa.dev/verification_summary/v1"
 VERIFIER = "pkg:pypi/imgbuild"
 FOUND = f"{VERIFIER}#findings"
@@ -134,6 +137,8 @@ def _envelope(path: str, data: bytes) -> Envelope | None:
         head = msgspec.json.decode(data) if len(data) <= STATEMENT_BYTES else None
         if isinstance(head, dict) and "_type" in head:
             return None
+        if isinstance(head, dict) and _BUNDLED in head:
+            head = head[_BUNDLED]
         if isinstance(head, dict) and "payloadType" in head:
             return msgspec.convert(head, Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -142,6 +147,7 @@ def _envelope(path: str, data: bytes) -> Envelope | None:
 
 
 _CURE = "imgbuild check --statement FILE IMAGE makes one"
+_BUNDLED = "dsseEnvelope"
 
 
 def is_statement(data: bytes) -> bool:
@@ -150,7 +156,7 @@ def is_statement(data: bytes) -> bool:
         head = msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
-    return isinstance(head, dict) and bool({"_type", "payloadType"} & head.keys())
+    return isinstance(head, dict) and bool({"_type", "payloadType", _BUNDLED} & head.keys())
 
 
 def _read(attested: Attested, payload: bytes) -> Attested:
@@ -158,10 +164,10 @@ def _read(attested: Attested, payload: bytes) -> Attested:
         said = msgspec.json.decode(payload, type=_Statement)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return msgspec.structs.replace(attested, slip=f"what is signed is no statement: {error}")
-    for what, is_, wanted in (("statement", said.type, STATEMENT_TYPE),
-                              ("predicate", said.predicate_type, PREDICATE_TYPE)):
-        if is_ != wanted:
-            return msgspec.structs.replace(attested, slip=f"the {what} is of type {is_!r}, known is {wanted!r}")
+    for what, is_, known in (("statement", said.type, (STATEMENT_TYPE, EARLIER_TYPE)),
+                             ("predicate", said.predicate_type, (PREDICATE_TYPE,))):
+        if is_ not in known:
+            return msgspec.structs.replace(attested, slip=f"the {what} is of type {is_!r}, known is {known[0]!r}")
     cloud = said.predicate.found.get("cloud")
     return msgspec.structs.replace(
         attested, subjects=tuple((subject.name, subject.digest) for subject in said.subject),

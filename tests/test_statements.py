@@ -31,7 +31,10 @@ ROOT = Path(__file__).parent.parent
 IMAGE = "debian-12-tiny.qcow2"
 SUBJECT = "b2bf507d92805e7432381094c713fac9d41d36d7d50b21f14474a7dab0a9fc8e"
 KINDS = {"ed25519": ["ed25519"], "p256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-         "p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"], "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+         "p384": ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"], "p521": ["EC", "-pkeyopt", "ec_paramgen_curve:P-521"],
+         "rsa": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+NOT_TAKEN = {"ed448": ["ed448"], "x25519": ["x25519"], "k1": ["EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"]}
+TAKEN = "Ed25519, ECDSA on P-256, P-384 or P-521, or RSA"
 PASSPHRASE = "correct horse"  # noqa: S105 - of a key that is made here
 
 
@@ -43,7 +46,7 @@ def openssl(*words, folder):
 def keys(tmp_path_factory):
     """A pair of keys of each kind, made by openssl, and one whose private half has a passphrase."""
     folder = tmp_path_factory.mktemp("keys")
-    for name, words in {**KINDS, "other": ["ed25519"]}.items():
+    for name, words in {**KINDS, **NOT_TAKEN, "other": ["ed25519"]}.items():
         openssl("genpkey", "-algorithm", *words, "-out", f"{name}.pem", folder=folder)
         openssl("pkey", "-in", f"{name}.pem", "-pubout", "-out", f"{name}.pub", folder=folder)
     openssl("pkey", "-in", "ed25519.pem", "-aes256", "-passout", f"pass:{PASSPHRASE}", "-out", "secret.pem",
@@ -204,6 +207,49 @@ class TestSignature:
         assert verify("s.json", "--key", keys / "ed25519.pub") == (0, {})
 
 
+class TestCosign:
+    """What cosign signs: PKCS#1 v1.5 with RSA, SHA-256 on each curve, a statement of the earlier type, in a bundle."""
+
+    @pytest.fixture
+    def envelope(self, keys, tmp_path):
+        """Return the statement in an envelope that openssl signed as cosign does, with a key of this kind."""
+
+        def make(kind, digest="-sha256"):
+            check("--statement", "s.json")
+            payload = Path("s.json").read_bytes().replace(b"Statement/v1", b"Statement/v0.1")
+            Path("pae").write_bytes(b"DSSEv1 28 application/vnd.in-toto+json %d %s" % (len(payload), payload))
+            done = openssl("dgst", digest, "-sign", str(keys / f"{kind}.pem"), "-out", "sig", "pae", folder=tmp_path)
+            assert done.returncode == 0, done.stderr
+            return {"payload": base64.b64encode(payload).decode(), "payloadType": "application/vnd.in-toto+json",
+                    "signatures": [{"sig": base64.b64encode(Path("sig").read_bytes()).decode()}]}
+
+        return make
+
+    @pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa"])
+    def test_it_is_verified(self, kind, envelope, keys):
+        Path("s.json").write_text(json.dumps(envelope(kind)))
+        assert verify("s.json", "--key", keys / f"{kind}.pub") == (0, {})
+        rewritten(json.loads(Path("s.json").read_text()), payload=b"{}")
+        assert verify("s.json", IMAGE, "--key", keys / f"{kind}.pub")[1]["signature-invalid"] == "error"
+
+    def test_a_bundle_is_opened(self, envelope, keys):
+        bundle = {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+                  "verificationMaterial": {"publicKey": {"hint": "x"}}, "dsseEnvelope": envelope("p256")}
+        Path("s.json").write_text(json.dumps(bundle))
+        assert verify("s.json", "--key", keys / "p256.pub") == (0, {})
+        assert verify("s.json", "--key", keys / "other.pub") == (1, {"signature-invalid": "error"})
+
+    @pytest.mark.parametrize("inner", [None, 1, {}, []])
+    def test_a_bundle_of_something_else_is_refused(self, inner):
+        Path("s.json").write_text(json.dumps({"dsseEnvelope": inner}))
+        assert errors("verify", "s.json")[1].startswith("'s.json' is no statement and no envelope (")
+
+    @pytest.mark.parametrize(("kind", "digest"), [("rsa", "-sha1"), ("rsa", "-sha512"), ("p384", "-sha512")])
+    def test_other_hashes_are_not(self, kind, digest, envelope, keys):
+        Path("s.json").write_text(json.dumps(envelope(kind, digest)))
+        assert verify("s.json", "--key", keys / f"{kind}.pub") == (1, {"signature-invalid": "error"})
+
+
 class TestDoubt:
     """What is not to be believed, and which rule says so."""
 
@@ -326,10 +372,23 @@ def test_keys_that_cannot_sign(key, says, keys):
     assert not Path("s.json").exists()
 
 
+@pytest.mark.parametrize("kind", NOT_TAKEN)
+@pytest.mark.parametrize(("words", "half", "ending"), [
+    (["check", IMAGE, "--statement", "n.json", "--sign-key"], "private", "pem"),
+    (["verify", "s.json", "--key"], "public", "pub")])
+def test_keys_of_other_kinds_are_refused_with_the_kinds_that_are_taken(words, half, ending, kind, keys):
+    signed(keys)
+    key = keys / f"{kind}.{ending}"
+    status, message = errors(*words, key)
+    assert status == 3
+    assert message == (f"cannot use the key {str(key)!r}: it is of a kind that is not taken (name a {half} key in PEM:"
+                       f" {TAKEN})")
+
+
 def test_a_private_key_verifies_nothing(keys):
     signed(keys)
     status, message = errors("verify", "s.json", "--key", keys / "ed25519.pem")
-    assert (status, message.endswith("(name a public key in PEM)")) == (3, True)
+    assert (status, message.endswith(f"(name a public key in PEM: {TAKEN})")) == (3, True)
 
 
 @pytest.mark.parametrize("words", [["check", IMAGE, "--statement", "t", "--sign-key", "KEY"],
