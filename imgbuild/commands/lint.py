@@ -12,6 +12,8 @@ from imgbuild.commands.options import REPORT, option, options, settings_of
 if TYPE_CHECKING:
     from imgbuild.commands.output import Output
     from imgbuild.documents.findings import Findings
+    from imgbuild.documents.inspection import Inspection
+    from imgbuild.settings import Settings
 
 
 @click.command("lint", short_help="Compare a request with the rules.",
@@ -38,18 +40,30 @@ def command(request: str, image: str | None, **words: Any) -> int:  # noqa: ANN4
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
 
     output = Output(words, inputs=[request, *([image] if image else [])])
-    settings = lint_settings(words)
+    settings = lint_settings(words, output)
     data = read_request(request)
-    findings = pipeline.lint(data, settings, name=request, image=image, meanwhile=output.prepare)
-    return report(output, request, data, findings, words)
+    facts = facts_of(image, settings, output)
+    findings = pipeline.lint(data, settings, name=request, image=facts)
+    return report(output, request, data, findings, facts, words)
 
 
-def lint_settings(words: dict[str, Any]) -> Any:  # noqa: ANN401 - its type is imported late
+def lint_settings(words: dict[str, Any], output: Output | None) -> Settings:
     """Return the settings of a run; no rule on a request asks for a checksum."""
-    return settings_of({**words, "no_checksum": True})
+    return settings_of({**words, "no_checksum": True, "space": output is not None and output.draws})
 
 
-def report(output: Output, request: str, data: bytes, findings: Findings, words: dict[str, Any]) -> int:
+def facts_of(image: str | None, settings: Settings, output: Output | None) -> Inspection | None:
+    """Return the facts of the image that a request is compared with, if there is one."""
+    if image is None:
+        return None
+    from imgbuild.examination import nothing  # noqa: PLC0415 - as above
+    from imgbuild.pipeline.examining import examine  # noqa: PLC0415 - as above
+
+    return examine(image, settings, None, nothing if output is None else output.prepare)
+
+
+def report(output: Output, request: str, data: bytes, findings: Findings, facts: Inspection | None,
+           words: dict[str, Any]) -> int:
     """Write the reports on a request whose text is ``data``; return the exit status that follows."""
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
     from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
@@ -57,6 +71,7 @@ def report(output: Output, request: str, data: bytes, findings: Findings, words:
 
     status = exit_status(findings.findings, words["fail_on"])
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
-                             fail_on=words["fail_on"], rules=entries_for(findings, words["cloud"], words["rules"])))
+                             images=() if facts is None else (facts,), of_request=True, fail_on=words["fail_on"],
+                             rules=entries_for(findings, words["cloud"], words["rules"])))
     output.close()
     return status

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgbuild.commands.files import REQUEST_BYTES, STANDARD_INPUT, read_request, write_whole
-from imgbuild.commands.lint import lint_settings, report
+from imgbuild.commands.lint import facts_of, lint_settings, report
 from imgbuild.commands.output import Output, write_out, write_raw
 from imgbuild.commands.program import say
 from imgbuild.errors import ImgbuildError, UsageError
@@ -33,9 +33,10 @@ def mend(request: str, image: str | None, words: dict[str, Any]) -> int:
     from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
 
     output = _output(request, image, words)
-    settings = lint_settings(words)
+    settings = lint_settings(words, output)
     data = read_request(request)
-    fixed = pipeline.fix(data, settings, name=request, image=image)
+    facts = facts_of(image, settings, output)
+    fixed = pipeline.fix(data, settings, name=request, image=facts)
     status = exit_status(fixed.findings.findings, words["fail_on"])
     if words["diff"]:
         _show(unified_diff(data, fixed.data, request) if fixed.data != data else "")
@@ -47,7 +48,7 @@ def mend(request: str, image: str | None, words: dict[str, Any]) -> int:
     if output is None:
         _summarise(fixed.findings, words)
     else:
-        report(output, request, fixed.data, fixed.findings, words)
+        report(output, request, fixed.data, fixed.findings, facts, words)
     return status
 
 

@@ -79,26 +79,29 @@ def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICE
     return Built(manifest, document_of(findings, tally, operation_of(settings, book).id, settings))
 
 
-def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
-         progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Findings:
+def lint(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | Inspection | None = None,
+         progress: Progress | None = None) -> Findings:
     """Return the findings on the request body ``data`` (JSON); ``name`` is how it is called in the findings.
 
-    With ``image``, the path of an image file, the request is also compared with the image's facts.
+    With ``image``, the path of an image file or its facts, the request is also compared with these.
     """
-    facts = None if image is None else examine(image, settings, progress, meanwhile)
-    return _lint(settings, facts, name, data)[1]
+    return _lint(settings, _facts_of(image, settings, progress), name, data)[1]
 
 
-def fix(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | None = None,
+def fix(data: bytes, settings: Settings = DEFAULTS, *, name: str, image: str | Inspection | None = None,
         progress: Progress | None = None) -> Fixed:
     """Return the request body ``data`` (JSON) with all mended that is safe, and the findings on what it is then.
 
     A text that is no JSON stays as it is; what is accepted is not mended. The parameters are those of :func:`lint`.
     """
-    facts = None if image is None else examine(image, settings, progress)
+    facts = _facts_of(image, settings, progress)
     from imgbuild import fixing  # noqa: PLC0415 - for those who mend
 
     return fixing.fix(data, partial(_lint, settings, facts, name))
+
+
+def _facts_of(image: str | Inspection | None, settings: Settings, progress: Progress | None) -> Inspection | None:
+    return examine(image, settings, progress) if isinstance(image, str) else image
 
 
 def _lint(settings: Settings, facts: Inspection | None, name: str, data: bytes) -> tuple[JsonDocument, Findings]:

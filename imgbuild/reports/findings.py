@@ -60,7 +60,8 @@ def parts(view: FindingsView) -> Iterator[Part]:
     if len(view.images) <= 1:
         image = view.images[0] if view.images else None
         manifest = view.manifests[0] if view.manifests else None
-        yield Part(image.path if image is not None else view.name or "request", findings, image, manifest)
+        name = image.path if image is not None and not view.of_request else view.name or "request"
+        yield Part(name, findings, image, manifest)
         return
     paths = [image.path for image in view.images]
     for image, manifest in zip(view.images, view.manifests, strict=True):

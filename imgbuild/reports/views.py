@@ -46,6 +46,7 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
         status: The exit status that follows.
         name: How the request is called, ``None`` where it was built.
         request: The bytes of the request, for the lines that findings point at.
+        of_request: Whether it is the request that is judged, and the image lies beside it.
         images: The facts of the images, in their order.
         manifests: For each image its manifest, ``None`` for what is no image; alone it is the one that is verified.
         rules: The rules that found something, by their ids.
@@ -58,6 +59,7 @@ class FindingsView(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     name: str | None = None
     request: bytes | None = None
+    of_request: bool = False
     images: Sequence[Inspection] = ()
     manifests: Sequence[Manifest | None] = ()
     rules: Mapping[str, RuleEntry] = {}

@@ -6,7 +6,9 @@ import json
 
 import pytest
 from caller import Stand, call, errors
-from documents import BELOW, CUT, NEAR, REQUEST, findings
+from conftest import SAMPLES
+from documents import BELOW, CUT, IMAGE, NEAR, REQUEST, findings
+from msgspec.structs import replace
 
 
 @pytest.fixture
@@ -16,11 +18,12 @@ def request_file(tmp_path, monkeypatch):
     return "request.json"
 
 
-def test_it_hands_on_bytes_and_name(monkeypatch, request_file):
+def test_it_hands_on_bytes_name_and_facts(monkeypatch, request_file):
     stand = Stand(monkeypatch, "lint", findings())
+    monkeypatch.setattr("imgbuild.pipeline.examining.examine", lambda path, *_: replace(IMAGE, path=path))
     call("lint", request_file, "--image", "disk.raw", "--select", "a", "--ignore", "b", "--min-disk-policy", "not-less")
     (data, settings), options = stand.calls[0]
-    assert (data, options["name"], options["image"]) == (REQUEST, "request.json", "disk.raw")
+    assert (data, options["name"], options["image"].path) == (REQUEST, "request.json", "disk.raw")
     assert (settings.select, settings.ignore, settings.min_disk_policy) == (("a",), ("b",), "not-less")
     assert settings.checksums is None
 
@@ -45,6 +48,21 @@ def test_findings_point_into_the_text(monkeypatch, request_file):
 def test_the_status_follows_what_counts(found, fail_on, status, monkeypatch, request_file):
     Stand(monkeypatch, "lint", findings(*found))
     assert call("lint", request_file, "--fail-on", fail_on).exit_code == status
+
+
+def test_with_an_image_the_reports_show_it(tmp_path):
+    """As those of check do; the request stays what is judged."""
+    image, page = SAMPLES / "debian-12-tiny.qcow2", tmp_path / "page.html"
+    request = SAMPLES / "requests" / "debian-12-tiny.json"
+    result = call("lint", request, "--image", image, "--format", "text", "--format", f"html={page}")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{request} -> huaweicloud")
+    assert "\nImage     qcow2 v3, 2 GiB disk in a file of 576 KiB\n" in result.stdout
+    shown = page.read_text()
+    assert shown.count("<svg") >= 1
+    for section in ("disk", "boot", "ready", "file"):
+        assert f'<section id="{section}"' in shown
+    assert f"<code>{image}</code>" in shown
 
 
 def test_json_is_the_document(monkeypatch, request_file):

@@ -77,7 +77,7 @@ def write_file(image: Inspection, level: int, prefix: str) -> h.Element:
     header = msgspec.json.format(msgspec.json.encode(image.container), indent=2).decode() if image.container else ""
     return section(
         level, f"{prefix}file", "File",
-        facts(("Format", flat((format_words(image), container_words(image)))),
+        facts(("Path", code(image.path)), ("Format", flat((format_words(image), container_words(image)))),
               ("Called by the cloud", image.disk_format),
               ("Size of the file", f"{human_size(image.size)} ({image.size} bytes)"),
               *((name, code(digest)) for name, digest in (image.checksums or {}).items()),
