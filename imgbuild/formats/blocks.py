@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from imgbuild.sizes import ceil_div
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sized
+
+Held = TypeVar("Held", bound="Sized")
 
 MAX_DISK = 1 << 63
 """No disk has this many bytes or more: offsets in files are signed 64-bit numbers everywhere."""
@@ -37,24 +39,32 @@ def stored_bytes(offset: int, length: int, block_size: int, used: Callable[[int,
     return None if count is None else min(count * block_size, length)
 
 
-class BlockCache:
+class BlockCache(Generic[Held]):
     """The blocks that were used last, up to ``budget`` bytes together; the newest is always kept."""
 
     def __init__(self, budget: int) -> None:
         self._budget = budget
         self._held = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._blocks: OrderedDict[int, Held] = OrderedDict()
 
-    def get(self, block: int) -> bytes | None:
+    def get(self, block: int) -> Held | None:
         """Return the block, or ``None`` where it is not held."""
-        data = self._blocks.get(block)
+        data = self.take(block)
         if data is not None:
-            self._blocks.move_to_end(block)
+            self.put(block, data)
         return data
 
-    def put(self, block: int, data: bytes) -> None:
+    def take(self, block: int) -> Held | None:
+        """Return the block, which is not held any more: it may come back with another length."""
+        data = self._blocks.pop(block, None)
+        if data is not None:
+            self._held -= len(data)
+        return data
+
+    def put(self, block: int, data: Held) -> None:
         """Keep the block; those that were not used for longest make room."""
-        self._held += len(data) - len(self._blocks.pop(block, b""))
+        self.take(block)
+        self._held += len(data)
         self._blocks[block] = data
         while self._held > self._budget and len(self._blocks) > 1:
             self._held -= len(self._blocks.popitem(last=False)[1])

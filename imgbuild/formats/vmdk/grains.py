@@ -97,7 +97,7 @@ class Grains:
         self._problems = problems
         self._directory = NumberTable(file, geometry.directory, geometry.tables)
         self._table = lru_cache(CACHED_TABLES)(self._read_table)
-        self._unpacked = BlockCache(CACHE_BYTES)
+        self._unpacked: BlockCache[bytes] = BlockCache(CACHE_BYTES)
 
     @property
     def size(self) -> int:

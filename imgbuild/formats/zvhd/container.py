@@ -17,13 +17,14 @@ from imgbuild.formats.zvhd.header import (
     cut_off,
     read_header,
 )
-from imgbuild.formats.zvhd.records import END_MARK, RECORD, BlockDisk, Record, check_end_mark, parse_record
+from imgbuild.formats.zvhd.records import END_MARK, RECORD, BlockDisk, Record, Unpacked, check_end_mark, parse_record
 from imgbuild.formats.zvhd.stream import Records, Stream
 from imgbuild.readers import BrokenImage, Reader, broken, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from imgbuild.formats.zvhd.records import Block
     from imgbuild.model import Problem
 
 
@@ -49,7 +50,7 @@ def _open_whole(reader: Reader, header: Header, bare: Container) -> Container:
     records, end = _walk(reader, check_sizes(header, ZVHD_BLOCK))
     bare.problems.extend(_check_end(reader, header, end))
     bare.header["non_zero_blk_num"] = len(records)
-    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _unpacker(reader, records), records.between)
+    return BlockDisk(bare, header.orig_size, ZVHD_BLOCK, _opener(reader, records), records.between)
 
 
 def _walk(reader: Reader, blocks: int) -> tuple[Records, int]:
@@ -91,12 +92,12 @@ def _check_end(reader: Reader, header: Header, end: int) -> Iterator[Problem]:
         yield problem("zvhd-data-after-end", message, field="end_mark", offset=end + PAGE)
 
 
-def _unpacker(reader: Reader, records: Records) -> Callable[[int], bytes | None]:
+def _opener(reader: Reader, records: Records) -> Callable[[int], Block | None]:
     stream = Stream(reader, records)
 
-    def unpack(block: int) -> bytes | None:
+    def open_block(block: int) -> Block | None:
         index = bisect_left(records.blocks, block)
         found = index < len(records) and records.blocks[index] == block
-        return stream.block(index) if found else None
+        return Unpacked(stream.block(index)) if found else None
 
-    return unpack
+    return open_block

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from imgbuild import fastzlib
 from imgbuild.formats.base import Container
 from imgbuild.formats.zvhd.header import (
     PAGE,
@@ -19,8 +16,9 @@ from imgbuild.formats.zvhd.header import (
     cut_off,
     read_header,
 )
-from imgbuild.formats.zvhd.records import BlockDisk, inflate, read_payload, unzstd
+from imgbuild.formats.zvhd.records import BlockDisk, Unpacked, read_payload, unzstd
 from imgbuild.formats.zvhd2 import COOKIE
+from imgbuild.formats.zvhd2.growing import Growing
 from imgbuild.formats.zvhd2.index import Index
 from imgbuild.readers import BrokenImage, Reader
 from imgbuild.sizes import MIB
@@ -28,7 +26,7 @@ from imgbuild.sizes import MIB
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from imgbuild.formats.zvhd.records import Record
+    from imgbuild.formats.zvhd.records import Block
 
 MIN_BLOCK = MIB
 MAX_BLOCK = 32 * MIB
@@ -57,7 +55,7 @@ def _open_whole(reader: Reader, first: Header, bare: Container) -> Container:
     bare.problems.extend(compare(first, last))
     index = Index(reader, last, _check_last(last))
     bare.problems.extend(index.check())
-    return BlockDisk(bare, last.orig_size, last.block_size, _unpacker(reader, last, index), index.between)
+    return BlockDisk(bare, last.orig_size, last.block_size, _opener(reader, last, index), index.between)
 
 
 def _read_last(reader: Reader) -> Header:
@@ -93,25 +91,14 @@ def _check_last(last: Header) -> int:
     return blocks
 
 
-def _unpacker(reader: Reader, last: Header, index: Index) -> Callable[[int], bytes | None]:
-    def unpack(block: int) -> bytes | None:
+def _opener(reader: Reader, last: Header, index: Index) -> Callable[[int], Block | None]:
+    def open_block(block: int) -> Block | None:
         record = index.record(block)
         if record is None:
             return None
         payload = read_payload(reader, record)
         if last.compress_method == ZSTD:
-            return unzstd(payload, record, last.block_size)
-        return _inflate(payload, record, last.block_size)
+            return Unpacked(unzstd(payload, record, last.block_size))
+        return Growing(payload, record, last.block_size)
 
-    return unpack
-
-
-def _inflate(payload: memoryview, record: Record, block_size: int) -> bytes:
-    """Return a block: the faster library inflates what is whole, zlib says what is wrong with anything else."""
-    library = fastzlib.library()
-    state = library.decompressobj()
-    with suppress(library.error):
-        data: bytes = state.decompress(payload, block_size + 1)
-        if len(data) == block_size and not state.eof:
-            return data
-    return inflate(zlib.decompressobj(), payload, record, block_size)
+    return open_block
