@@ -1,7 +1,8 @@
 """How a run ends that is told to: signals in, an exception out that nobody takes for an error.
 
 The second signal of a kind ends the program at once. An exception that comes from a signal can be lost where C code
-calls Python and clears what it raised, so it is raised again until somebody has seen to it (:func:`settle`).
+calls Python and clears what it raised, so it is raised again until somebody has seen to it (:func:`settle`): a moment
+later, and before anything is written (:func:`obey`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 INSIST_SECONDS = 0.25
+_told: list[int] = []
 
 
 def take_signals() -> None:
@@ -28,11 +30,19 @@ def take_signals() -> None:
 
 def settle() -> None:
     """Say that the program ends now: the exception has arrived."""
+    _told.clear()
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def obey() -> None:
+    """Raise again what a signal told that nobody has seen to: the program writes nothing after it."""
+    if _told:
+        _raise(_told[-1])
+
+
 def _on_signal(number: int, _frame: FrameType | None) -> NoReturn:
+    _told.append(number)
     signal.signal(number, signal.SIG_DFL)
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda _alarm, _frame: _raise(number))

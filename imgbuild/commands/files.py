@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 
+from imgbuild.commands.ending import obey
 from imgbuild.errors import ImgbuildError, SourceError
 from imgbuild.smallfiles import read_small
 
@@ -53,6 +54,7 @@ def write_whole(path: str, data: bytes) -> None:
     Raises:
         ImgbuildError: It cannot be written; nothing is left behind.
     """
+    obey()
     target = os.path.realpath(path)
     try:
         mode = _mode(target)

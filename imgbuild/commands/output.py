@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild import reports
+from imgbuild.commands.ending import obey
 from imgbuild.commands.files import check_target, write_whole
 from imgbuild.commands.options import format_names
 from imgbuild.commands.program import ClosedPipe
@@ -116,6 +117,7 @@ def write_raw(data: bytes) -> None:
         ClosedPipe: Its reader has gone.
         ImgbuildError: It cannot be written to.
     """
+    obey()
     if sys.stdout is None:
         raise ImgbuildError("cannot write to standard output: it is closed")
     try:

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from imgbuild.commands.ending import settle
+from imgbuild.commands.ending import obey, settle
 from imgbuild.errors import ImgbuildError, Terminated, UsageError
 from imgbuild.version import __version__
 
@@ -67,6 +67,7 @@ class Program(click.Group):
     def _run(self, *args: Any, **options: Any) -> int:  # noqa: ANN401 - as above
         try:
             status = super().main(*args, **options)
+            obey()
         except (click.ClickException, click.Abort, ImgbuildError) as failure:
             return _explain(failure)
         except ClosedPipe:

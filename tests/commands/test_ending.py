@@ -7,11 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from program import WHERE
+
+from imgbuild.commands import ending
+from imgbuild.commands.files import write_whole
+from imgbuild.commands.output import write_raw
+from imgbuild.errors import Terminated
 
 ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "samples" / "debian-12-tiny.qcow2"
@@ -99,6 +104,7 @@ LOOK = ["inspect", SAMPLE, "--no-checksum", "--rules", "own", "-o", "report.json
 
 def ended(words, folder, number, *, everybody, reached):
     """Start a run, send a signal at a stage, and return how it ended; no process and no file may be left."""
+    before = sorted(folder.iterdir())
     with running(words, folder) as process:
         await_that(lambda: reached(process))
         (os.killpg if everybody else os.kill)(process.pid, number)
@@ -106,7 +112,7 @@ def ended(words, folder, number, *, everybody, reached):
         await_that(lambda: not left(process.pid))
     assert out == b""
     assert b"Traceback" not in err
-    assert {path.name for path in folder.iterdir()} == {"large.raw", "own"}
+    assert sorted(folder.iterdir()) == before, (process.returncode, err)
     return process.returncode, err.decode().strip().removeprefix("imgbuild: ")
 
 
@@ -160,3 +166,28 @@ def test_a_closed_pipe_ends_it_in_silence(words, folder):
         assert process.stderr.read() == b""
         assert process.wait(SECONDS) in {-signal.SIGPIPE, 1}
         assert left(process.pid) == []
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Take signals, and lose the exception of one, as C code does that clears what was raised in Python."""
+    usual = {name: signal.getsignal(getattr(signal, name)) for name in (*ending.NAMES, "SIGALRM")}
+    monkeypatch.setattr(ending, "INSIST_SECONDS", 60)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ending.take_signals()
+    with suppress(Terminated):
+        signal.raise_signal(signal.SIGTERM)
+    yield
+    ending.settle()
+    for name, handler in usual.items():
+        signal.signal(getattr(signal, name), handler)
+
+
+@pytest.mark.usefixtures("told")
+def test_nothing_is_written_after_a_signal_whose_exception_was_lost(tmp_path, capsysbinary):
+    with pytest.raises(Terminated):
+        write_whole(str(tmp_path / "report.json"), b"{}")
+    with pytest.raises(Terminated):
+        write_raw(b"{}")
+    assert not list(tmp_path.iterdir())
+    assert capsysbinary.readouterr().out == b""
