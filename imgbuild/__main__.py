@@ -18,8 +18,8 @@ WORTH_A_SEARCH = 10_000
 """So many new objects are searched for garbage; with Python's own 700 there are forty searches before any work."""
 
 PATIENCE = 0.0005
-"""Seconds that a thread waits for one that computes. With Python's own 5 ms, what starts a program beside another
-thread takes 20 ms, and what hashes loses the time of a buffer at each."""
+"""Seconds that a thread waits for one that computes. With Python's own 5 ms, what starts qemu-img beside the thread
+that imports takes 20 ms."""
 
 
 def main() -> None:

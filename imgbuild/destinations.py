@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from imgbuild import pipeline, rulebook
+from imgbuild.defaults import ALL, DEFAULT_CLOUD
 from imgbuild.documents.destinations import Destination, Destinations, Obstacle, Placed, Verdict
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect_for, nothing
 from imgbuild.kinds import kind_of
 from imgbuild.pipeline.examining import prepare
 from imgbuild.rulebook.siblings import read_siblings
-from imgbuild.settings import ALL, DEFAULT_CLOUD, DEFAULTS, Settings
+from imgbuild.settings import DEFAULTS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -16,7 +16,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, Protocol, Self
 
 from imgbuild.errors import SourceError, UsageError
-from imgbuild.readers import BrokenImage, broken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +26,13 @@ if TYPE_CHECKING:
 ALGORITHMS = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "sha3_256", "sha3_512", "blake2b", "blake2s")
 BUFFER_BYTES = 1 << 20
 BUFFERS = 4
+
+
+class FileChanged(Exception):  # noqa: N818 - no error of ours: it becomes a finding
+    """The file was changed while it was read: no checksum would be that of any file."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the file was changed while it was read: {how}; its checksums would be of no file")
 
 
 class Progress(Protocol):
@@ -50,7 +56,7 @@ def digest(source: Source, algorithms: Sequence[str], *, progress: Progress | No
 
     Raises:
         UsageError: An algorithm is not known; nothing was read.
-        BrokenImage: ``changed``; the file was written to, replaced or cut while it was read.
+        FileChanged: The file was written to, replaced or cut while it was read.
         SourceError: The system could not read the file.
     """
     names = [algorithm_name(algorithm) for algorithm in algorithms]
@@ -65,7 +71,7 @@ def digest(source: Source, algorithms: Sequence[str], *, progress: Progress | No
         if progress is not None:
             progress.finish()
     if source.changed():
-        raise _changed("it was written to or replaced")
+        raise FileChanged("it was written to or replaced")
     return hashers.digests()
 
 
@@ -157,9 +163,5 @@ def _fill(source: Source, buffer: memoryview, offset: int) -> None:
         except OSError as error:
             raise SourceError(f"cannot read {source.path!r} at byte {offset + done}: {error.strerror}") from error
         if count == 0:
-            raise _changed(f"{offset + done} of {source.size} bytes are left")
+            raise FileChanged(f"{offset + done} of {source.size} bytes are left")
         done += count
-
-
-def _changed(how: str) -> BrokenImage:
-    return broken("changed", f"the file was changed while it was read: {how}; its checksums would be of no file")

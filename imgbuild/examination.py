@@ -18,6 +18,7 @@ import msgspec
 
 from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
+from imgbuild.defaults import DEFAULT_CHECKSUMS
 from imgbuild.detection import formats_meant, probe_of
 from imgbuild.documents.inspection import Hashed, Inspection, Look
 from imgbuild.documents.run import DiscWitness, Run, Step, Witness
@@ -26,17 +27,19 @@ from imgbuild.formats import HOLDERS, find
 from imgbuild.formats.served import NAMES
 from imgbuild.model import Problem
 from imgbuild.readers import BrokenImage
-from imgbuild.settings import DEFAULT_CHECKSUMS, DEFAULTS, Settings
+from imgbuild.settings import DEFAULTS, Settings
 from imgbuild.sizes import MIB
 from imgbuild.source import open_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from imgbuild.digest import Progress
     from imgbuild.discs import Asked
     from imgbuild.formats.base import Probe
     from imgbuild.guests.assertions import Question
+    from imgbuild.hashing import Hashing
     from imgbuild.profiles import Profile
     from imgbuild.serving import Service
     from imgbuild.source import Source
@@ -54,50 +57,73 @@ def nothing() -> None:
 
 
 def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None,
-            meanwhile: Callable[[], object] = nothing) -> Inspection:
+            meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Inspection:
     """Return the facts of the image file at ``path``.
 
-    ``meanwhile`` is called while the file is read: what the caller will need next, and can be had in the time.
+    ``meanwhile`` is called while the file is read: what the caller will need next, and can be had in the time. What
+    hashes a file already may be given as ``begun``.
 
     Raises:
         SourceError: The file is missing, may not be read or is no regular file.
         UsageError: A checksum algorithm is not known.
         RuleBookError: There is no such cloud, or its rule pack is broken.
     """
-    return inspect_for(partial(_load_profile, settings.cloud), path, settings, progress, meanwhile)
+    return inspect_for(partial(_load_profile, settings.cloud), path, settings, progress, meanwhile, begun)
 
 
-def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settings, progress: Progress | None,
-                meanwhile: Callable[[], object] = nothing) -> Inspection:
+def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settings,
+                progress: Progress | None, meanwhile: Callable[[], object] = nothing,
+                begun: Hashing | None = None) -> Inspection:
     """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does.
 
-    The profile is loaded while the child looks.
+    Where nothing is hashed, the profile is loaded while the child looks.
     """
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
-    with open_source(path, allow_device=settings.allow_device) as source:
+    with _open(path, settings, begun) as source:
         ends = _ends_of(source)
         # The child hashes what is inside of a compressed file, so it must be told how.
-        early = load_profile() if _is_one_of(ends, HOLDERS) else None
-        # The child is forked before any thread starts; then it looks while the file is hashed.
-        looking = _Looking(source, ends, settings, () if early is None else algorithms_of(settings, early))
-        begun = time.monotonic()
-        other = Beside(meanwhile)
-        try:
-            profile = early or load_profile()
-            hashed = _hash(source, settings, profile, progress)
-            found = looking.result()
-            other.result()
-        except BaseException:
-            looking.give_up()
-            other.wait()
-            raise
+        early = load_profile() if settings.checksums is not None or _is_one_of(ends, HOLDERS) else None
+        algorithms = () if early is None else algorithms_of(settings, early)
+        # What hashes and what looks are processes, forked before any thread starts.
+        with _hashing(source, algorithms, settings, begun) as hashing:
+            looking = _Looking(source, ends, settings, algorithms)
+            looks = time.monotonic()
+            try:
+                profile = early or load_profile()
+                meanwhile()
+                hashed = Hashed() if hashing is None else hashing.result(progress)
+                found = looking.result()
+            except BaseException:
+                looking.give_up()
+                raise
         image = _complete(found, hashed, source, profile)
         if not settings.run_facts:
             return image
-        return _with_run_facts(image, found, hashed, source, (started, begun))
+        return _with_run_facts(image, found, hashed, source, (started, looks))
+
+
+def _open(path: str, settings: Settings, begun: Hashing | None) -> Source:
+    """Return the open file: the one that is being hashed already, if it is this."""
+    if begun is not None and begun.source.path == path:
+        return begun.source
+    return open_source(path, allow_device=settings.allow_device)
+
+
+def _hashing(source: Source, algorithms: tuple[str, ...], settings: Settings,
+             begun: Hashing | None) -> AbstractContextManager[Hashing | None]:
+    """Return what hashes the file: what has begun with it, if it computes just these checksums."""
+    if not algorithms:
+        return nullcontext()
+    if begun is not None and begun.source is source:
+        if begun.algorithms == algorithms:
+            return begun
+        begun.give_up()
+    from imgbuild.hashing import Hashing  # noqa: PLC0415 - where it is asked for
+
+    return Hashing(source, algorithms, cache=settings.cache)
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -312,18 +338,9 @@ def algorithms_of(settings: Settings, profile: Profile) -> tuple[str, ...]:
     return settings.checksums or tuple(dict.fromkeys((*DEFAULT_CHECKSUMS, *profile.checksums)))
 
 
-def _hash(source: Source, settings: Settings, profile: Profile, progress: Progress | None) -> Hashed:
-    algorithms = algorithms_of(settings, profile)
-    if not algorithms:
-        return Hashed()
-    from imgbuild.hashing import hash_file  # noqa: PLC0415 - while the child looks, and only where it is asked for
-
-    return hash_file(source, algorithms, progress, cache=settings.cache)
-
-
 def _complete(found: _Found, hashed: Hashed, source: Source, profile: Profile) -> Inspection:
     problem, checksums = hashed.problem, hashed.checksums
-    if hashed.seconds is None and problem is None and source.changed():  # what hashes looks for that itself
+    if problem is None and source.changed():
         problem, checksums = Problem(code="changed", message="the file was changed or replaced while it was read"), None
     problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
     return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,

@@ -1,43 +1,150 @@
-"""The checksums of an image: an open source and names of algorithms in, digests out, of what is known and what is read.
+"""The checksums of an image: an open source and names of algorithms in, a process that computes them, digests out.
 
-``digest.py`` reads the file, ``known.py`` keeps what it found for those who ask for that.
+The process is forked before anything else is imported or read, and has a core to itself while this one inspects,
+reads the rules and makes ready to report. ``digest.py`` is what it does; ``known.py`` keeps what it found for those who
+ask for that. It trusts nobody: of the file it knows nothing but bytes to hash. It ends with this process, for it says
+now and then how far it is, and nobody would hear that.
+
+Over the pipe comes a zero byte for each MiB that is done, then the answer, as marshal has it.
 """
 
 from __future__ import annotations
 
+import marshal
+import os
 import time
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
-from imgbuild.digest import algorithm_name, digest
-from imgbuild.documents.inspection import Hashed
-from imgbuild.readers import BrokenImage
+from imgbuild import forking
+from imgbuild.digest import BUFFER_BYTES, FileChanged, algorithm_name, digest
+from imgbuild.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
     from imgbuild.digest import Progress
+    from imgbuild.documents.inspection import Hashed
     from imgbuild.source import Source
 
+_TICK = b"\0"  # no answer begins with it
+_PIPE_BYTES = 1 << 16
 
-def hash_file(source: Source, algorithms: Sequence[str], progress: Progress | None, *, cache: bool) -> Hashed:
-    """Return the checksums of a file; with ``cache`` those that are known of it are not computed.
 
-    Raises:
-        UsageError: An algorithm is not known.
-        SourceError: The system could not read the file.
-    """
-    names = tuple(dict.fromkeys(map(algorithm_name, algorithms)))
+class Hashing:
+    """The checksums of one file in the making."""
+
+    def __init__(self, source: Source, algorithms: Sequence[str], *, cache: bool = False) -> None:
+        """Begin; with ``cache`` those that are known of the file are not computed.
+
+        Raises:
+            UsageError: An algorithm is not known.
+        """
+        self.source = source
+        self.algorithms = tuple(dict.fromkeys(map(algorithm_name, algorithms)))
+        self._known = _recall(source, self.algorithms) if cache else {}
+        self._cache = cache
+        self._left = [name for name in self.algorithms if name not in self._known]
+        self._process: int | None = None
+        if self._left and hasattr(os, "fork"):
+            work = partial(_answer, source, self._left)
+            self._process, self._channel = forking.fork(work, [source.descriptor])
+
+    def result(self, progress: Progress | None = None) -> Hashed:
+        """Wait for the digests and return them.
+
+        Raises:
+            SourceError: The system could not read the file.
+        """
+        from imgbuild.documents.inspection import Hashed  # noqa: PLC0415 - this comes before all other imports
+        from imgbuild.model import Problem  # noqa: PLC0415 - as above
+
+        answer = self._wait(progress) if self._left else {"computed": {}, "seconds": None}
+        if "refused" in answer:
+            raise SourceError(answer["refused"])
+        if "changed" in answer:
+            return Hashed(problem=Problem(code="changed", message=answer["changed"]))
+        computed: dict[str, str] = answer["computed"]
+        if self._cache and computed:
+            _remember(self.source, computed)
+        both = self._known | computed
+        return Hashed(checksums={name: both[name] for name in self.algorithms} or None, cached=tuple(self._known),
+                      seconds=answer["seconds"])
+
+    def give_up(self) -> None:
+        """End the process, if it is still there: nobody waits for its answer any more."""
+        if self._process is not None:
+            forking.kill(self._process)
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.give_up()
+
+    def _wait(self, progress: Progress | None) -> dict[str, Any]:
+        if self._process is None:
+            return _outcome(self.source, self._left, progress)
+        if progress is not None:
+            progress.start(self.source.path, self.source.size)
+        answer = bytearray()
+        try:
+            for data in iter(partial(os.read, self._channel, _PIPE_BYTES), b""):
+                ticks = 0 if answer else len(data) - len(data.lstrip(_TICK))
+                answer += data[ticks:]
+                if progress is not None:
+                    progress.advance(ticks * BUFFER_BYTES)
+        finally:
+            if progress is not None:
+                progress.finish()
+        if self._end() != forking.EXIT_DONE or not answer:
+            raise SourceError(f"the process that hashes {self.source.path!r} was ended", cure="try again")
+        found: dict[str, Any] = marshal.loads(answer)  # noqa: S302 - from this very program
+        return found
+
+    def _end(self) -> int:
+        process, self._process = self._process, None
+        os.close(self._channel)
+        return forking.EXIT_DONE if process is None else forking.wait_for(process)
+
+
+class _Ticks:
+    """A progress that writes a byte for each MiB, and so finds out whether anybody still listens."""
+
+    def __init__(self, channel: int) -> None:
+        self._channel = channel
+        self._bytes = 0
+
+    def start(self, path: str, size: int) -> None:
+        """Begin; nobody need be told."""
+
+    def advance(self, count: int) -> None:
+        ticks, self._bytes = divmod(self._bytes + count, BUFFER_BYTES)
+        os.write(self._channel, _TICK * ticks)
+
+    def finish(self) -> None:
+        """End; the answer says so."""
+
+
+def _answer(source: Source, algorithms: Sequence[str], channel: int) -> None:
+    """Do the work of the process."""
+    with open(channel, "wb") as pipe:
+        pipe.write(marshal.dumps(_outcome(source, algorithms, _Ticks(channel))))
+
+
+def _outcome(source: Source, algorithms: Sequence[str], progress: Progress | None) -> dict[str, Any]:
+    """Return the digests and the seconds that they took, or why there are none."""
     started = time.monotonic()
-    known = _recall(source, names) if cache else {}
     try:
-        computed = digest(source, [name for name in names if name not in known], progress=progress)
-    except BrokenImage as changed:
-        return Hashed(problem=changed.problem)
-    if cache and computed:
-        _remember(source, computed)
-    both = {**known, **computed}
-    return Hashed(checksums={name: both[name] for name in names}, cached=tuple(known),
-                  seconds=time.monotonic() - started if computed else None)
+        computed = digest(source, algorithms, progress=progress)
+    except FileChanged as changed:
+        return {"changed": str(changed)}
+    except SourceError as refused:
+        return {"refused": refused.message}
+    return {"computed": computed, "seconds": time.monotonic() - started}
 
 
 def _recall(source: Source, names: Sequence[str]) -> dict[str, str]:

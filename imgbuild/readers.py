@@ -69,7 +69,12 @@ def quoted(text: str) -> str:
 def check_range(size: int, offset: int, length: int, what: str) -> None:
     """Raise BrokenImage ``truncated`` unless the range lies within ``size`` bytes."""
     if offset < 0 or length < 0 or offset + length > size:
-        raise broken("truncated", f"{what} ends at {size}, but bytes {offset} to {offset + length} are asked for")
+        raise outside(size, offset, length, what)
+
+
+def outside(size: int, offset: int, length: int, what: str) -> BrokenImage:
+    """Return what is said of a range that does not lie within ``size`` bytes."""
+    return broken("truncated", f"{what} ends at {size}, but bytes {offset} to {offset + length} are asked for")
 
 
 class Slice:

@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from imgbuild.defaults import DEFAULT_CLOUD, TIME_LIMIT
+
 if TYPE_CHECKING:
     from imgbuild.acceptance import Acceptance
     from imgbuild.profiles import MinDiskPolicy
-
-DEFAULT_CLOUD = "huaweicloud"
-ALL = "all"
-"""What stands for all clouds where these are compared."""
-DEFAULT_CHECKSUMS = ("md5", "sha256")
-TIME_LIMIT = 30.0
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,22 +13,21 @@ import errno
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Self
-
-import msgspec
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from imgbuild.errors import SourceError
-from imgbuild.readers import broken, check_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from imgbuild.readers import BrokenImage
 
 
 STANDARD_INPUT = "-"
 """What stands for standard input on a command line; a file of that name is ``./-``."""
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(NamedTuple):
     """What makes a file the same file: device, inode, size in bytes, and times in nanoseconds."""
 
     device: int
@@ -67,14 +66,24 @@ class Source:
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``offset``, or raise BrokenImage ``truncated``."""
-        check_range(self.size, offset, length, "the file")
+        if offset < 0 or not 0 <= length <= self.size - offset:
+            raise self._outside(offset, length)
         data = _pread(self.descriptor, offset, length)
         self.reads += 1
         self.bytes_read += len(data)
         if len(data) != length:
-            left = offset + len(data)
-            raise broken("changed", f"the file shrank while it was read: {left} of {self.size} bytes are left")
+            raise self._shrunk(offset + len(data))
         return data
+
+    def _outside(self, offset: int, length: int) -> BrokenImage:
+        from imgbuild.readers import outside  # noqa: PLC0415 - a file is opened, and hashed, before it is imported
+
+        return outside(self.size, offset, length, "the file")
+
+    def _shrunk(self, left: int) -> BrokenImage:
+        from imgbuild.readers import broken  # noqa: PLC0415 - as above
+
+        return broken("changed", f"the file shrank while it was read: {left} of {self.size} bytes are left")
 
     def extents(self) -> Iterator[tuple[int, int, bool]]:
         """Give the parts of the file in their order: start, end, and whether it is a hole.
@@ -114,8 +123,10 @@ class Source:
             return False
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self.descriptor)
+        """Close the file; once is enough."""
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def __enter__(self) -> Self:
         return self

@@ -149,7 +149,7 @@ def test_a_hash_that_is_broken_off_ends_the_child(image, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hashing, "digest", interrupt)
+    monkeypatch.setattr(hashing.Hashing, "result", interrupt)
     with pytest.raises(KeyboardInterrupt):
         examination.inspect(str(image))
     with pytest.raises(ChildProcessError):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.ahead import begin
 from imgbuild.commands.options import (
     CHOICES,
     IMAGE,
@@ -38,6 +39,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
 
     What you choose is obeyed; whether it fits the image is for 'imgbuild check' to say.
     """
+    begun = begin(images, words)
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
     from imgbuild.commands.cataloguing import check_words, write_entry  # noqa: PLC0415 - as above
@@ -57,7 +59,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     status = 0
     for number, path in enumerate(images):
         built = pipeline.build(path, settings, choices, whole=stated is not None, progress=progress,
-                               meanwhile=output.prepare)
+                               meanwhile=output.prepare, begun=begun)
         if built.manifest is None:
             say(_refusal(path, built.findings))
             status = 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.commands.ahead import begin
 from imgbuild.commands.completion import files
 from imgbuild.commands.everywhere import check_everywhere
 from imgbuild.commands.options import (
@@ -43,16 +44,17 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     Exit status 0 means that there is no finding at or over --fail-on; with --cloud all, which shows in one table where
     each image can go, that each can go somewhere.
     """
+    begun = begin(images, words)
     from imgbuild import pipeline  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.attesting import attestation, with_sha256  # noqa: PLC0415 - as above
     from imgbuild.commands.files import read_request, write_whole  # noqa: PLC0415 - as above
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
     from imgbuild.commands.reasons import entries_for  # noqa: PLC0415 - as above
+    from imgbuild.defaults import ALL  # noqa: PLC0415 - as above
     from imgbuild.reports.findings import exit_status  # noqa: PLC0415 - as above
     from imgbuild.reports.json import encode  # noqa: PLC0415 - as above
     from imgbuild.reports.views import FindingsView  # noqa: PLC0415 - as above
-    from imgbuild.settings import ALL  # noqa: PLC0415 - as above
 
     if words["cloud"] == ALL:
         return check_everywhere(images, {**words, "request": request, "manifest": manifest,
@@ -68,7 +70,8 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     data = read_request(request) if request else None
     settings = settings_of(with_sha256(words | {"space": output.draws}))
     checked = pipeline.check(images, settings, choices, progress=bar(quiet=words["quiet"]), meanwhile=output.prepare,
-                             request=(request, data) if request and data is not None else None, records=records)
+                             request=(request, data) if request and data is not None else None, records=records,
+                             begun=begun)
     status = exit_status(checked.findings.findings, words["fail_on"])
     output.show(FindingsView(
         findings=checked.findings, cloud=words["cloud"], status=status, name=request, request=data,

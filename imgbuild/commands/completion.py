@@ -58,8 +58,8 @@ def _image_formats(_context: click.Context, _parameter: click.Parameter, begun: 
 
 
 def _clouds(context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
+    from imgbuild.defaults import ALL  # noqa: PLC0415 - as with the reports
     from imgbuild.rulebook.packs import clouds  # noqa: PLC0415 - as with the reports
-    from imgbuild.settings import ALL  # noqa: PLC0415 - as with the reports
 
     every = (ALL,) if context.info_name == "check" else ()
     return _among((*clouds(), *every), begun)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from imgbuild.commands.ahead import begin
 from imgbuild.commands.options import IMAGE, REPORT, options, settings_of
 
 
@@ -18,6 +19,7 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
 
     With several images and --format json, each is a line of its own (JSON Lines).
     """
+    begun = begin(images, words)
     from imgbuild import examination  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
     from imgbuild.commands.progress import bar  # noqa: PLC0415 - as above
@@ -26,7 +28,8 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     output = Output(words, inputs=images)
     settings, progress = settings_of(words), bar(quiet=words["quiet"])
     for number, path in enumerate(images):
-        facts = examination.inspect(path, settings, progress=progress, meanwhile=partial(output.prepare, ImageView))
+        facts = examination.inspect(path, settings, progress=progress, begun=begun,
+                                    meanwhile=partial(output.prepare, ImageView))
         output.show(ImageView(image=facts, number=number, several=len(images) > 1))
     output.close()
     return 0

@@ -8,6 +8,7 @@ import click
 
 from imgbuild.commands.completion import completer_of, files
 from imgbuild.commands.configuration import acceptance_of, current, further_fields
+from imgbuild.defaults import DEFAULT_CLOUD, TIME_LIMIT
 from imgbuild.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ OPTIONS: dict[str, Decorator] = {
                               "qemu-img."),
     "claim": option("--claim", metavar="FORMAT", help="The image format that you believe it "
                           "has; another one is a finding."),
-    "cloud": option("--cloud", metavar="NAME", default="huaweicloud", show_default=True, help="The cloud, such as otc, "
+    "cloud": option("--cloud", metavar="NAME", default=DEFAULT_CLOUD, show_default=True, help="The cloud, such as otc, "
                     "otc-swiss or openstack; a wrong name lists them all."),
     "operation": option("--operation", metavar="ID", help="The create operation: create-metadata unless said "
                               "otherwise; for a request that is given, the one that its fields speak for."),
@@ -69,7 +70,7 @@ OPTIONS: dict[str, Decorator] = {
                                    "(extents, parents), if they lie in the image's own folder."),
     "allow-device": option("--allow-device", is_flag=True, help="Take a block device for an image, too; it is read "
                                  "and never written to."),
-    "time-limit": option("--time-limit", metavar="SECONDS", default=30.0, show_default=True,
+    "time-limit": option("--time-limit", metavar="SECONDS", default=TIME_LIMIT, show_default=True,
                                type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),
     "min-disk-policy": option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from imgbuild.documents.findings import Findings
     from imgbuild.documents.inspection import Inspection
     from imgbuild.fixing import Fixed
+    from imgbuild.hashing import Hashing
     from imgbuild.jsontext import JsonDocument
     from imgbuild.packer import Record
     from imgbuild.rulebook import RuleBook
@@ -61,13 +62,15 @@ class Checked:
 
 
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *, whole: bool = False,
-          progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Built:
+          progress: Progress | None = None, meanwhile: Callable[[], object] = nothing,
+          begun: Hashing | None = None) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does.
 
     The findings are those on the image, and what the request cannot do without and only a person knows; with ``whole``
     they are those of :func:`check`.
     """
-    image, disks = examine(path, settings, progress, meanwhile), _examine_disks(choices, settings, progress)
+    image = examine(path, settings, progress, meanwhile, begun)
+    disks = _examine_disks(choices, settings, progress)
     book = load_book(settings)
     manifest = _manifest(image, choices, book, settings, disks)
     if manifest is not None and whole:
@@ -111,17 +114,20 @@ def _lint(settings: Settings, facts: Inspection | None, name: str, data: bytes) 
     return context.document or jsontext.parse(data), document_of(found, tally, context.operation, settings)
 
 
-def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *,
-          request: tuple[str, bytes] | None = None, records: Sequence[Record] = (),
-          progress: Progress | None = None, meanwhile: Callable[[], object] = nothing) -> Checked:
+def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS,  # noqa: PLR0913 - each is given by its name
+          choices: Choices = NO_CHOICES, *, request: tuple[str, bytes] | None = None,
+          records: Sequence[Record] = (), progress: Progress | None = None,
+          meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Checked:
     """Inspect, build and lint each image in one pass.
 
     ``request`` (its name and its JSON) takes the place of the one that would be built. ``records`` is what was recorded
-    of the images when they were built; the digests in them are computed, too.
+    of the images when they were built; the digests in them are computed, too. ``begun`` is what hashes one of them by
+    now.
     """
     paths = [paths] if isinstance(paths, str) else paths
     recorded = {record.path: record for record in records}
-    images = [examine(path, _digesting(settings, recorded.get(path)), progress, meanwhile) for path in paths]
+    images = [examine(path, _digesting(settings, recorded.get(path)), progress, meanwhile, begun)
+              for path in paths]
     disks = _examine_disks(choices, settings, progress)
     book = load_book(settings)
     started = time.monotonic()

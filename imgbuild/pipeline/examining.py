@@ -14,16 +14,17 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.documents.inspection import Inspection
+    from imgbuild.hashing import Hashing
     from imgbuild.settings import Settings
 
 
 def examine(path: str, settings: Settings, progress: Progress | None,
-             meanwhile: Callable[[], object] = nothing) -> Inspection:
+            meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Inspection:
     """Return the facts of an image; while the file is hashed, what comes after that is made ready."""
     profile = rulebook.load_profile(settings.cloud)
     if settings.rules or settings.catalogue or settings.operation not in {None, profile.default_operation}:
         load_book(settings)  # a wrong word is told before any work
-    return inspect_for(lambda: profile, path, settings, progress, meanwhile=partial(prepare, settings, meanwhile))
+    return inspect_for(lambda: profile, path, settings, progress, partial(prepare, settings, meanwhile), begun)
 
 
 def prepare(settings: Settings, meanwhile: Callable[[], object] = nothing) -> None:

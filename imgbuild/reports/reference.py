@@ -18,10 +18,10 @@ import msgspec
 
 from imgbuild import fixes, rulebook
 from imgbuild.checks import KINDS
+from imgbuild.defaults import DEFAULT_CLOUD
 from imgbuild.reports.rulepages import FOLDER, render_pages
 from imgbuild.rulebook.packs import BASE
 from imgbuild.rulebook.rules import Rule
-from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

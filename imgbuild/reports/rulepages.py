@@ -12,12 +12,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from imgbuild.checks.problems import ProblemOfImage
+from imgbuild.defaults import DEFAULT_CLOUD
 from imgbuild.reports.markdown import plain
 from imgbuild.reports.page import flat
 from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.rulebook.cases import read_cases
 from imgbuild.rulebook.evidence import read_evidence
-from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

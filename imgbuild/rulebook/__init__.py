@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import msgspec
 
+from imgbuild.defaults import DEFAULT_CLOUD
 from imgbuild.errors import RuleBookError
 from imgbuild.model import Source
 from imgbuild.profiles import Catalogue, FieldSpec, Leaf, Profile, ResponseField
 from imgbuild.rulebook.packs import CLOUD_FILE, chain_of, clouds, read_packs, read_values, shown
 from imgbuild.rulebook.places import at_line, line_of_source
-from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from imgbuild.documents.findings import ErrorCode

@@ -21,10 +21,10 @@ from typing import Any
 
 import msgspec
 
+from imgbuild.defaults import ALL
 from imgbuild.errors import RuleBookError, UsageError
 from imgbuild.rulebook.inheritance import WITHOUT, in_order, merged, not_there, own_first, taken_away
 from imgbuild.rulebook.places import at_line, line_of, line_of_rule
-from imgbuild.settings import ALL
 
 BASE = "common"
 CLOUD_FILE = "cloud.toml"

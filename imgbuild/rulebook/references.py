@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from imgbuild.defaults import DEFAULT_CLOUD
 from imgbuild.rulebook.inheritance import WITHOUT
 from imgbuild.rulebook.packs import BASE, pack_files, read_toml
-from imgbuild.settings import DEFAULT_CLOUD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

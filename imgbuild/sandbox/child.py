@@ -10,17 +10,19 @@ without ``fork`` the work runs in this process and ``in_force`` is empty.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import sys
 import threading
 import time
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 
 import msgspec
 
+from imgbuild import forking
+from imgbuild.forking import EXIT_DONE, EXIT_MEMORY
 from imgbuild.model import Problem
 from imgbuild.sandbox.limits import Limits, limit
 from imgbuild.sizes import MIB
@@ -31,11 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FRAME_LIMIT = 64 * MIB
-EXIT_DONE, EXIT_FAILED, EXIT_MEMORY = 0, 70, 71
 GRACE_SECONDS = 2.0
-_ENDING = tuple(number for name in ("SIGINT", "SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)))
-_FIRST_FREE = 3  # after standard input, output and error
-_MANY = 4096
 _GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
                    " have taken it over; what it said before is kept")
 
@@ -83,14 +81,13 @@ class Child(Generic[T]):
         self._drain.join(left if within is None else min(left, within))
         if self._drain.is_alive():
             self.kill()
-        status = _wait_for(self._process)
+        status = forking.wait_for(self._process)
         self._drain.join()
         return Outcome(self._value, _GARBLED if self._garbled else _ending(status, self._limits), self._in_force)
 
     def kill(self) -> None:
         """End the child at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self._process, signal.SIGKILL)
+        forking.kill(self._process)
 
     def _collect(self, channel: int) -> None:
         with open(channel, "rb") as pipe:
@@ -109,18 +106,6 @@ class Child(Generic[T]):
         with self._reported:
             self._value, self._ended = value, ended
             self._reported.notify_all()
-
-
-def _wait_for(process: int) -> int:
-    """Return the status with which the child ended.
-
-    Where SIGCHLD is ignored the system keeps no status: the child then counts as done, for what it had to say about its
-    end it has reported, and a child that said nothing leaves no value.
-    """
-    try:
-        return os.waitpid(process, 0)[1]
-    except ChildProcessError:
-        return EXIT_DONE
 
 
 def _frames(pipe: BinaryIO) -> Iterator[bytes]:
@@ -147,33 +132,8 @@ def fork(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Lim
     It ends with the thread that started it. Nobody takes in what it says before :meth:`Child.watch`, which starts a
     thread: where several children are forked, all of them are forked first.
     """
-    confine = _confinement()
-    parent = os.getpid()
-    reading, writing = os.pipe()
-    with _no_signals():  # one that came in between would run the parent's handlers, and its code, in the child
-        process = os.fork()
-        if process == 0:
-            _be_child(work, writing, limits, lambda: confine(keep, parent), keep)
-    os.close(writing)
-    return Child(process, reading, kind, limits)
-
-
-@contextlib.contextmanager
-def _no_signals() -> Iterator[None]:
-    """Hold back the signals that end a program."""
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
-def _take_signals() -> None:
-    """End at once on the signals that end a program, whatever the parent does on them."""
-    for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    confine = partial(_confinement(), keep, os.getpid())
+    return Child(*forking.fork(partial(_shut_in, work, limits, confine), keep), kind, limits)
 
 
 def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
@@ -196,48 +156,14 @@ def _confinement() -> Callable[[Sequence[int], int], tuple[str, ...]]:
     return lambda _keep, _parent: ()
 
 
-def _be_child(work: Callable[[Callable[[T], None]], None], channel: int, limits: Limits,
-              confine: Callable[[], tuple[str, ...]], keep: Sequence[int]) -> NoReturn:
-    status = EXIT_FAILED
-    try:
-        gc.freeze()  # what came from the parent is not looked through again, nor its files closed by chance
-        _close_all_but({*keep, channel})
-        _take_signals()
-        _be_quiet()
-        limit(limits)
-        in_force = ("fork", "rlimits", *confine())
-        with open(channel, "wb") as pipe:
-            _send(pipe, in_force)
-            work(lambda value: _send(pipe, value))
-        status = EXIT_DONE
-    except MemoryError:
-        status = EXIT_MEMORY
-    except BaseException:  # noqa: BLE001 - the child never returns into the parent's code
-        if os.environ.get("IMGBUILD_TRACEBACK"):
-            sys.excepthook(*sys.exc_info())
-    finally:
-        # Nothing of the parent runs twice: no buffers are flushed, no exit handlers called.
-        os._exit(status)
-
-
-def _close_all_but(kept: set[int]) -> None:
-    """Close the files of the parent: its terminal, its output, sockets of a program that has us as a library."""
-    try:
-        opened = {int(name) for name in os.listdir("/dev/fd")}
-    except OSError:
-        opened = set(range(_MANY))
-    for descriptor in opened - kept:
-        if descriptor >= _FIRST_FREE:
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
-
-
-def _be_quiet() -> None:
-    """Let nothing that a library prints reach the terminal, unless a traceback is asked for."""
-    if not os.environ.get("IMGBUILD_TRACEBACK"):
-        nowhere = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(nowhere, stream)
+def _shut_in(work: Callable[[Callable[[T], None]], None], limits: Limits, confine: Callable[[], tuple[str, ...]],
+             channel: int) -> None:
+    """Work under the limits, and say first what is in force."""
+    limit(limits)
+    in_force = ("fork", "rlimits", *confine())
+    with open(channel, "wb") as pipe:
+        _send(pipe, in_force)
+        work(lambda value: _send(pipe, value))
 
 
 def _send(pipe: BinaryIO, value: object) -> None:

@@ -41,7 +41,8 @@ def test_the_help_names_every_command_with_its_sentence():
 def test_each_command_has_a_module_of_its_name():
     folder = ROOT / "imgbuild" / "commands"
     helpers = {"__init__", "program", "options", "output", "files", "progress", "reasons", "configuration",
-               "completion", "shells", "mending", "attesting", "ending", "scripting", "cataloguing", "everywhere"}
+               "completion", "shells", "mending", "attesting", "ending", "scripting", "cataloguing", "everywhere",
+               "ahead"}
     assert {path.stem for path in folder.glob("*.py")} - helpers == set(COMMANDS)
 
 

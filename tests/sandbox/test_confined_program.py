@@ -150,9 +150,10 @@ def test_who_starts_it_is_as_free_as_before(folder):
     assert subprocess.run(["cat", "/etc/passwd"], check=True, capture_output=True).stdout
 
 
-def test_what_goes_wrong_is_raised_here():
+def test_what_goes_wrong_is_raised_here(tmp_path):
+    missing = str(tmp_path / "missing")
     with pytest.raises(FileNotFoundError):
-        start_confined(lambda: subprocess.Popen(["/nonexistent"]), Reach("/nonexistent"))
+        start_confined(lambda: subprocess.Popen([missing]), Reach(missing))
 
 
 @pytest.mark.parametrize("lacking", ["linux", "ctypes"])
