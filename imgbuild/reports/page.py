@@ -1,4 +1,4 @@
-"""What a report is made on, and the words that stand there; drawing them is for ``sheet.py``."""
+"""What a report is made on, and the words that stand there; drawing them is for ``sheet.py``, which imports rich."""
 
 from __future__ import annotations
 

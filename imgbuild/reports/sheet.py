@@ -1,7 +1,9 @@
-"""Text for a person: words, sentences and rows in, aligned lines out.
+"""Text for a person, drawn with rich: words, sentences and rows in, aligned lines out.
 
 Values are never cut or wrapped, sentences wrap at the width of the page, and what has no room beside stands below. All
-words are made printable here.
+words are made printable here, before rich sees them, and it sees them as ``Text``: nothing in them is markup.
+
+Whoever imports this module imports rich, so text is drawn only by modules that are imported when text is asked for.
 """
 
 from __future__ import annotations
@@ -9,12 +11,16 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.style import Style
+from rich.table import Column, Table
+from rich.text import Text
 
 from imgbuild.reports.escape import disarmed, visible
 from imgbuild.reports.page import Word
-from imgbuild.reports.styled import Styled, blank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +32,19 @@ INDENT = 2
 LABEL = 8
 SENTENCE = 24  # columns: with fewer, a sentence has no room
 
+_STYLES = {
+    None: Style.null(), "error": Style(color="red", bold=True), "warning": Style(color="yellow", bold=True),
+    "note": Style(color="cyan", bold=True), "good": Style(color="green", bold=True), "title": Style(bold=True),
+    "faint": Style(dim=True),
+}
+
+# The console is wider than anything that is drawn on it, so that rich cuts nothing; sentences are wrapped before.
+_BOUNDLESS = 1 << 30
+
+# No line is broken inside a value: what stands in quotation marks, in which spaces count, and a number with its unit.
+# While rich looks for a place to break, a private character stands for such a space; printable text has none.
+_WHOLE = re.compile(r"""(?<!\w)(['"])(?:(?!\1).)+\1(?!\w)|\d (?:[KMGT]i?B|bytes?)\b""")
+_GLUE = "\ue000"
 _NOTHING = ("", "-")
 
 
@@ -35,6 +54,11 @@ class Sheet:
     def __init__(self, page: Page) -> None:
         self.page = page
         self._written = io.StringIO()
+        # All is said here, so that rich asks neither the environment nor the terminal.
+        self._console = Console(
+            file=self._written, width=_BOUNDLESS, height=1, color_system="standard" if page.colour else None,
+            no_color=False, force_terminal=page.colour, force_interactive=False, force_jupyter=False,
+            legacy_windows=False, markup=False, highlight=False, emoji=False)
 
     def text(self) -> str:
         """Return what has been written."""
@@ -42,16 +66,16 @@ class Sheet:
 
     def line(self, *words: str | Word, indent: int = 0) -> None:
         """Write words side by side, two columns between them; empty ones are left out."""
-        self._put(blank(indent) + _side_by_side(*words))
+        self._put(Text(" " * indent) + _side_by_side(*words))
 
     def head(self, title: str, sentence: str) -> None:
         """Write the title of a report, and a sentence beside it or below."""
         name, said = _side_by_side(Word(title, "title")), _side_by_side(sentence)
-        if name.width + GAP + said.width <= self.page.width:
-            self._put(name + blank(GAP) + said)
+        if name.cell_len + GAP + said.cell_len <= self.page.width:
+            self._put(name.append(" " * GAP) + said)
         else:
             self._put(name)
-            self._hang(Styled(), said, INDENT)
+            self._hang(Text(), said, INDENT)
 
     def section(self, title: str, *words: str | Word) -> None:
         """Write the head of a part: its title, and what there is to say at once, wrapped."""
@@ -59,25 +83,25 @@ class Sheet:
 
     def sentence(self, *words: str | Word, indent: int = 0) -> None:
         """Write a sentence, wrapped."""
-        self._hang(Styled(), _side_by_side(*words), indent)
+        self._hang(Text(), _side_by_side(*words), indent)
 
     def fact(self, label: str | Word, *sentences: str, indent: int = INDENT, width: int = LABEL,
              whole: bool = False) -> None:
         """Write a label and what stands behind it, wrapped unless it is to stay whole; what is more follows below."""
-        before = blank(indent) + _side_by_side(_word(label, "faint"))
-        start = max(indent + width, before.width + 1)
+        before = Text(" " * indent) + _side_by_side(_word(label, "faint"))
+        start = max(indent + width, before.cell_len + 1)
         for sentence in sentences:
             self._hang(before, _side_by_side(sentence), start, whole=whole)
-            before = Styled()
+            before = Text()
 
     def ends(self, left: Sequence[str | Word], right: str | Word, more: str = "") -> None:
         """Write ``left`` and ``more`` at the start of a line and ``right`` at its end, or ``left`` above the others."""
         start, end = _side_by_side(*left, more), _side_by_side(right)
-        if start.width + GAP + end.width > self.page.width:
+        if start.cell_len + GAP + end.cell_len > self.page.width:
             self._put(_side_by_side(*left))
             start = _side_by_side(more)
-        between = max(GAP if start else 0, self.page.width - start.width - end.width)
-        self._put(start + blank(between) + end)
+        start.pad_right(max(GAP if start else 0, self.page.width - start.cell_len - end.cell_len))
+        self._put(start + end)
 
     def table(self, rows: Sequence[Sequence[str | Word]], *, indent: int = INDENT, heading: bool = False,
               sentence: int | None = None) -> None:
@@ -91,44 +115,53 @@ class Sheet:
         beside, below = _split(columns, self.page.width - indent)
         for column in beside:
             if column.wraps:
-                column.wrap(self.page.width - indent - _least(beside) + column.least)
+                self._wrap(column, self.page.width - indent - _least(beside) + column.least)
         for part in _parts(len(rows), together=not below) if beside else ():
-            for row in part:
-                self._put_row(beside, row, indent)
+            self._put(Padding(_grid(beside, part), (0, 0, 0, indent), expand=False))
             for column in below if not heading or part.start else ():
                 self._put_below(column, part.start, indent + 2 * GAP, heading=heading)
 
     def _put_below(self, column: _Column, row: int, indent: int, *, heading: bool) -> None:
         if column.cells[row].plain not in _NOTHING:
-            name = column.cells[0] + blank(1) if heading else Styled()
-            self._hang(Styled(), name + column.cells[row], indent)
+            name = column.cells[0].copy().append(" ") if heading else Text()
+            self._hang(Text(), name + column.cells[row], indent)
 
-    def _put_row(self, columns: Sequence[_Column], row: int, indent: int) -> None:
-        """Write a row: its first lines side by side, then what is left of wrapped ones."""
-        for line in zip_longest(*(column.lines[row] for column in columns), fillvalue=Styled()):
-            drawn = blank(indent)
-            for column, cell in zip(columns, line, strict=True):
-                drawn += cell.padded(column.width + GAP)
-            self._put(drawn)
+    def _wrap(self, column: _Column, width: int) -> None:
+        wrapped = [self._lines(cell, width) for cell in column.cells]
+        column.cells = [Text("\n").join(lines) for lines in wrapped]
+        column.width = max(line.cell_len for lines in wrapped for line in lines)
 
-    def _hang(self, before: Styled, said: Styled, start: int, *, whole: bool = False) -> None:
+    def _hang(self, before: Text, said: Text, start: int, *, whole: bool = False) -> None:
         """Write something behind what stands before it, its further lines below itself."""
-        for line in [said] if whole else _wrapped(said, self.page.width - start):
-            self._put(before.padded(start) + line)
-            before = Styled()
+        for line in [said] if whole else self._lines(said, self.page.width - start):
+            before.pad_right(start - before.cell_len)
+            self._put(before + line)
+            before = Text()
 
-    def _put(self, line: Styled) -> None:
-        self._written.write(f"{line.drawn(colour=self.page.colour)}\n")
+    def _lines(self, sentence: Text, width: int) -> list[Text]:
+        """Return a sentence as lines of at most ``width`` columns, at least one; a longer word stays whole."""
+        glued = sentence.copy()
+        glued.plain = _WHOLE.sub(lambda value: value[0].replace(" ", _GLUE), glued.plain)
+        glued.overflow = "ignore"
+        lines = list(glued.wrap(self._console, max(SENTENCE, width))) or [Text()]
+        for line in lines:
+            line.plain = line.plain.replace(_GLUE, " ")
+        return lines
+
+    def _put(self, drawn: Text | Padding) -> None:
+        if isinstance(drawn, Text) and not self.page.colour:
+            self._written.write(f"{drawn.plain}\n")  # all that rich would make of it, in a tenth of the time
+        else:
+            self._console.print(drawn, soft_wrap=True)
 
 
 @dataclass
 class _Column:
     """A column of a table; ``width`` is that of its widest line."""
 
-    cells: list[Styled]
+    cells: list[Text]
     wraps: bool
     width: int
-    lines: list[list[Styled]]
 
     @property
     def least(self) -> int:
@@ -139,15 +172,10 @@ class _Column:
         """Say whether it has nothing but a heading."""
         return all(cell.plain in _NOTHING for cell in self.cells[1 if heading else 0:])
 
-    def wrap(self, width: int) -> None:
-        """Take further lines for what is wider."""
-        self.lines = [_wrapped(cell, width) for cell in self.cells]
-        self.width = max(line.width for lines in self.lines for line in lines)
-
 
 def _columns(rows: Sequence[Sequence[str | Word]], sentence: int | None) -> list[_Column]:
     columns = [[_side_by_side(cell) for cell in cells] for cells in zip(*rows, strict=True)]
-    return [_Column(cells, number == sentence, max(cell.width for cell in cells), [[cell] for cell in cells])
+    return [_Column(cells, number == sentence, max(cell.cell_len for cell in cells))
             for number, cells in enumerate(columns)]
 
 
@@ -167,15 +195,18 @@ def _parts(rows: int, *, together: bool) -> list[range]:
     return [range(rows)] if together else [range(row, row + 1) for row in range(rows)]
 
 
-def _wrapped(sentence: Styled, width: int) -> list[Styled]:
-    return sentence.lines(max(SENTENCE, width))
+def _grid(columns: Sequence[_Column], part: range) -> Table:
+    grid = Table.grid(*(Column(width=max(1, column.width), no_wrap=True) for column in columns), padding=(0, GAP, 0, 0))
+    for row in part:
+        grid.add_row(*(column.cells[row] for column in columns))
+    return grid
 
 
-def _side_by_side(*words: str | Word) -> Styled:
-    text = Styled()
+def _side_by_side(*words: str | Word) -> Text:
+    text = Text()
     for word in map(_word, words):
         if word.text:
-            text += (blank(GAP) if text else text) + Styled(((visible(word.text), word.style),))
+            text.append(" " * GAP if text else "").append(visible(word.text), _STYLES[word.style])
     return text
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from imgbuild.reports.sheet import Sheet
 from imgbuild.reports.views import (
     ConfigurationView,
     DestinationsView,
@@ -18,12 +16,8 @@ from imgbuild.reports.views import (
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
+    from imgbuild.reports.sheet import Sheet
     from imgbuild.reports.views import RulesView, View
-
-
-def prepare(kind: type[View]) -> None:
-    """Import what writes views of that kind; the module for findings imports those for what is seen beside them."""
-    import_module(f"imgbuild.reports.{'text_inspection' if kind is ImageView else 'text_findings'}")
 
 
 def render(view: View, page: Page) -> bytes:
@@ -32,6 +26,8 @@ def render(view: View, page: Page) -> bytes:
         from imgbuild.reports import json  # noqa: PLC0415 - beside its one use
 
         return json.render(view, page)
+    from imgbuild.reports.sheet import Sheet  # noqa: PLC0415 - it imports rich
+
     sheet = Sheet(page)
     if isinstance(view, (ImageView, ManifestView)) and view.number:
         sheet.line()

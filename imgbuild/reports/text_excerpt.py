@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from imgbuild.reports.escape import visible
 from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word
 from imgbuild.reports.sheet import INDENT, SENTENCE
-from imgbuild.reports.styled import CUT, columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imgbuild.reports.sheet import Sheet
 
 _CARET = "^ "
+_CUT = "…"
 _MOST_CHARACTERS = 1000
 
 
@@ -29,9 +31,9 @@ def write_message(sheet: Sheet, finding: Finding, lines: Sequence[str]) -> None:
         return
     before, after = pointed
     sheet.line(before + after, indent=INDENT)
-    start = INDENT + columns(before)
+    start = INDENT + cell_len(before)
     room = sheet.page.width - start - len(_CARET)
-    if room >= min(columns(visible(finding.message)), max(SENTENCE, sheet.page.width // 2)):
+    if room >= min(cell_len(visible(finding.message)), max(SENTENCE, sheet.page.width // 2)):
         sheet.fact(Word("^", finding.severity), finding.message, indent=start, width=len(_CARET))
     else:
         sheet.line(Word("^", finding.severity), indent=start)
@@ -48,7 +50,7 @@ def _guest_line(finding: Finding, room: int) -> tuple[str, str] | None:
 
 def _cut(text: str, room: int) -> str:
     fitting = _fitting(text, room)
-    return "".join(fitting) if len(fitting) == len(text) else "".join(fitting[:-1]) + CUT
+    return "".join(fitting) if len(fitting) == len(text) else "".join(fitting[:-1]) + _CUT
 
 
 def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] | None:
@@ -63,18 +65,18 @@ def _line(finding: Finding, lines: Sequence[str], room: int) -> tuple[str, str] 
     head = f"{line} | "
     room -= len(head)
     short = len(before) + len(after) <= _MOST_CHARACTERS  # of others not even the width is reckoned
-    if short and columns(visible(before + after)) <= room:
+    if short and cell_len(visible(before + after)) <= room:
         return head + visible(before), visible(after)
     left = _fitting(reversed(before), room * 2 // 3)[::-1]
-    start = "".join(left) if len(left) == len(before) else CUT + "".join(left[1:])
-    return head + start, _cut(after, room - columns(start))
+    start = "".join(left) if len(left) == len(before) else _CUT + "".join(left[1:])
+    return head + start, _cut(after, room - cell_len(start))
 
 
 def _fitting(characters: Iterable[str], room: int) -> list[str]:
     """Return as many characters as have room, each made printable."""
     fitting: list[str] = []
     for shown in map(visible, characters):
-        room -= columns(shown)
+        room -= cell_len(shown)
         if room < 0:
             break
         fitting.append(shown)

@@ -153,13 +153,20 @@ def test_facts_as_json_need_little_of_the_standard_library():
     assert not loaded & {"pathlib", "urllib", "shutil", "hashlib", "json", "logging", "concurrent.futures"}
 
 
+RICH_UNNEEDED = {"pygments", "markdown_it", "rich.live", "rich.markdown", "rich.pretty", "rich.progress", "rich.prompt",
+                 "rich.syntax", "rich.traceback"}
+
+
 @pytest.mark.parametrize("words", [
     ("inspect", "samples/overlay.qcow2"), ("check", "samples/overlay.qcow2"), ("build", "samples/data-disk.vhd"),
     ("lint", "samples/requests/create-image.json"), ("rules",), ("explain", "image-backing-file")], ids=lambda w: w[0])
-def test_a_report_needs_no_more_of_rich_than_the_widths_of_characters(words):
-    loaded = loaded_by(*words)
-    assert "imgbuild.reports.sheet" in loaded
-    assert not loaded & {"rich.console", "rich.text", "rich.style"}
+def test_rich_is_imported_for_text_and_no_more_of_it_than_text_needs(words):
+    assert not {name for name in loaded_by(*words, "--format", "json") if name.partition(".")[0] == "rich"}
+    text = loaded_by(*words)
+    assert {"rich.console", "rich.table", "rich.text"} <= text
+    assert not text & RICH_UNNEEDED
+
+
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
