@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 
@@ -12,7 +13,10 @@ from imgbuild.smallfiles import read_small
 
 # One byte more than the reader of requests takes: it then says itself that the request is too large.
 REQUEST_BYTES = (1 << 20) + 1
-STANDARD_INPUT = "-"
+STANDARD_INPUT = STANDARD_OUTPUT = "-"
+# What names a stream of this process: bash writes >(COMMAND) as /dev/fd/63. A link to a pipe leads to no file.
+_STREAM = re.compile(r"/dev/std(out|err)|/(?:dev|proc/self)/fd/([0-9]{1,7})")
+_STANDARD = {"out": 1, "err": 2}
 
 
 def read_request(path: str, limit: int = REQUEST_BYTES) -> bytes:
@@ -39,6 +43,11 @@ def _standard_input(limit: int) -> bytes:
 
 def check_target(path: str) -> None:
     """Raise ImgbuildError where ``path`` cannot become a file, before any work is done for it."""
+    if path == STANDARD_OUTPUT:
+        raise ImgbuildError("cannot write '-': it names no file",
+                            cure="/dev/stdout is standard output, ./- a file of that name")
+    if _descriptor(path) is not None:
+        return
     folder = os.path.dirname(os.path.realpath(path))
     if not os.path.isdir(folder):
         raise ImgbuildError(f"cannot write {path!r}: there is no folder {folder!r}", cure="make it first")
@@ -49,7 +58,8 @@ def check_target(path: str) -> None:
 def write_whole(path: str, data: bytes) -> None:
     """Write a file whole or not at all: beside it, down to the disk, then in its place.
 
-    A link is followed; what is no regular file (a pipe, ``/dev/null``) is written to as it is.
+    A link is followed; what is no regular file (a pipe, ``/dev/null``) is written to as it is, and so is a stream of
+    this process (``/dev/stdout``), even where it is a file: others write to it, too.
 
     Raises:
         ImgbuildError: It cannot be written; nothing is left behind.
@@ -57,6 +67,11 @@ def write_whole(path: str, data: bytes) -> None:
     obey()
     target = os.path.realpath(path)
     try:
+        descriptor = _descriptor(path)
+        if descriptor is not None:
+            with open(os.dup(descriptor), "wb") as stream:
+                stream.write(data)
+            return
         mode = _mode(target)
         if mode is not None and not stat.S_ISREG(mode):
             with open(target, "wb") as file:
@@ -81,6 +96,12 @@ def _replace(target: str, data: bytes, mode: int | None) -> None:
         if os.path.exists(beside):
             os.unlink(beside)
         raise
+
+
+def _descriptor(path: str) -> int | None:
+    """Return which descriptor of this process a path names, ``None`` for any other path."""
+    named = _STREAM.fullmatch(path)
+    return None if named is None else _STANDARD[named[1]] if named[1] else int(named[2])
 
 
 def _mode(path: str) -> int | None:

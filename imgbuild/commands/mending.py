@@ -61,8 +61,8 @@ def _output(request: str, image: str | None, words: dict[str, Any]) -> Output | 
     if words["fix"] and words["diff"]:
         raise UsageError("--fix and --diff contradict each other", cure="--diff shows what --fix would do")
     formats = words["formats"]
-    to_files = words["output"] not in {None, "-"} or (bool(formats) and all("=" in text for text in formats))
-    if to_files or not (words["diff"] or request == STANDARD_INPUT):
+    to_files = bool(formats) and all("=" in text and not text.endswith("=-") for text in formats)
+    if to_files or words["output"] not in {None, "-"} or not (words["diff"] or request == STANDARD_INPUT):
         return Output(words, inputs=[request, *([image] if image else [])])
     if formats or words["output"]:
         taken = "the patch" if words["diff"] else "the text of the request"

@@ -13,7 +13,7 @@ import msgspec
 
 from imgbuild import reports
 from imgbuild.commands.ending import obey
-from imgbuild.commands.files import check_target, write_whole
+from imgbuild.commands.files import STANDARD_OUTPUT, check_target, write_whole
 from imgbuild.commands.options import format_names
 from imgbuild.commands.program import ClosedPipe
 from imgbuild.errors import ImgbuildError, UsageError
@@ -139,7 +139,7 @@ def _targets(formats: Sequence[str], output: str | None) -> list[_Target]:
     if output == "":
         raise UsageError("-o '' names no file", cure="write -o FILE, or - for standard output")
     for target in open_ended:
-        target.path = None if output == "-" else output
+        target.path = None if output == STANDARD_OUTPUT else output
     return named
 
 
@@ -150,7 +150,7 @@ def _parse(text: str) -> _Target:
         raise UsageError(f"no report {name!r}", cure=cure)
     if equals and not path:
         raise UsageError(f"--format {text!r} names no file", cure=f"write --format {name}=FILE, or --format {name}")
-    return _Target(name, path or None)
+    return _Target(name, None if path in {"", STANDARD_OUTPUT} else path)
 
 
 def _is_same_file(one: str, other: str) -> bool:

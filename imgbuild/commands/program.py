@@ -9,14 +9,18 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from imgbuild.commands.ending import obey, settle
 from imgbuild.errors import ImgbuildError, Terminated, UsageError
 from imgbuild.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "explain", "schema", "config")
 WRONG_USAGE = 2
@@ -48,13 +52,19 @@ class Program(click.Group):
                      **extra: Any) -> click.Context:  # noqa: ANN401 - click's interface
         """Return the context of a run, with the configuration that holds in the current folder."""
         words = tuple(args)  # click takes them out of the list
-        context = super().make_context(info_name, args, parent, **extra)
+        with _ends_of_closed_pipe():
+            context = super().make_context(info_name, args, parent, **extra)
         if not context.resilient_parsing and not {"-h", "--help"} & set(words):
             from imgbuild.commands import configuration  # noqa: PLC0415 - help and version ask for none
 
             context.obj = configuration.read(os.curdir)
             context.default_map = configuration.defaults(context.obj, COMMANDS)
         return context
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
+        """Run the command."""
+        with _ends_of_closed_pipe():
+            return super().invoke(ctx)
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's interface
         """Run and exit."""
@@ -85,6 +95,15 @@ class Program(click.Group):
             say(f"internal error: {type(defect).__name__}: {defect} (IMGBUILD_TRACEBACK=1 shows where)")
             return NOT_DONE
         return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _ends_of_closed_pipe() -> Iterator[None]:
+    """Take from click what it prints itself (help, version) into a pipe that is closed: it would end with status 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedPipe from error
 
 
 def say(message: str) -> None:

@@ -88,6 +88,26 @@ def test_what_is_no_regular_file_is_written_to_as_it_is():
     assert stat.S_ISFIFO(os.stat("pipe").st_mode)
 
 
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("into", ["file", "pipe"])
+def test_a_stream_of_this_process_is_written_to_and_not_replaced(path, into):
+    code = f"from imgbuild.commands.files import *; check_target({path!r}); write_whole({path!r}, b'data')"
+    with open("log", "w+b") as log:
+        log.write(b"before ")
+        log.flush()
+        done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(HOME)}, check=True,
+                              stdout=log if into == "file" else subprocess.PIPE)
+        log.write(b" after")
+    assert (done.stdout, Path("log").read_bytes()) == {
+        "file": (None, b"before data after"), "pipe": (b"data", b"before  after")}[into]
+
+
+def test_a_stream_that_is_not_open_is_said():
+    with pytest.raises(ImgbuildError) as caught:
+        write_whole("/dev/fd/9999", b"data")
+    assert str(caught.value) == "cannot write '/dev/fd/9999': Bad file descriptor"
+
+
 def test_a_target_is_looked_at_before_the_work():
     check_target("new.json")
     with pytest.raises(ImgbuildError) as caught:
@@ -97,6 +117,10 @@ def test_a_target_is_looked_at_before_the_work():
     with pytest.raises(ImgbuildError) as caught:
         check_target(".")
     assert str(caught.value) == "cannot write '.': it is a directory (name a file)"
+    with pytest.raises(ImgbuildError) as caught:
+        check_target("-")
+    assert str(caught.value) == ("cannot write '-': it names no file"
+                                 " (/dev/stdout is standard output, ./- a file of that name)")
 
 
 def test_a_request_is_read_from_a_file_up_to_a_byte_over_the_limit():

@@ -44,6 +44,11 @@ def test_one_report_may_go_to_standard_output_beside():
     assert Path("a.json").exists()
 
 
+def test_a_hyphen_is_standard_output():
+    assert inspect("-q", "-o", "-").stdout == inspect("-q", "--format", "text=-").stdout == TEXT
+    assert os.listdir(".") == ["disk.qcow2"]
+
+
 @pytest.mark.parametrize(("words", "begins"), [
     (["-o", "facts.json"], "{"), (["-o", "facts.txt"], "disk.qcow2"), (["-o", "facts"], "disk.qcow2"),
     (["-o", "facts.json", "--format", "text"], "disk.qcow2"), (["-o", "facts.txt", "--format", "json"], "{"),
