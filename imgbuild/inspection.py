@@ -45,6 +45,9 @@ READ_FORWARD_ONLY = frozenset({"zvhd"})
 # What a block may hold that has no files of its own, or none without a key: other rules speak of these.
 WITHOUT_FILES = frozenset({"swap", "lvm2", "jbd", "luks", "bitlocker"})
 
+# A table with such a fault may have had partitions.
+_LOSES_PARTITIONS = frozenset({"gpt-damaged", "gpt-partition-range"})
+
 # What encrypts the root of a system, the type of such systems, and what people call it.
 ENCRYPTED = {"bitlocker": ("Windows", "BitLocker"), "luks": ("Linux", "LUKS")}
 
@@ -189,6 +192,9 @@ def _read_filesystems(state: State) -> bool:
         if not state.failed:
             state.object(_nothing_inside(state.disk))
         state.blocks = []
+    elif state.table is not None and not partitions and not _LOSES_PARTITIONS & {p.code for p in state.table.problems}:
+        state.object(problem("nothing-inside", f"the {state.table.kind.upper()} of these {human_size(state.disk.size)}"
+                                               " has no partition"))
     physical = [block.reader for block in state.blocks if block.identity is not None and block.identity.kind == "lvm2"]
     if physical:
         from imgbuild.volumes import lvm  # noqa: PLC0415 - most disks have none

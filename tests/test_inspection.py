@@ -68,6 +68,20 @@ def test_a_disk_of_zeros_has_nothing_inside(empty_disk):
         "no partition table and no file system is known in these 1 MiB"]
 
 
+@pytest.mark.parametrize(("damage", "codes"), [(b"", ["nothing-inside"]), (b"no GPT..", ["gpt-damaged"])])
+def test_a_gpt_without_a_partition_has_nothing_inside_unless_it_is_damaged(tmp_path, damage, codes):
+    path = tmp_path / "disk.raw"
+    path.write_bytes(bytes(4 << 20))
+    subprocess.run(["sfdisk", "--quiet", path], input=b"label: gpt\n", check=True)
+    with path.open("r+b") as file:
+        for start in (512, (4 << 20) - 512):  # where the two headers begin
+            file.seek(start)
+            file.write(damage)
+    facts = looks_at(path)[-1].facts
+    assert (facts.partition_table, facts.partitions) == ("gpt", ())
+    assert [problem.code for problem in facts.problems] == codes
+
+
 @pytest.mark.parametrize("step", ["read_table", "identify"])
 def test_a_step_that_fails_costs_only_itself(disk, monkeypatch, step):
     def fail(*_):

@@ -1,4 +1,7 @@
-"""A container's header in a few words, taken from the header's own fields; what is not there is not mentioned."""
+"""A container's header in a few words, taken from the header's own fields; what is not there is not mentioned.
+
+Beside it, how an image boots, for the reports that share these words.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,13 @@ _COMPRESSION = {0: "zlib", 1: "zstd"}
 # The kind of disk in a container: the field that names it.
 _KINDS = {"vhd": "disk_type", "vhdx": "disk_type", "vdi": "image_type"}
 _NO_PARENT = "ffffffff"  # CID_NOPARENT of a VMDK descriptor
+
+
+def boot_answers(image: Inspection) -> tuple[tuple[str, bool | None], ...]:
+    """Return the ways to boot by their names; Secure Boot is one of UEFI, so without UEFI there is none to be seen."""
+    firmware = image.firmware
+    secure_boot = False if firmware.uefi is False else firmware.secure_boot
+    return ("BIOS", firmware.bios), ("UEFI", firmware.uefi), ("Secure Boot", secure_boot)
 
 
 def format_words(image: Inspection) -> str:

@@ -8,7 +8,7 @@ from imgbuild.reports import text_readiness
 from imgbuild.reports.inside import image_of
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
-from imgbuild.reports.text_container import container_words, format_words, safety_words
+from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words
 from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.sizes import human_size
 
@@ -91,10 +91,8 @@ def system_words(system: OperatingSystem) -> str:
 
 
 def boot_words(image: Inspection) -> str:
-    """Return how the disk boots: ``BIOS yes, UEFI no, Secure Boot not seen``."""
-    firmware = image.firmware
-    modes = (("BIOS", firmware.bios), ("UEFI", firmware.uefi), ("Secure Boot", firmware.secure_boot))
-    return flat(f"{name} {_YES_NO[answer]}" for name, answer in modes)
+    """Return how the disk boots: ``BIOS yes, UEFI no, Secure Boot no``."""
+    return flat(f"{name} {_YES_NO[answer]}" for name, answer in boot_answers(image))
 
 
 def _write_container(sheet: Sheet, image: Inspection) -> None:
@@ -129,7 +127,8 @@ def _write_disk(sheet: Sheet, image: Inspection) -> None:
         sheet.table([["no", "start", "size", "type", "name", "holds", "label", "used as", "uuid"],
                      *_partition_rows(image, sheet)], heading=True)
     elif image.format != "iso":
-        sheet.section("Disk", "no partition table, no file system")
+        missing = "file system" if image.partition_table is None else "partition"
+        sheet.section("Disk", f"{_table_name(image)}, no {missing}")
     if image.volumes:
         rows = [[volume.name, volume.kind, human_size(volume.size), volume.filesystem or "-", volume.label or "-",
                  volume.mount or "-", _uuid(volume, sheet)] for volume in image.volumes]
@@ -150,9 +149,12 @@ def _uuid(part: Partition | Volume, sheet: Sheet) -> str:
 
 
 def _table_words(image: Inspection) -> str:
-    if image.partition_table is None:
-        return "no partition table, one file system"
-    return f"{_TABLES[image.partition_table]}, {counted(len(image.partitions), 'partition')}"
+    count = "one file system" if image.partition_table is None else counted(len(image.partitions), "partition")
+    return f"{_table_name(image)}, {count}"
+
+
+def _table_name(image: Inspection) -> str:
+    return "no partition table" if image.partition_table is None else _TABLES[image.partition_table]
 
 
 def _write_boot(sheet: Sheet, image: Inspection) -> None:

@@ -75,11 +75,17 @@ def test_a_disk_with_nothing_on_it():
     assert drawn(image) == """\
 d.raw  raw, 1 MiB disk
 Disk      no partition table, no file system
-Boot      BIOS no, UEFI no, Secure Boot not seen
+Boot      BIOS no, UEFI no, Secure Boot no
           - no boot code in sector 0
           - there is no EFI system partition
 System    none found
 """
+
+
+def test_a_table_without_a_partition_is_named():
+    image = Inspection(path="d.raw", size=MIB, format="raw", virtual_size=MIB, partition_table="gpt",
+                       firmware=Firmware(bios=False, uefi=False, why=("no boot code in sector 0",)))
+    assert drawn(image).splitlines()[1] == "Disk      GPT, no partition"
 
 
 def test_a_file_system_on_the_whole_disk_and_a_second_system():

@@ -9,7 +9,7 @@ import msgspec
 
 from imgbuild.reports.html.elements import code, facts, lines, mark, more, section
 from imgbuild.reports.page import counted, flat
-from imgbuild.reports.text_container import container_words, format_words, safety_words
+from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _boots(image: Inspection) -> str:
 
 
 def _secure_boot(image: Inspection) -> str:
-    return f"Secure Boot: {_YES_NO[image.firmware.secure_boot][1]}"
+    return f"Secure Boot: {_YES_NO[dict(boot_answers(image))['Secure Boot']][1]}"
 
 
 def write_file(image: Inspection, level: int, prefix: str) -> h.Element:
@@ -89,11 +89,10 @@ def write_system(image: Inspection, level: int, prefix: str) -> h.Element | None
     """Return the section on boot modes and systems; ``None`` where nothing was looked into."""
     if not (image.partitions or image.volumes or image.firmware.why):
         return None
-    modes = (("BIOS", image.firmware.bios), ("UEFI", image.firmware.uefi), ("Secure Boot", image.firmware.secure_boot))
     return section(
         level, f"{prefix}boot", "Boot and system",
         h.ul(".modes")[(h.li[mark(_YES_NO[answer][0]) if _YES_NO[answer][0] != "off" else None, h.strong[name],
-                             f" {_YES_NO[answer][1]}"] for name, answer in modes)],
+                             f" {_YES_NO[answer][1]}"] for name, answer in boot_answers(image))],
         h.ul[(h.li[reason] for reason in image.firmware.why)] if image.firmware.why else None,
         [_system(system) for system in (image.os, *image.other_os) if system is not None],
         h.p["No operating system was found."] if image.os is None else None)
