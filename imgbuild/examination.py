@@ -267,7 +267,8 @@ def _questions(cloud: str, rules: str) -> tuple[Question, ...]:
 
 def _with_unanswered(facts: Inspection, settings: Settings) -> Inspection:
     """Return the facts with one for each question that the child did not come to."""
-    answered = {fact.check for fact in facts.guest}
+    guests = (facts.guest, *(inner.guest for inner in facts.inside or ()))
+    answered = {fact.check for guest in guests for fact in guest}
     left = [question for question in questions_of(settings) if question.rule not in answered]
     if not left:
         return facts

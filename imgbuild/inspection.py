@@ -137,10 +137,11 @@ def _look_inside(state: State, name: str, named: Container) -> bool:
 
 def _examine_part(state: State, around: str, part: Part) -> Inspection:
     """Return the facts of an image inside of a file; of one that is not whole, those that its header gives."""
-    inner = State(part, None, lambda _: None, None, Wanted(initramfs=state.wanted.initramfs))
+    asked = Wanted(initramfs=state.wanted.initramfs, questions=state.wanted.questions)
+    inner = State(part, None, lambda _: None, None, asked)
     inner.around = around
     inner.whole = part.whole
-    _take(inner, _STEPS if part.whole else _HEADER_STEPS)
+    _take(inner, (*_STEPS, _ask_questions) if part.whole else _HEADER_STEPS)
     return inner.facts
 
 

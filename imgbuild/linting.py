@@ -1,12 +1,14 @@
 """lint: request, facts and rules in, findings out.
 
 Every rule that holds for the operation is asked; what it finds becomes a finding with its documents, the server's error
-codes and its place. Findings are sorted by severity, then place, then rule. A problem of the image or of the request's
+codes and its place. What lies inside of a compressed file or an archive is asked what guests are asked; no request is
+made for it. Findings are sorted by severity, then place, then rule. A problem of the image or of the request's
 text that no rule knows becomes a finding of its own: nothing that was seen is dropped in silence.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -44,20 +46,34 @@ def lint(book: RuleBook, context: Context, *, select: Collection[str] = (),
     """
     _check_ids(book, (*select, *ignore))
     rules = [rule for rule in book.rules if (not select or rule.id in select) and rule.id not in ignore]
-    asked = [(rule, case) for rule in rules if (case := _case(book, context, rule)) is not None]
-    found = [_hits(rule.check.find(case)) for rule, case in asked]
-    findings = [_finding(book, case, rule, hit) for (rule, case), hits in zip(asked, found, strict=True)
+    asked = [(rule, case, "") for rule in rules if (case := _case(book, context, rule)) is not None]
+    asked += [(rule, case, f"{name}: ") for name, inner in _inside(context) for rule in rules
+              if rule.group == "guest" and (case := _case(book, inner, rule)) is not None]
+    found = [_hits(rule.check.find(case), before) for rule, case, before in asked]
+    findings = [_finding(book, case, rule, hit) for (rule, case, _), hits in zip(asked, found, strict=True)
                 for hit in hits]
     if not select:
         findings += _without_rule(book, context)
-    failed = sum(map(bool, found))
-    tally = Tally(passed=len(asked) - failed, failed=failed, not_applicable=len(rules) - len(asked))
+    failed = {rule.id for (rule, *_), hits in zip(asked, found, strict=True) if hits}
+    passed = {rule.id for rule, *_ in asked} - failed
+    tally = Tally(passed=len(passed), failed=len(failed), not_applicable=len(rules) - len(passed) - len(failed))
     return tuple(distinct(sorted(findings, key=_order))), tally
 
 
-def _hits(found: Iterator[Hit]) -> list[Hit]:
-    """Return what a rule finds; of very much the first part, and one more that says so."""
-    hits = list(islice(found, MOST_HITS))
+def _inside(context: Context) -> Iterator[tuple[str, Context]]:
+    """Give what lies inside of a compressed file or an archive by its name, each as an image without a request."""
+    image = context.image
+    if image is None or not image.inside:
+        return
+    from imgbuild.inside.views import image_of, name_of  # noqa: PLC0415 - few files hold others
+
+    for entry in image.inside:
+        yield name_of(entry), Context(operation=context.operation, image=replace(image_of(entry), path=image.path))
+
+
+def _hits(found: Iterator[Hit], before: str) -> list[Hit]:
+    """Return what a rule finds, with these words before each; of very much the first part, and one that says so."""
+    hits = [dataclasses.replace(hit, message=f"{before}{hit.message}") for hit in islice(found, MOST_HITS)]
     if next(found, None) is not None:
         hits.append(Hit(message=f"this rule finds more: the first {MOST_HITS} are listed", on=hits[-1].on))
     return hits

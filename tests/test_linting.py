@@ -332,3 +332,51 @@ def test_of_one_rule_so_many_findings_are_listed(keys, listed):
     assert len(found) == listed
     said = [finding.message for finding in found if "finds more" in finding.message]
     assert said == ["this rule finds more: the first 200 are listed"] * (listed - 200)
+
+
+# What lies inside of a compressed file or an archive
+
+GUEST = [{"check": "lin_dhcp", "status": "fail", "detail": "no DHCP", "files": [],
+          "places": [{"path": "/etc/network/interfaces", "line": 3, "text": "iface eth0"}]},
+         {"check": "lin_fstab_uuid", "status": "pass", "detail": "by UUID", "files": []},
+         {"check": "lin_sshd_running", "status": "unknown", "detail": "not seen", "files": []}]
+SYSTEM = {"type": "Linux", "id": "debian", "version": "12", "release": "12.5", "name": "Debian GNU/Linux 12",
+          "architecture": "x86_64", "bits": 64}
+
+
+def packed(*names: str | None, **facts) -> Inspection:
+    entries = [{"name": name, "size": 512, "format": "raw", "os": SYSTEM, "guest": GUEST,
+                "firmware": {"bios": False, "uefi": False}} for name in names]
+    return image(path="box.ova", format="tar", inside=entries, **facts)
+
+
+def test_a_guest_inside_is_asked_what_guests_are_asked():
+    """The findings are those of the image alone, named by where it lies; the file is the one that was given."""
+    alone = image(format="raw", os=SYSTEM, guest=GUEST, firmware={"bios": False, "uefi": False})
+    expected = [finding for finding in linting.lint(BOOK, Context(image=alone))[0] if finding.group == "guest"]
+    assert {finding.rule for finding in expected} == {"guest-static-address", "ims-image-boots-nowhere"}
+    for name, before in ((None, "inside: "), ("a'\n.raw", "\"a'\\n.raw\": ")):
+        found, tally = linting.lint(BOOK, Context(image=packed(name)))
+        assert [(finding.rule, finding.severity, finding.message, finding.subject.guest_path, finding.fingerprint)
+                for finding in found if finding.group == "guest"] == [
+            (finding.rule, finding.severity, before + finding.message, finding.subject.guest_path, finding.fingerprint)
+            for finding in expected]
+        assert {finding.subject.path for finding in found} == {"box.ova"}
+        assert tally.passed + tally.failed + tally.not_applicable == len(BOOK.rules)
+        assert tally.failed == len(expected) + 1  # and the file is no image
+
+
+def test_each_of_several_guests_inside_has_its_findings():
+    found, tally = linting.lint(BOOK, Context(image=packed("a", "b")), select={"guest-static-address"})
+    assert [finding.message for finding in found] == ["'a': no DHCP", "'b': no DHCP"]
+    assert len({finding.fingerprint for finding in found}) == 2
+    assert (tally.passed, tally.failed, tally.not_applicable) == (0, 1, 0)
+
+
+def test_what_is_inside_is_compared_with_no_request():
+    """A file that holds an image is no image that a request could be for."""
+    with_one = rules_of(request(CREATE, image=packed("a")))
+    assert [entry for entry in with_one if entry[1].startswith("guest-")] == [("error", "guest-static-address")]
+    without = rules_of(request(CREATE, image=packed()))
+    assert [entry for entry in with_one if entry not in without] == [("error", "guest-static-address"),
+                                                                    ("warning", "ims-image-boots-nowhere")]

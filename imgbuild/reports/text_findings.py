@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.inside.views import name_of
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.findings import SEVERITIES, is_good, parts, place_of
 from imgbuild.reports.page import Word, counted, flat
@@ -109,6 +110,7 @@ def _unsaid(words: str | None, said: set[str]) -> list[str]:
 
 
 def _write_unseen(sheet: Sheet, image: Inspection) -> None:
-    unseen = [check.detail for check in image.guest if check.status == "unknown"]
+    guests = [("", image.guest), *((f"{name_of(inner)}: ", inner.guest) for inner in image.inside or ())]
+    unseen = [before + check.detail for before, guest in guests for check in guest if check.status == "unknown"]
     if unseen:
         sheet.fact("unseen", *unseen)

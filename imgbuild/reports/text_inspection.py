@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.inside.views import image_of
 from imgbuild.reports import text_readiness
-from imgbuild.reports.inside import image_of
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
 from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words

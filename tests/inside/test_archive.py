@@ -194,3 +194,26 @@ def test_a_link_is_unsafe_in_a_package_and_usual_in_an_archive(tmp_path):
 def test_compressed_entries_are_named_and_no_more(tmp_path):
     facts = imgbuild.inspect(str(write(tmp_path, "x.tar", package({"a.gz": gzip.compress(bytes(MIB))}))), QUICK)
     assert [(image.name, image.format) for image in facts.inside] == [("a.gz", "gzip")]
+
+
+def test_readiness_is_asked_of_disks_in_an_archive_and_of_ones_own_rules(tmp_path, monkeypatch):
+    """The findings on the guest are those of the disk by itself; questions are answered inside, too."""
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "own.toml").write_text('[[rule]]\nid = "own-motd"\nseverity = "error"\ntitle = "No"\nhint = "Write one."\n'
+                                  'check = { kind = "guest-file", path = "/etc/no-motd" }\n')
+    settings = Settings(rules="own")
+    with tarfile.open("disks.tar", "w") as archive:
+        archive.add(IMAGE, "disk.qcow2")
+
+    def found(path):
+        return sorted((finding.rule, finding.message) for finding in imgbuild.check(path, settings).findings.findings
+                      if finding.subject.kind == "guest")
+
+    alone = found(str(IMAGE))
+    assert ("own-motd", "/etc/no-motd is missing") in alone
+    assert found("disks.tar") == [(rule, f"'disk.qcow2': {message}") for rule, message in alone]
+    with gzip.open("disk.qcow2.gz", "wb") as file:
+        file.write(IMAGE.read_bytes())
+    assert found("disk.qcow2.gz") == [(rule, f"inside: {message}") for rule, message in alone]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import htpy as h
 from markupsafe import Markup
 
+from imgbuild.inside.views import image_of
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.findings import SEVERITIES, Part, is_good, parts
 from imgbuild.reports.html.disk import draw_disk, write_disk
@@ -15,7 +16,6 @@ from imgbuild.reports.html.elements import heading, mark, section, table
 from imgbuild.reports.html.findings import Context, anchor, write_accepted, write_findings
 from imgbuild.reports.html.image import write_file, write_glance, write_readiness, write_system
 from imgbuild.reports.html.request import write_request, write_route
-from imgbuild.reports.inside import image_of
 from imgbuild.reports.page import counted, flat
 from imgbuild.sizes import human_size
 from imgbuild.version import __version__
