@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SECTOR_SIZES = (512, 4096)
 PRIMARY_LBA = 1
+PRIMARY_CHS = b"\0\2\0"
+"""Where the protective record begins, in heads, sectors and cylinders: section 5.2.3, table 5.4."""
 
 
 def read(disk: Reader) -> PartitionTable | None:
@@ -161,7 +163,19 @@ def _record_problems(records: tuple[mbr.Record, ...], protective: list[mbr.Recor
     if len(records) > len(protective):
         kinds = ", ".join(f"{record.os_type:#04x}" for record in records if record not in protective)
         return [problem("gpt-hybrid-mbr", f"the MBR has further partitions (type {kinds}) beside the protective one")]
-    if protective[0].starting_lba != PRIMARY_LBA:
-        return [problem("gpt-protective-mbr-wrong", f"the protective MBR begins at block {protective[0].starting_lba},"
+    return _protective_problems(protective[0])
+
+
+def _protective_problems(record: mbr.Record) -> list[Problem]:
+    """Return what differs from the protective record that the specification wants (table 5.4)."""
+    if record.number != 1:
+        return [problem("gpt-protective-mbr-wrong", f"the protective MBR is record {record.number}, it should be the"
+                                                    " first", field="OSType")]
+    if record.starting_lba != PRIMARY_LBA:
+        return [problem("gpt-protective-mbr-wrong", f"the protective MBR begins at block {record.starting_lba},"
                                                     f" it should begin at block {PRIMARY_LBA}", field="StartingLBA")]
+    if record.starting_chs != PRIMARY_CHS:
+        return [problem("gpt-protective-mbr-wrong", f"the protective MBR begins at CHS 0x{record.starting_chs.hex()},"
+                                                    f" it should begin at 0x{PRIMARY_CHS.hex()}", field="StartingCHS",
+                        offset=record.at + 1, raw=record.starting_chs)]
     return []

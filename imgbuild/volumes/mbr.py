@@ -36,7 +36,7 @@ LARGE_SECTOR = 4096
 MAX_LOGICAL = 128
 """How many logical partitions are followed; Linux itself takes fewer."""
 
-_RECORD = struct.Struct("<B3xB3xII")
+_RECORD = struct.Struct("<B3sB3xII")
 _ACTIVE = 0x80
 _FIRST_LOGICAL = 5
 _PROBE_BYTES = 68 * 1024
@@ -48,6 +48,7 @@ class Record(msgspec.Struct, frozen=True):
 
     number: int
     boot_indicator: int
+    starting_chs: bytes
     os_type: int
     starting_lba: int
     size_in_lba: int
@@ -73,8 +74,8 @@ def records(sector: bytes, at: int = 0) -> tuple[Record, ...]:
 
 def _record(sector: bytes, number: int, at: int) -> Record:
     place = 446 + 16 * number
-    indicator, os_type, start, size = _RECORD.unpack_from(sector, place)
-    return Record(number + 1, indicator, os_type, start, size, at + place)
+    indicator, chs, os_type, start, size = _RECORD.unpack_from(sector, place)
+    return Record(number + 1, indicator, chs, os_type, start, size, at + place)
 
 
 def boot_record(disk: Reader) -> tuple[Record, ...]:

@@ -158,16 +158,23 @@ def test_what_glance_refuses_is_found_before(container, glance, disk, tmp_path):
 
 @needs_glance()
 @needs("mkntfs", "sgdisk")
-@pytest.mark.parametrize("commands", [
-    [["mkntfs", "-F", "-q"]],
-    [["sgdisk", "-n", "1:2048:8191", "-n", "2:8192:16383"], ["sgdisk", "-h", "1"]],
-], ids=["ntfs", "hybrid"])
-def test_a_raw_disk_that_fails_the_safety_check_is_found_before(commands, glance, tmp_path):
+@pytest.mark.parametrize(("commands", "written"), [
+    ([["mkntfs", "-F", "-q"]], {}),
+    ([["sgdisk", "-n", "1:2048:8191", "-n", "2:8192:16383"], ["sgdisk", "-h", "1"]], {}),
+    ([["sgdisk", "-n", "1:2048:8191"]], {447: b"\0\1\0"}),
+    ([["sgdisk", "-n", "1:2048:8191"]], {454: b"\2"}),
+    ([["sgdisk", "-n", "1:2048:8191"]], {446: bytes(16), 462: bytes.fromhex("00000200eeffffff01000000ff7f0000")}),
+], ids=["ntfs", "hybrid", "chs", "block", "second"])
+def test_a_raw_disk_that_fails_the_safety_check_is_found_before(commands, written, glance, tmp_path):
     path = tmp_path / "disk.raw"
     with path.open("wb") as file:
         file.truncate(16 << 20)
     for command in commands:
         run(*command, path)
+    with path.open("r+b") as file:
+        for offset, data in written.items():
+            file.seek(offset)
+            file.write(data)
     created = imageservice.create(glance, pipeline.build(str(path), OPENSTACK).manifest.request.body)
 
     assert imageservice.upload(glance, created.document["id"], path).status == 415

@@ -53,9 +53,9 @@ class Disk:
         return path
 
 
-def record(os_type: int, start: int, size: int, boot: int = 0) -> bytes:
-    """Return a partition record."""
-    return struct.pack("<B3xB3xII", boot, os_type, start, size)
+def record(os_type: int, start: int, size: int, boot: int = 0, chs: bytes = b"\0\2\0") -> bytes:
+    """Return a partition record; its start in cylinders, heads and sectors is that of block 1 unless said otherwise."""
+    return struct.pack("<B3sB3xII", boot, chs, os_type, start, size)
 
 
 def boot_sector(*records: bytes, signature: int = 0, code: bytes = b"") -> bytes:

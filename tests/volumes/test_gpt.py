@@ -185,6 +185,9 @@ def test_problems_of_one_kind_are_limited() -> None:
     (boot_sector(record(0xEE, 1, 0xFFFFFFFF)), []),
     (boot_sector(record(0xEE, 1, 100, boot=0x80)), []),
     (boot_sector(record(0xEE, 2, 100)), ["gpt-protective-mbr-wrong"]),
+    (boot_sector(record(0xEE, 1, 100, chs=b"\0\1\0")), ["gpt-protective-mbr-wrong"]),
+    (boot_sector(record(0xEE, 1, 100, chs=b"\xfe\xff\xff")), ["gpt-protective-mbr-wrong"]),
+    (boot_sector(record(0, 0, 0), record(0xEE, 1, 100)), ["gpt-protective-mbr-wrong"]),
     (boot_sector(record(0xEE, 1, 2047), record(0x0C, 2048, 2048)), ["gpt-hybrid-mbr"]),
     (bytes(512), ["gpt-protective-mbr-missing"]),
     (boot_sector(), ["gpt-protective-mbr-missing"]),
@@ -193,6 +196,13 @@ def test_the_protective_record_is_checked(sector: bytes, problems: list[str]) ->
     table = table_of(Gpt(PARTS).write(Disk(SIZE)).write(0, sector))
     assert ([part.name for part in table.partitions], [problem.code for problem in table.problems]) == (
         ["EFI", "root"], problems)
+
+
+def test_a_protective_record_elsewhere_by_chs_shows_its_bytes() -> None:
+    sector = boot_sector(record(0xEE, 1, 100, chs=b"\0\1\0"))
+    (problem,) = table_of(Gpt(PARTS).write(Disk(SIZE)).write(0, sector)).problems
+    assert problem.message == "the protective MBR begins at CHS 0x000100, it should begin at 0x000200"
+    assert (problem.field, problem.offset, problem.length, problem.hex) == ("StartingCHS", 447, 3, "000100")
 
 
 def test_an_mbr_that_does_not_name_the_gpt_is_what_systems_use() -> None:
