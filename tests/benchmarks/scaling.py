@@ -1,158 +1,116 @@
-"""How the time grows with what there is to read: ``python tests/benchmarks/scaling.py``, in about two minutes.
+"""How the time grows with what there is to read: rows out, with the processor seconds of each size.
 
-For each thing that can be large there is a row of sizes and of the processor seconds that imgbuild takes, the least of
-three runs. The last column is the time for one more of it, over the upper and over the lower half of the sizes: where
-the line is straight the two are alike. Nothing here is a test.
+They are the least of some runs. The time for one more is given over the lower and over the upper half of the sizes:
+where the line is straight the two are alike. The peak of memory is that of the largest process of imgbuild.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import subprocess
-import sys
+import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from images import disks
-from images import filesystems as fs
-from images.tree import DEBIAN_12, linux
-from measuring import IMGBUILD, measure
+import larger
+from apart import apart
+from crowds import PROGRAMS
+from measuring import Failed, marked, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-GIB, MIB = 1 << 30, 1 << 20
+    from measuring import Run, Words
+
 ROUNDS = 3
-HEADING = ("| time against | so many | processor seconds | for one more, below : above |", "| --- | --- | --- | --- |")
-Words = tuple[str, ...]
+LONG = 8
+"""Seconds after which no further run of the same command is begun."""
+SPARE = 4 << 30
+"""Bytes of the disk that are left free."""
+INSPECT_PEAK, CHECK_PEAK = 60, 80
+GROWTH = (("time against", "so many", "processor seconds", "for one more, below", "above", "peak, MiB"), "llrrrr")
+"""Columns of the table and how each is aligned."""
+_PATH = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/bin"
 
 
 class Row(NamedTuple):
-    """What grows, in which steps, and what makes the command of a step in a folder."""
+    """What grows, in which steps, what makes the command of a step in a folder, by which programs."""
 
     title: str
     unit: str
     sizes: Sequence[int]
     make: Callable[[Path, int], Words]
-
-
-def sparse(folder: Path, gib: int) -> Words:
-    """Return the inspection of an empty file."""
-    return (IMGBUILD, "inspect", "--no-checksum", str(_file(folder, gib)))
-
-
-def hashed(folder: Path, gib: int) -> Words:
-    """Return the inspection of an empty file with its checksums."""
-    return (IMGBUILD, "inspect", "--checksum", "sha256", str(_file(folder, gib)))
-
-
-def full(folder: Path, mib: int) -> Words:
-    """Return the inspection of a file of random bytes with its checksums."""
-    path = _file(folder, 0)
-    piece = os.urandom(MIB)
-    with path.open("wb") as file:
-        for _ in range(mib):
-            file.write(piece)
-    return (IMGBUILD, "inspect", str(path))
-
-
-def partitions(folder: Path, count: int) -> Words:
-    """Return the inspection of a GPT with so many partitions."""
-    path = folder / "disk.raw"
-    disks.partitioned(path, "gpt", count + 4, [disks.Part(number, number, 1, disks.LINUX_TYPE)
-                                               for number in range(1, count + 1)])
-    return (IMGBUILD, "inspect", "--no-checksum", str(path))
-
-
-def files(folder: Path, count: int) -> Words:
-    """Return the inspection of a Debian with so many files in a folder that is looked through."""
-    more = {f"etc/netplan/{number:06}.yaml": b"network: {version: 2}\n" for number in range(count)}
-    path = folder / "disk.raw"
-    fs.ext(path, 512, {**linux(DEBIAN_12, disks.ROOT_LINE + "\n"), **more})
-    return (IMGBUILD, "inspect", "--no-checksum", str(path))
-
-
-def tables(folder: Path, gib: int) -> Words:
-    """Return the inspection of a qcow2 whose L2 tables are all there."""
-    path = folder / "disk.qcow2"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", path, f"{gib}G"],
-                   check=True)
-    return (IMGBUILD, "inspect", "--no-checksum", str(path))
-
-
-def rules(folder: Path, count: int) -> Words:
-    """Return a lint with so many rules of one's own."""
-    text = "".join(f'[[rule]]\nid = "own-{number}"\nseverity = "note"\ntitle = "One more"\n'
-                   f'at = "/name"\n'
-                   f'check = {{ kind = "matches", pattern = "^[a-z]{{1,{number + 3}}}$", accepts = "a word" }}\n'
-                   for number in range(count))
-    (folder / "own.toml").write_text(text)
-    return (IMGBUILD, "lint", "--rules", str(folder), str(_request(folder, 0)))
-
-
-def findings(folder: Path, count: int) -> Words:
-    """Return a lint with so many findings."""
-    return (IMGBUILD, "lint", "--format", "json", str(_request(folder, count)))
+    programs: tuple[str, ...] = ()
+    peak: int | None = None
+    full: bool = False
 
 
 ROWS = (
-    Row("size, sparse, without checksums", "GiB", (1, 4, 16, 64), sparse),
-    Row("size, sparse, with sha256", "GiB", (1, 4, 16), hashed),
-    Row("size, full, with md5 and sha256", "MiB", (256, 1024, 4096), full),
-    Row("partitions", "", (1, 30, 60, 120), partitions),
-    Row("files in a folder", "", (10, 1000, 2000, 4000), files),
-    Row("L2 tables of a qcow2", "GiB of disk", (1, 64, 128, 256), tables),
-    Row("rules", "", (30, 300, 3000), rules),
-    Row("findings", "", (10, 100, 1000), findings),
+    Row("size, sparse, without checksums", "GiB", (1, 4, 16, 64), larger.sparse, peak=INSPECT_PEAK),
+    Row("size, sparse, sha256", "GiB", (1, 4, 16, 64), larger.hashed, peak=INSPECT_PEAK),
+    Row("size, full, `check` with md5 and sha256", "GiB", (1, 4, 16, 64), larger.full, peak=CHECK_PEAK, full=True),
+    Row("partitions of a GPT", "", (1, 30, 60, 120), larger.partitions, ("sfdisk",)),
+    Row("logical volumes", "", (1, 30, 60, 120), larger.volumes),
+    *(Row(f"files in {place}, {kind}", "", (1000, 10000, 40000, 90000), larger.files(kind, place.split("`")[1][1:]),
+          programs)
+      for place in ("`/etc`, which is listed", "`/usr/bin`, where names are looked up")
+      for kind, programs in PROGRAMS.items()),
+    Row("L2 tables of a qcow2", "GiB of disk", (1, 64, 128, 256),
+        larger.empty("G", "-f", "qcow2", "-o", "preallocation=metadata"), ("qemu-img",)),
+    Row("L1 table of a qcow2", "TiB of disk", (1, 4, 16, 64), larger.empty("T", "-f", "qcow2"), ("qemu-img",)),
+    Row("block table of a VHD", "GiB of disk", (64, 256, 1024, 2040),
+        larger.empty("G", "-f", "vpc", "-o", "subformat=dynamic,force_size=on"), ("qemu-img",)),
+    Row("block table of a VHDX", "TiB of disk", (1, 4, 16, 63), larger.empty("T", "-f", "vhdx", "-o", "block_size=8M"),
+        ("qemu-img",)),
+    Row("tables of a VMDK", "GiB of disk", (64, 256, 1024, 2040), larger.empty("G", "-f", "vmdk"), ("qemu-img",)),
+    Row("rules of one's own", "", (100, 1000, 10000), larger.rules),
+    Row("findings", "", (100, 1000, 10000), larger.findings),
 )
 
 
-def _file(folder: Path, gib: int) -> Path:
-    path = folder / "file.raw"
-    with path.open("wb") as file:
-        file.truncate(gib * GIB)
-    return path
-
-
-def _request(folder: Path, unknown: int) -> Path:
-    path = folder / "request.json"
-    path.write_text(json.dumps({"name": "one", "__os_version": "Debian GNU/Linux 12.0.0 64bit", "min_disk": 40,
-                                **{f"field_{number}": 1 for number in range(unknown)}}))
-    return path
-
-
-def take(row: Row, where: Path | None) -> str:
-    """Measure the steps of a row and return it."""
-    seconds = []
-    for size in row.sizes:
-        with tempfile.TemporaryDirectory(dir=where) as folder:
-            words = row.make(Path(folder), size)
-            seconds.append(min(measure(words).cpu for _ in range(ROUNDS)))
-    steps = list(_slopes(row.sizes, seconds))
-    shown = " : ".join(f"{1e6 * slope:.3g} µs" for slope in (steps[0], steps[-1]))
-    sizes = ", ".join(map(str, row.sizes))
-    return f"| {row.title} | {sizes} {row.unit} | {', '.join(f'{value:.2f}' for value in seconds)} | {shown} |"
-
-
-def _slopes(sizes: Sequence[int], seconds: Sequence[float]) -> Iterator[float]:
-    for number in range(1, len(sizes)):
-        yield (seconds[number] - seconds[number - 1]) / (sizes[number] - sizes[number - 1])
-
-
-def run(where: Path | None) -> None:
-    """Print all rows."""
-    sys.stdout.write("\n".join(HEADING) + "\n")
+def rows(where: Path | None, rounds: int, largest: int) -> Iterator[tuple[str, ...]]:
+    """Give a row for each thing that grows; full files have no more than ``largest`` GiB, and fit."""
+    room = (shutil.disk_usage(where or tempfile.gettempdir()).free - SPARE) >> 30
     for row in ROWS:
-        sys.stdout.write(take(row, where) + "\n")
-        sys.stdout.flush()
+        if any(shutil.which(program, path=_PATH) is None for program in row.programs):
+            continue
+        sizes = [size for size in row.sizes if not row.full or size <= min(largest, room)]
+        yield _cells(row, sizes, where, rounds)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--folder", type=Path, help="where files are made (a temporary folder); needs 5 GB")
-    run(parser.parse_args().folder)
+def _cells(row: Row, sizes: list[int], where: Path | None, rounds: int) -> tuple[str, ...]:
+    so_many = f"{', '.join(map(str, sizes))} {row.unit}".strip()
+    try:
+        runs = [_least(row, size, where, rounds) for size in sizes]
+    except Failed as failed:
+        return row.title, so_many, f"not measured: {failed}", "", "", ""
+    below, above = slopes(sizes, [run.cpu for run in runs])
+    peaks = ", ".join(marked(f"{run.peak:.0f}", run.peak, row.peak) for run in runs)
+    return row.title, so_many, ", ".join(f"{run.cpu:.2f}" for run in runs), duration(below), duration(above), peaks
+
+
+def _least(row: Row, size: int, where: Path | None, rounds: int) -> Run:
+    """Return the run of least processor time."""
+    with tempfile.TemporaryDirectory(dir=where) as folder:
+        words = apart(row.make, Path(folder), size)
+        started, runs = time.monotonic(), [measure(words)]
+        while len(runs) < rounds and time.monotonic() - started < LONG:
+            runs.append(measure(words))
+    return min(runs, key=lambda run: run.cpu)
+
+
+def slopes(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, float]:
+    """Return the seconds for one more, over the lower and the upper half of the sizes."""
+    middle = len(sizes) // 2
+    halves = ((0, middle), (middle, len(sizes) - 1))
+    below, above = ((seconds[end] - seconds[start]) / (sizes[end] - sizes[start]) if end > start else 0.0
+                    for start, end in halves)
+    return below, above
+
+
+def duration(seconds: float) -> str:
+    """Return seconds with a unit that suits them; what is less than a microsecond is nothing."""
+    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if abs(seconds) * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return "0"

@@ -5,7 +5,7 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from images.filesystems import _prototype
+from images.filesystems import prototype_of
 from images.run import run
 from mutating import visit_mutants
 from tools import needs
@@ -36,7 +36,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(path: Path, tree: Path, *options: str, mib: int = 48) -> Path:
     prototype = path.with_suffix(".proto")
-    prototype.write_text("/dev/null\n0 0\nd--755 0 0\n" + "".join(_prototype(tree)) + "$\n")
+    prototype.write_text("/dev/null\n0 0\nd--755 0 0\n" + "".join(prototype_of(tree)) + "$\n")
     with path.open("wb") as file:
         file.truncate(mib * MIB)
     run("mkfs.xfs", "-q", "-f", *options, "-p", prototype, path)

@@ -69,19 +69,20 @@ def xfs(path: Path, mib: int, tree: Tree, *options: str, uuid: str = ROOT_UUID, 
     """Make an XFS file system from a prototype file."""
     source = plant(tree, path.with_suffix(".tree"))
     prototype = path.with_suffix(".proto")
-    prototype.write_text("/dev/null\n0 0\nd--755 0 0\n" + "".join(_prototype(source)) + "$\n")
+    prototype.write_text("/dev/null\n0 0\nd--755 0 0\n" + "".join(prototype_of(source)) + "$\n")
     sparse(path, mib * MIB)
     run("mkfs.xfs", "-q", "-f", "-L", label, "-m", f"uuid={uuid}", *options, "-p", prototype, path)
     return path
 
 
-def _prototype(folder: Path) -> list[str]:
+def prototype_of(folder: Path) -> list[str]:
+    """Return the lines of a prototype file for what is in a folder."""
     lines = []
     for entry in sorted(folder.iterdir()):
         if entry.is_symlink():
             lines.append(f"{entry.name} l--777 0 0 {os.readlink(entry)}\n")
         elif entry.is_dir():
-            lines += [f"{entry.name} d--755 0 0\n", *_prototype(entry), "$\n"]
+            lines += [f"{entry.name} d--755 0 0\n", *prototype_of(entry), "$\n"]
         else:
             lines.append(f"{entry.name} ---{entry.stat().st_mode & 0o777:o} 0 0 {entry}\n")
     return lines

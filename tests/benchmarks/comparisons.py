@@ -1,0 +1,101 @@
+"""What is compared with what: raw disks and a large file in, pairs of commands out.
+
+The budgets are the ones the project has set itself. Programs that are not there are left out.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from apart import apart
+from images import containers
+from measuring import CLICK, IMGBUILD, Failed, Pair, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from measuring import Variables
+
+CONTAINERS = ("raw", "qcow2", "qcow2-zlib", "vhd-dynamic", "vhdx-dynamic", "vmdk-sparse", "vdi", "zvhd2-zlib")
+OSLO = "import sys; from oslo_utils.imageutils.format_inspector import detect_file_format as d; d(sys.argv[1])"
+QUICK = (IMGBUILD, "inspect", "--no-checksum")
+_DIRECT = ("LIBGUESTFS_BACKEND", "direct")
+_EMULATED = ("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg")
+
+
+def in_container(name: str, raw: Path, folder: Path) -> Path:
+    """Return a raw disk in a container, which is made in ``folder`` at the first call."""
+    if name == "raw":
+        return raw
+    made = folder / f"{raw.stem}.{name}.{containers.VARIANTS[name].ending}"
+    return made if made.exists() else apart(containers.wrap, name, raw, folder)
+
+
+def start_pairs(raws: dict[str, Path], folder: Path) -> Iterator[Pair]:
+    """Give what is compared with the start of a Python program, with the files for it in ``folder``."""
+    yield Pair("`imgbuild --version`", (IMGBUILD, "--version"), "`import click`", CLICK, 2)
+    for name, raw in raws.items():
+        for container in CONTAINERS if name == "ext4" else ("raw", "qcow2"):
+            yield from _inspections(name, container, str(in_container(container, raw, folder)))
+    for name, raw in raws.items():
+        yield Pair(f"`inspect --no-checksum`, {name} in raw, with the initramfs", (*QUICK, str(raw)), "without it",
+                   (*QUICK, "--no-initramfs", str(raw)), 0.4, more=True)
+
+
+def _inspections(name: str, container: str, path: str) -> Iterator[Pair]:
+    words = (*QUICK, "--no-initramfs", path)
+    budget = 5 if name == "btrfs" else 3
+    yield Pair(f"`inspect --no-checksum --no-initramfs`, {name} in {container}", words, "`import click`", CLICK,
+               budget, 60)
+    if container in {"raw", "qcow2"}:
+        yield Pair(f"the same with `--format json`, {name} in {container}", (*words, "--format", "json"),
+                   "`import click`", CLICK, budget, 60)
+
+
+def info_pairs(path: str) -> Iterator[Pair]:
+    """Give what is compared with programs that look into an image."""
+    words, title = (*QUICK, path), "`inspect --no-checksum`, ext4 in qcow2"
+    if shutil.which("qemu-img"):
+        yield Pair(title, words, "`qemu-img info`", ("qemu-img", "info", path))
+    if find_spec("oslo_utils"):
+        yield Pair(title, words, f"inspector of oslo.utils {version('oslo.utils')}", (sys.executable, "-c", OSLO, path))
+    if shutil.which("virt-inspector"):
+        yield _virt_inspector(title, words, path)
+
+
+def _virt_inspector(title: str, words: tuple[str, ...], path: str) -> Pair:
+    """Return what is compared with a virtual machine: with one that is emulated where no other starts."""
+    other = ("virt-inspector", "-a", path)
+    variables: Variables = (_DIRECT,)
+    against = f"virt-inspector {_version_of('virt-inspector')}"
+    with suppress(Failed):
+        measure(other, variables)
+        return Pair(title, words, against, other, variables=variables, rounds=1)
+    return Pair(title, words, f"{against}, processor emulated", other, variables=(_DIRECT, _EMULATED), rounds=1)
+
+
+def _version_of(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d[\d.]*", said)
+    return found[0] if found else "of unknown version"
+
+
+def hash_pairs(large: str, folder: Path) -> Iterator[Pair]:
+    """Give what is compared with programs that read all of an image."""
+    title = f"`check`, qcow2 of {Path(large).stat().st_size // 10**6} MB"
+    check = (IMGBUILD, "check", large)
+    yield Pair(title, check, "`md5sum`", ("md5sum", large), 1.05, 80)
+    yield Pair(title, check, "`sha256sum`", ("sha256sum", large))
+    if shutil.which("qemu-img"):
+        out = str(folder / "converted.raw")
+        yield Pair(title, check, "`qemu-img convert -O raw`", ("qemu-img", "convert", "-O", "raw", large, out))
+    yield Pair("the same with `--cache`, its checksums known", (*check, "--cache"), "`md5sum`", ("md5sum", large), 1.05,
+               80, variables=(("XDG_CACHE_HOME", str(folder)),))
