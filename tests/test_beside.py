@@ -11,7 +11,7 @@ from imgbuild.beside import Beside
 
 def test_it_works_while_the_caller_does():
     at_work = threading.Event()
-    beside = Beside(lambda: at_work.wait(5) and threading.get_ident())
+    beside = Beside(lambda: at_work.wait(60) and threading.get_ident())
     at_work.set()
     assert beside.result() not in {False, threading.get_ident()}
     assert beside.result() == beside.result()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 
 import msgspec
 import pytest
+from pace import Clock
 
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.checks import Context
@@ -256,10 +256,10 @@ def test_without_anything_nothing_is_asked():
     {"tags": ["a=b=c"] * 50_000},
 ])
 def test_absurd_requests_are_linted_in_time(body):
-    started = time.monotonic()
+    clock = Clock()
     found, _ = linting.lint(BOOK, Context(body=body))
     assert found
-    assert time.monotonic() - started < 10
+    assert clock.seconds() < 10
 
 
 # The builder obeys the linter

@@ -70,7 +70,7 @@ def served(play, **options):
         yield server
     finally:
         server.ours.close()
-        server.thread.join(10)
+        server.thread.join(60)
         assert not server.thread.is_alive()
 
 
@@ -211,7 +211,7 @@ def test_a_server_that_is_silent_is_given_up(play):
             nbd.Export(server.ours.fileno()).read_at(0, 1)
         assert refusal.value.problem.message == (
             "qemu-nbd, which reads the content, did not answer in time and was given up")
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30
 
 
 def test_a_server_that_left_before_the_request_is_out_of_reach():
@@ -254,7 +254,7 @@ def test_the_time_of_an_answer_is_an_option_of_the_socket(tmp_path):
         started = time.monotonic()
         with nbd.connect(str(tmp_path / "silent"), 0.2) as connection, pytest.raises(BrokenImage):
             nbd.Export(connection.fileno())
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 30
 
 
 @needs("qemu-img", "qemu-nbd")
@@ -263,14 +263,14 @@ def test_the_real_server_is_understood(tmp_path):
     disk.write_bytes(DISK)
     with subprocess.Popen(["qemu-nbd", "-r", "-f", "raw", "-k", path, str(disk)]) as program:
         try:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             while not os.path.exists(path) and time.monotonic() < deadline:
                 time.sleep(0.005)
-            with nbd.connect(path, 5) as connection:
+            with nbd.connect(path, 60) as connection:
                 export = nbd.Export(connection.fileno())
                 assert export.size == len(DISK)
                 assert export.read_at(0, len(DISK)) == DISK
                 assert export.read_at(5, 1000) == DISK[5:1005]
-            assert program.wait(5) == 0  # it leaves with its only client
+            assert program.wait(60) == 0  # it leaves with its only client
         finally:
             program.kill()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import time
-
+from pace import Clock
 from qcow2_images import Builder, build, dice, extension
 
 from imgbuild.formats.qcow2.container import open_qcow2
@@ -30,11 +29,11 @@ def test_mutants_give_problems_and_nothing_else():
     draw = dice(1)
     opened = 0
     for image in mutants(500):
-        started = time.process_time()
+        clock = Clock()
         problems, size = open_and_read(image, draw)
         opened += size is not None
         assert all(problem.message.isprintable() for problem in problems)
-        assert time.process_time() - started < 2
+        assert clock.seconds() < 2
     assert opened > 100
 
 

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import struct
-import time
 from array import array
 from itertools import repeat
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pace import Clock
 from qcow2_images import FIELDS, Builder, Sparse, codes, dice, patch, plain, put, whole
 
 from imgbuild.formats.qcow2 import scan
@@ -142,9 +142,9 @@ def test_absurd_tables_cost_little(kind):
     l1.byteswap()
     header = patch(plain(), l1_size=1 << 22, size=1 << 37)[:512]
     file = Sparse((64 << 20) + (1 << 31), {0: header, 1024: l1.tobytes(), 64 << 20: (flags + b"\x7f" * 7) * 64})
-    started = time.process_time()
+    clock = Clock()
     assert open_qcow2(file).virtual_size == 1 << 37
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2
 
 
 @pytest.mark.parametrize("flags", [b"\x80", b"\x7f"])
@@ -154,9 +154,9 @@ def test_large_absurd_tables_cost_little(flags):
                    refcount_table_offset=1 << 16)[:512]
     tables = (flags + b"\x7f" * 5 + b"\0\0") * (2048 << 13)
     file = Sparse((4 + 2048) << 16, {0: header, 2 << 16: l1, 4 << 16: tables})
-    started = time.process_time()
+    clock = Clock()
     assert [problem.code for problem in open_qcow2(file).problems] == ["truncated"]
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2
 
 
 ENTRIES = st.one_of(

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import random
 import struct
-import time
 from contextlib import suppress
 
 import pytest
+from pace import Clock
 from qcow2_images import Counting, Sparse
 from vdi_images import BLOCK, NEVER, codes, content, entries, opened, patch, vdi, whole
 
@@ -192,14 +192,14 @@ def test_every_cut_of_a_disk_is_noticed():
 def test_the_map_of_a_sparse_file_is_not_read_as_a_whole():
     """A map of 4 GiB in a file that takes no place."""
     image = patch(vdi(), blocks_in_image=1 << 30, disk_size=BLOCK << 30, block_size=BLOCK, offset_data=0xFFFFFE00)
-    started = time.process_time()
+    clock = Clock()
     disk = open_vdi(Sparse(1 << 42, {0: image[:512] + b"\xff" * (8 << 20)}))
     assert disk.problems[0].code == "header-invalid"
     image = patch(image, blocks_in_image=1 << 29, disk_size=BLOCK << 29, offset_data=0xFFFFFE00)
     disk = open_vdi(Sparse(1 << 42, {0: image[:512] + b"\xff" * (8 << 20)}))
     assert (disk.problems, disk.read_at(disk.size // 2, 0)) == ([], b"")
     assert disk.read_at(BLOCK << 20, 4096) == bytes(4096)
-    assert time.process_time() - started < 1
+    assert clock.seconds() < 1
 
 
 def test_a_map_in_an_order_that_no_writer_has_is_looked_at_in_time():
@@ -207,10 +207,10 @@ def test_a_map_in_an_order_that_no_writer_has_is_looked_at_in_time():
     table = struct.pack(f"<{count}I", *((number * 48271) % count for number in range(count)))
     image = patch(vdi(), blocks_in_image=count, blocks_allocated=count, disk_size=count * 512, block_size=512,
                   offset_data=512 + len(table))
-    started = time.process_time()
+    clock = Clock()
     disk = open_vdi(Sparse(512 + len(table) + count * 512, {0: image[:512] + table}))
     assert disk.problems == []
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2
 
 
 def test_control_characters_of_the_text_stay_in_it():
@@ -228,11 +228,11 @@ def test_mutants_give_problems_and_nothing_else():
             image[draw.choice((draw.randrange(64, 600), draw.randrange(340, 392)))] = draw.choice(
                 (0, 1, 0x7F, 0x80, 0xFF, draw.randrange(256)))
         cut = bytes(image[: draw.choice((len(image), len(image), draw.randrange(len(image))))])
-        started = time.process_time()
+        clock = Clock()
         with suppress(BrokenImage):
             disk = open_vdi(Memory(cut))
             assert all(problem.message.isprintable() for problem in disk.problems)
             read += disk.readable
             disk.read_at(draw.randrange(2048), 700)
-        assert time.process_time() - started < 2
+        assert clock.seconds() < 2
     assert read > 100

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import vhdx_writer as w
+from pace import Clock
 from vhdx_writer import MIB, Disk
 
 from imgbuild.formats.vhdx import bat
@@ -108,19 +107,19 @@ def test_the_table_must_hold_an_entry_for_each_block():
 def test_a_table_of_64_tib_in_small_blocks_is_read_where_it_is_asked():
     disk = Disk(size=64 * TIB)
     last = 64 * TIB // MIB - 1
-    started = time.process_time()
+    clock = Clock()
     opened = open_vhdx(disk.but(blocks={0: (w.FULLY_PRESENT, A), last: (w.FULLY_PRESENT, B)}).file())
     assert (opened.problems, opened.virtual_size) == ([], 64 * TIB)
     assert opened.read_at(64 * TIB - MIB, 3) == b"BBB"
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2
 
 
 def test_a_table_that_claims_millions_of_blocks_costs_nothing():
     disk = Disk(size=1 * TIB).file()
     file = disk.patch({w.BAT: entry(FIRST) * (1 << 20)})
-    started = time.process_time()
+    clock = Clock()
     assert [code for code, _ in said(file)] == ["truncated"]
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2
 
 
 def test_what_is_looked_through_is_bounded():

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import random
-import time
 
 import vhdx_writer as w
+from pace import Clock
 from vhdx_writer import MIB, Disk, Log
 
 from imgbuild.formats.vhdx.container import open_vhdx
@@ -42,11 +42,11 @@ def test_mutants_give_problems_and_nothing_else():
     draw = random.Random(1)  # noqa: S311 - as above
     readable = 0
     for file in mutants(400):
-        started = time.process_time()
+        clock = Clock()
         problems, read = open_and_read(file, draw)
         readable += read
         assert all(problem.message.isprintable() for problem in problems)
-        assert time.process_time() - started < 2
+        assert clock.seconds() < 2
     assert readable > 80
 
 

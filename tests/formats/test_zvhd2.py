@@ -3,11 +3,11 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from time import process_time
 
 import pytest
 import zvhd_files as f
 import zvhd_writer as w
+from pace import Clock
 from zvhd_files import MIB, SAMPLES, opened, packed, patch, said
 
 from imgbuild.formats import zvhd2
@@ -299,10 +299,10 @@ def test_an_empty_index_of_all_blocks_of_a_huge_disk_is_checked_quickly():
     struct.pack_into("<IQQII", footer, 92, MAX_BLOCKS, 4096, 4096 + MAX_BLOCKS * 16, MAX_BLOCKS * 16, MAX_BLOCKS // 8)
     struct.pack_into("<I", footer, 136, 0)
     page = w.seal(bytes(footer))
-    start = process_time()
+    clock = Clock()
     container = opened(page + bytes(MAX_BLOCKS * 16 + MAX_BLOCKS // 8) + page)
     assert (container.problems, container.read_at(size - 1, 1)) == ([], b"\0")
-    assert process_time() - start < 2
+    assert clock.seconds() < 2
 
 
 def test_a_file_cut_anywhere_gives_facts_or_a_refusal():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from pace import Clock
 from tools import needs
 
 from imgbuild.guests import grubcfg
@@ -200,10 +200,10 @@ def test_words_do_not_grow_without_end():
     menu = parse(doubled + "menuentry a {\nlinux /x " + "$a" * 4000 + "\ninitrd" + " /i" * 300 + "\n}\n")
     assert len(menu.default.options) <= 8192
     assert len(menu.default.initrds) == 16
-    started = time.monotonic()
+    clock = Clock()
     parse('a"b"' * 250_000 + "\nlinux /x\n")
     parse(("linux " + 'a"b"' * 2_000 + "\n") * 120)
-    assert time.monotonic() - started < 5
+    assert clock.seconds() < 5
 
 
 def test_a_number_of_many_digits_is_past_the_end():

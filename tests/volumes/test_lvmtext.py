@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 
 import pytest
+from pace import Clock
 
 from imgbuild.readers import BrokenImage
 from imgbuild.volumes.lvmtext import parse
@@ -42,7 +42,7 @@ def test_what_does_not_follow_the_grammar_is_refused(text: str, reason: str) -> 
 @pytest.mark.parametrize("text", ['"' + "\\" * 1_000_000, "a" * 1_000_000, "#" * 1_000_000, '"' * 1_000_000,
                                   " \0" * 500_000])
 def test_long_nonsense_takes_no_time(text: str) -> None:
-    started = time.process_time()
+    clock = Clock()
     with suppress(BrokenImage):
         parse(text)
-    assert time.process_time() - started < 2
+    assert clock.seconds() < 2

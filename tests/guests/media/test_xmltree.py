@@ -1,6 +1,6 @@
-import time
 
 import pytest
+from pace import Clock
 
 from imgbuild.guests.media import xmltree
 from imgbuild.guests.media.xmltree import XmlError, parse
@@ -31,10 +31,10 @@ def test_utf_16_with_its_mark():
     ("an encoding that does not exist", b"<?xml version='1.0' encoding='x-none'?><a/>"), ("NUL", b"<a>\0</a>"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_what_is_refused(what, data):
-    started = time.process_time()
+    clock = Clock()
     with pytest.raises(XmlError):
         parse(data)
-    assert time.process_time() - started < 1, what
+    assert clock.seconds() < 1, what
 
 
 def test_exactly_the_largest_document_is_read():
