@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Thread
+import os
+import sys
+from threading import Thread, get_native_id
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -12,10 +14,14 @@ T = TypeVar("T")
 
 
 class Beside(Generic[T]):
-    """A function at work in a thread of its own."""
+    """A function at work in a thread of its own.
 
-    def __init__(self, work: Callable[[], T]) -> None:
+    ``niceness`` is how far the thread steps back behind others that compute, as nice(1) has it, where a thread can.
+    """
+
+    def __init__(self, work: Callable[[], T], niceness: int = 0) -> None:
         self._work = work
+        self._niceness = niceness
         self._values: list[T] = []
         self._error: BaseException | None = None
         self._thread = Thread(target=self._run)
@@ -33,6 +39,8 @@ class Beside(Generic[T]):
         return self._values[0]
 
     def _run(self) -> None:
+        if self._niceness and sys.platform == "linux":  # elsewhere it would be that of the whole program
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), self._niceness)
         try:
             self._values.append(self._work())
         except BaseException as error:  # noqa: BLE001 - handed on to the caller's thread

@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from imgbuild.configfiles import PROJECT_FILE, candidates
 from imgbuild.errors import ImgbuildError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-FILE = "imgbuild.toml"
-PROJECT_FILE = "pyproject.toml"
 CONFIG_BYTES = 1 << 20
 PATHS = frozenset({"rules", "catalogue", "baseline"})
 """The options that name a file or a folder."""
@@ -73,13 +72,8 @@ def load(start: str, known: Collection[str]) -> Config:
     Raises:
         ConfigError: A file cannot be read, is no TOML, or says what nobody understands.
     """
-    folder = os.path.abspath(start)
-    while True:
-        found = _read(os.path.join(folder, FILE), known) or _read(os.path.join(folder, PROJECT_FILE), known)
-        parent = os.path.dirname(folder)
-        if found is not None or parent == folder:
-            return found or Config()
-        folder = parent
+    found = (_read(path, known) for path in candidates(start))
+    return next((config for config in found if config is not None), Config())
 
 
 def _read(path: str, known: Collection[str]) -> Config | None:

@@ -48,6 +48,7 @@ _children = count(1)
 # What the names of nearly all images end in; parts of split ones do not.
 NAMES_OF_WHOLES = (".qcow2", ".raw", ".img", ".iso", ".vhd", ".vhdx", ".vdi", ".gz", ".xz", ".zst", ".bz2", ".zvhd2",
                    ".ova", ".tar")
+NICENESS = 5  # of what need not be done before the file is hashed, which sets the pace where there are two cores
 SLOWEST_PASS = 2 * MIB  # as below, where what comes out is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
@@ -91,13 +92,15 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         with _hashing(source, algorithms, settings, begun) as hashing:
             looking = _Looking(source, ends, settings, algorithms)
             looks = time.monotonic()
+            beside = Beside(meanwhile, NICENESS)
             try:
                 profile = early or load_profile()
-                meanwhile()
                 hashed = Hashed() if hashing is None else hashing.result(progress)
                 found = looking.result()
+                beside.result()
             except BaseException:
                 looking.give_up()
+                beside.wait()
                 raise
         image = _complete(found, hashed, source, profile)
         if not settings.run_facts:
@@ -216,7 +219,8 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
     parts = MOST_PARTS if settings.allow_external else 0
-    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts)
+    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
+                            niceness=0 if settings.checksums is None else NICENESS)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content

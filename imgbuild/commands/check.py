@@ -76,7 +76,7 @@ def command(images: tuple[str, ...], packer_manifest: str | None, request: str |
     output.show(FindingsView(
         findings=checked.findings, cloud=words["cloud"], status=status, name=request, request=data,
         images=checked.inspections, manifests=checked.manifests, fail_on=words["fail_on"],
-        rules=entries_for(checked.findings, words["cloud"], words["rules"])))
+        rules=entries_for(checked.findings, words["cloud"], words["rules"], words["catalogue"])))
     output.close()
     built = [made for made in checked.manifests if made is not None]
     if manifest and built:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imgbuild.configfiles import any_there
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,8 +48,14 @@ def parameter(option: str) -> click.Option:
     return found
 
 
-def read(folder: str) -> Config:
-    """Return the configuration that holds in ``folder``; raises ConfigError where it does not hold together."""
+def read(folder: str) -> Config | None:
+    """Return the configuration that holds in ``folder``, ``None`` where there is none.
+
+    Raises:
+        ConfigError: It does not hold together.
+    """
+    if not any_there(folder):
+        return None
     from imgbuild.config import load  # noqa: PLC0415 - --help needs none of it
 
     return load(folder, configurable())

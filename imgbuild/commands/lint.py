@@ -72,6 +72,6 @@ def report(output: Output, request: str, data: bytes, findings: Findings, facts:
     status = exit_status(findings.findings, words["fail_on"])
     output.show(FindingsView(findings=findings, cloud=words["cloud"], status=status, name=request, request=data,
                              images=() if facts is None else (facts,), of_request=True, fail_on=words["fail_on"],
-                             rules=entries_for(findings, words["cloud"], words["rules"])))
+                             rules=entries_for(findings, words["cloud"], words["rules"], words["catalogue"])))
     output.close()
     return status

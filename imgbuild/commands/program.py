@@ -58,7 +58,8 @@ class Program(click.Group):
             from imgbuild.commands import configuration  # noqa: PLC0415 - help and version ask for none
 
             context.obj = configuration.read(os.curdir)
-            context.default_map = configuration.defaults(context.obj, COMMANDS)
+            if context.obj is not None:
+                context.default_map = configuration.defaults(context.obj, COMMANDS)
         return context
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface

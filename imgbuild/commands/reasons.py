@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     from imgbuild.documents.rules import RuleEntry
 
 
-def entries_for(findings: Findings, cloud: str, rules: str | None = None) -> dict[str, RuleEntry]:
-    """Return the entry of each rule that found something, by its id; ``rules`` is a folder with a person's own."""
+def entries_for(findings: Findings, cloud: str, rules: str | None = None,
+                catalogue: str | None = None) -> dict[str, RuleEntry]:
+    """Return the entry of each rule that found something, by its id.
+
+    ``rules`` is a folder with a person's own, ``catalogue`` a file with the OS list of a region.
+    """
     if not findings.findings:
         return {}
-    from imgbuild import rulebook  # noqa: PLC0415 - nothing was found on most images
-    from imgbuild.commands.rules import entry_of  # noqa: PLC0415 - as above
+    from imgbuild.commands.rules import entry_of  # noqa: PLC0415 - nothing was found on most images
+    from imgbuild.pipeline.books import read_book  # noqa: PLC0415 - as above
 
-    book = rulebook.load(cloud, rules=rules)
+    book = read_book(cloud, rules, catalogue)
     found = [book.rule(rule_id) for rule_id in sorted({finding.rule for finding in findings.findings})]
     return {rule.id: entry_of(rule, book) for rule in found if rule is not None}

@@ -49,7 +49,7 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,
                              request=answer[1] if answer else None, fail_on=words["fail_on"],
-                             rules=entries_for(findings, cloud, words["rules"]), verification=made,
+                             rules=entries_for(findings, cloud, words["rules"], words["catalogue"]), verification=made,
                              manifests=() if described is None else (described,)))
     output.close()
     return status

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @cache
 def load_book(settings: Settings) -> RuleBook:
     """Return the rule book of the settings, read once; raises UsageError for a word in them that it does not know."""
-    book = rulebook.load(settings.cloud, rules=settings.rules, catalogue=settings.catalogue)
+    book = read_book(settings.cloud, settings.rules, settings.catalogue)
     if settings.catalogue is not None:
         if book.profile.default_system is None:
             raise UsageError(f"{settings.cloud} has no list of OS versions", cure="leave out --catalogue")
@@ -29,6 +29,12 @@ def load_book(settings: Settings) -> RuleBook:
         known = ", ".join(sorted(book.profile.operations))
         raise UsageError(f"no operation {settings.operation!r} on {settings.cloud}", cure=f"one of: {known}")
     return book
+
+
+@cache
+def read_book(cloud: str, rules: str | None, catalogue: str | None) -> RuleBook:
+    """Return the rule book of a cloud as :func:`imgbuild.rulebook.load` does, read once."""
+    return rulebook.load(cloud, rules=rules, catalogue=catalogue)
 
 
 def _check_known(acceptance: Acceptance, book: RuleBook) -> None:

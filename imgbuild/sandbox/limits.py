@@ -11,11 +11,15 @@ from imgbuild.sizes import MIB
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the child may use: bytes of address space, seconds of wall and processor time, open files."""
+    """What the child may use: bytes of address space, seconds of wall and processor time, open files.
+
+    ``niceness`` is how far it steps back behind others that compute, as nice(1) has it.
+    """
 
     memory: int = 512 * MIB
     seconds: float = 30.0
     open_files: int = 64
+    niceness: int = 0
 
 
 def limit(limits: Limits) -> None:
@@ -24,6 +28,7 @@ def limit(limits: Limits) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    os.nice(limits.niceness)
     signal.setitimer(signal.ITIMER_REAL, limits.seconds)
     seconds = int(limits.seconds) + 1
     wanted = ((resource.RLIMIT_AS, _address_space(limits.memory)), (resource.RLIMIT_CPU, seconds),
