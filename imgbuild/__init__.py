@@ -1,6 +1,7 @@
 """imgbuild: inspect disk images offline, build their create-image request, and lint both.
 
-The library is the twin of the command line: each command has a function of its name here.
+The library is the twin of the command line: each command on images, requests and manifests has a function of its name
+here; ``check --cloud all`` is :func:`find_destinations`, ``lint --fix`` is :func:`fix`.
 
     >>> import imgbuild
     >>> imgbuild.inspect("samples/debian-12-tiny.qcow2").format
@@ -15,6 +16,8 @@ from imgbuild.version import __version__
 
 if TYPE_CHECKING:
     from imgbuild.choices import Choices
+    from imgbuild.destinations import find_destinations
+    from imgbuild.documents.destinations import Destinations
     from imgbuild.documents.difference import Difference
     from imgbuild.documents.findings import Finding, Findings
     from imgbuild.documents.inspection import Inspection
@@ -27,8 +30,9 @@ if TYPE_CHECKING:
     from imgbuild.settings import Settings
 
 __all__ = [
-    "Choices", "Difference", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest", "Settings",
-    "Verification", "__version__", "build", "check", "diff", "fix", "inspect", "lint", "verify",
+    "Choices", "Destinations", "Difference", "Finding", "Findings", "ImgbuildError", "Inspection", "Manifest",
+    "Settings", "Verification", "__version__", "build", "check", "diff", "find_destinations", "fix", "inspect", "lint",
+    "verify",
 ]
 
 _HOMES = {
@@ -37,6 +41,7 @@ _HOMES = {
     "build": "pipeline", "check": "pipeline", "lint": "pipeline",
     "inspect": "examination", "Verification": "documents.verification", "verify": "pipeline.verifying",
     "Difference": "documents.difference", "diff": "pipeline", "fix": "pipeline",
+    "Destinations": "documents.destinations", "find_destinations": "destinations",
 }
 
 

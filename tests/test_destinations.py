@@ -21,7 +21,7 @@ DEBIAN = str(SAMPLES / "debian-12-tiny.qcow2")
 
 @pytest.fixture(scope="module")
 def placed():
-    (found,) = find_destinations(DEBIAN).images
+    (found,) = imgbuild.find_destinations(DEBIAN).images
     return found
 
 
