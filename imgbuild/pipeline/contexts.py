@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from imgbuild import jsontext
 from imgbuild.checks import Context
 from imgbuild.clouds.systems import closest_entry, match_system
+from imgbuild.errors import UsageError
 from imgbuild.pipeline.books import operation_of, policy_of
+from imgbuild.readers import quoted
 from imgbuild.recognition import recognise
 from imgbuild.source import shown
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from imgbuild.documents.manifest import Manifest
     from imgbuild.rulebook import RuleBook
     from imgbuild.settings import Settings
-
 
 def context_for(image: Inspection, manifest: Manifest | None, request: tuple[str, bytes] | None, book: RuleBook,
                 settings: Settings) -> Context:
@@ -35,15 +36,33 @@ def built_context(settings: Settings, book: RuleBook, image: Inspection, manifes
 
 
 def read_context(settings: Settings, book: RuleBook, image: Inspection | None, name: str, data: bytes) -> Context:
-    """Return what is asked about a request that was read; its call is recognised where none is named."""
+    """Return what is asked about a request that was read; its call is recognised where none is named.
+
+    Raises:
+        UsageError: It is a document that imgbuild wrote.
+    """
     document = jsontext.parse(data)
     body = document.value if isinstance(document.value, dict) else None
+    _refuse_own(body or {}, shown(name))
     context = context_of(settings, book, image=image, body=body)
     if settings.operation is None and body is not None:
         found = recognise(body, book.profile, image)
         context = replace(context, operation=found.operation, recognised=found,
                           min_disk_policy=policy_of(settings, book.profile, found.operation))
     return replace(context, document=document, request_path=shown(name))
+
+
+def _refuse_own(body: dict[str, Any], name: str) -> None:
+    """Refuse a document of our own: every finding would be about another text than the person means."""
+    kind = body.get("kind")
+    if not (isinstance(body.get("schema"), int) and isinstance(kind, str)):  # no request has a number there
+        return
+    if kind != "manifest":
+        raise UsageError(f"{name!r} is no request: it is a document of imgbuild, of kind {quoted(kind)}",
+                         cure="name the request; imgbuild build --request-only writes one")
+    raise UsageError(f"{name!r} is a manifest, which holds a request among other things",
+                     cure="imgbuild verify takes manifests and lints their requests; "
+                          "jq .request.body MANIFEST | imgbuild lint - lints the request alone")
 
 
 def context_of(settings: Settings, book: RuleBook, *, image: Inspection | None,

@@ -78,3 +78,27 @@ def test_a_missing_request_is_a_failure(tmp_path):
 
 def test_an_output_never_replaces_the_request(request_file):
     assert errors("lint", request_file, "-o", "request.json")[0] == 2
+
+
+MANIFEST = str(SAMPLES / "debian-12-tiny.manifest.json")
+
+
+@pytest.mark.parametrize("words", [("lint",), ("lint", "--fix"), ("lint", "--diff"), ("lint", "--cloud", "openstack"),
+                                   ("check", str(SAMPLES / "debian-12-tiny.qcow2"), "--request")])
+def test_a_manifest_is_no_request_and_what_takes_one_is_named(words):
+    said = (f"{MANIFEST!r} is a manifest, which holds a request among other things (imgbuild verify takes manifests and"
+            " lints their requests; jq .request.body MANIFEST | imgbuild lint - lints the request alone)")
+    assert errors(*words, MANIFEST) == (2, said)
+
+
+def test_another_document_of_imgbuild_is_no_request():
+    data = b'{"imgbuild": "0.1.0", "schema": 1, "kind": "inspection"}'
+    said = ("'-' is no request: it is a document of imgbuild, of kind 'inspection' (name the request; imgbuild build"
+            " --request-only writes one)")
+    assert errors("lint", "-", stdin=data) == (2, said)
+
+
+@pytest.mark.parametrize("data", [b'{"imgbuild": "0.1.0", "kind": "manifest"}', b'{"schema": 1}', b"[]",
+                                  b'{"imgbuild": "0.1.0", "schema": "1", "kind": "manifest"}'])
+def test_a_request_may_have_properties_of_these_names(data):
+    assert call("lint", "-", "--cloud", "openstack", stdin=data).stdout
