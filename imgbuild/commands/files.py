@@ -6,10 +6,14 @@ import os
 import re
 import stat
 import sys
+from typing import TYPE_CHECKING
 
 from imgbuild.commands.ending import obey
 from imgbuild.errors import ImgbuildError, SourceError
 from imgbuild.smallfiles import read_small
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 # One byte more than the reader of requests takes: it then says itself that the request is too large.
 REQUEST_BYTES = (1 << 20) + 1
@@ -82,15 +86,57 @@ def write_whole(path: str, data: bytes) -> None:
         raise ImgbuildError(f"cannot write {path!r}: {_reason(error)}") from error
 
 
+def links_of(path: str) -> int:
+    """Return how many names (hard links) a file has; a symbolic link to it is none."""
+    return os.stat(path).st_nlink
+
+
+def rewrite(path: str, old: bytes, data: bytes) -> None:
+    """Write ``data`` for the text ``old`` of a file, under each of its names.
+
+    A file with one name is written as :func:`write_whole` does. A new file would leave the other names with the old
+    text, so one with several is written in place; until that is done, the old text lies in a file beside it.
+
+    Raises:
+        ImgbuildError: It cannot be written; where anything may be lost, the message names the old text's file.
+    """
+    if links_of(path) == 1:
+        write_whole(path, data)
+        return
+    target = os.path.realpath(path)
+    kept = _beside(target)
+    try:
+        _replace(kept, old, _mode(target))
+    except OSError as error:
+        raise ImgbuildError(f"cannot write {kept!r}: {_reason(error)}",
+                            cure=f"{path!r} has several names (hard links), so that its text is kept there") from error
+    try:
+        with open(target, "r+b") as file:
+            file.truncate(len(data))
+            _write_down(file, data)
+    except OSError as error:
+        raise ImgbuildError(f"cannot write {path!r}: {_reason(error)}", cure=f"its old text is in {kept!r}") from error
+    os.unlink(kept)
+
+
+def _write_down(file: BinaryIO, data: bytes) -> None:
+    """Write bytes down to the disk."""
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _beside(target: str) -> str:
+    return os.path.join(os.path.dirname(target), f".imgbuild-{os.getpid()}-{os.urandom(4).hex()}.tmp")
+
+
 def _replace(target: str, data: bytes, mode: int | None) -> None:
-    beside = os.path.join(os.path.dirname(target), f".imgbuild-{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    beside = _beside(target)
     try:
         with open(beside, "xb") as file:
             if mode is not None and hasattr(os, "fchmod"):
                 os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_down(file, data)
         os.replace(beside, target)
     except BaseException:
         if os.path.exists(beside):

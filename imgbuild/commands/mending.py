@@ -3,7 +3,7 @@
 As ruff does it (https://docs.astral.sh/ruff/linter/#fixes): ``--fix`` reports what is left and its exit status is that
 of the report; of standard input the text goes to standard output, mended or not; ``--diff`` writes nothing and exits
 with 1 if there is something to change, whatever else is found. Where text or patch has standard output, a report can
-go to a file only.
+go to a file only. A file of several names (hard links) is mended under each, which is said.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imgbuild.commands.files import REQUEST_BYTES, STANDARD_INPUT, read_request, write_whole
+from imgbuild.commands.files import REQUEST_BYTES, STANDARD_INPUT, links_of, read_request, rewrite
 from imgbuild.commands.lint import facts_of, lint_settings, report
 from imgbuild.commands.output import Output, write_out, write_raw
 from imgbuild.commands.program import say
@@ -89,8 +89,11 @@ def _write(request: str, data: bytes, fixed: Fixed, *, quiet: bool) -> None:
         raise ImgbuildError(f"cannot write {request!r}: it is read-only", cure="--diff shows what would change")
     if read_request(request) != data:
         raise ImgbuildError(f"{request!r} was changed while it was looked at", cure="run it again")
-    write_whole(request, fixed.data)
+    names = links_of(request)
+    rewrite(request, data, fixed.data)
     if not quiet:
+        if names > 1:
+            say(f"{request} has {names} names (hard links): it is mended under each")
         patch = fit_for_terminal(unified_diff(data, fixed.data, request))
         click.echo(patch.encode(getattr(sys.stderr, "encoding", None) or "utf-8", "backslashreplace"), nl=False,
                    err=True)

@@ -44,6 +44,42 @@ def test_fix_follows_a_link(file):
     assert file.read_bytes() == RIGHT
 
 
+def test_fix_mends_all_names_of_a_file_and_says_so(file):
+    other = file.parent / "other.json"
+    other.hardlink_to(file)
+    result = call("lint", "--fix", "r.json")
+    assert (file.read_bytes(), other.read_bytes(), file.stat().st_nlink) == (RIGHT, RIGHT, 2)
+    assert "imgbuild: r.json has 2 names (hard links): it is mended under each\n" in result.stderr
+    assert sorted(os.listdir()) == ["other.json", "r.json"]
+    assert call("lint", "--fix", "-q", "r.json").stderr == ""
+
+
+def test_a_shorter_text_leaves_nothing_of_the_old_one_behind(file):
+    (file.parent / "other.json").hardlink_to(file)
+    call("lint", "--fix", "-q", "r.json")
+    assert len(RIGHT) < len(WRONG)
+    assert file.read_bytes() == RIGHT
+
+
+def test_what_cannot_be_mended_in_place_is_kept_beside(file, monkeypatch):
+    (file.parent / "other.json").hardlink_to(file)
+    written = []
+
+    def fails_at_the_second(number):
+        written.append(number)
+        if len(written) > 1:
+            raise OSError(28, "No space left on device")
+
+    file.chmod(0o600)
+    monkeypatch.setattr("imgbuild.commands.files.os.fsync", fails_at_the_second)
+    status, message = errors("lint", "--fix", "r.json")
+    (kept,) = set(os.listdir()) - {"other.json", "r.json"}
+    assert status == 3
+    assert message.startswith("cannot write 'r.json': No space left on device (its old text is in '")
+    assert message.endswith(f"{kept}')")
+    assert ((file.parent / kept).read_bytes(), (file.parent / kept).stat().st_mode & 0o777) == (WRONG, 0o600)
+
+
 def test_what_is_left_decides_the_status(file):
     file.write_bytes(b'{"min_disk": "2000"}')
     assert call("lint", "--fix", "r.json").exit_code == 1
