@@ -15,9 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apart import apart
-from images import containers
 from measuring import CLICK, IMGBUILD, Failed, Pair, measure
+from subjects import in_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,14 +28,6 @@ OSLO = "import sys; from oslo_utils.imageutils.format_inspector import detect_fi
 QUICK = (IMGBUILD, "inspect", "--no-checksum")
 _DIRECT = ("LIBGUESTFS_BACKEND", "direct")
 _EMULATED = ("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg")
-
-
-def in_container(name: str, raw: Path, folder: Path) -> Path:
-    """Return a raw disk in a container, which is made in ``folder`` at the first call."""
-    if name == "raw":
-        return raw
-    made = folder / f"{raw.stem}.{name}.{containers.VARIANTS[name].ending}"
-    return made if made.exists() else apart(containers.wrap, name, raw, folder)
 
 
 def start_pairs(raws: dict[str, Path], folder: Path) -> Iterator[Pair]:

@@ -6,7 +6,8 @@ import json
 import subprocess
 from typing import TYPE_CHECKING
 
-from comparisons import CONTAINERS, QUICK, in_container
+from comparisons import CONTAINERS, QUICK
+from subjects import in_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import reading
 import scaling
 from apart import apart
-from comparisons import hash_pairs, in_container, info_pairs, start_pairs
+from comparisons import hash_pairs, info_pairs, start_pairs
 from measuring import RATIOS, compare, machine
-from subjects import find_disks, make_disks, make_large
+from subjects import find_disks, in_container, large_file, make_disks
 from tables import Page, write_into
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def ratios(raws: dict[str, Path], folder: Path, rounds: int) -> Iterator[tuple[s
         yield compare(pair, rounds)
     for pair in info_pairs(str(in_container("qcow2", raws["ext4"], folder))):
         yield compare(pair, seldom)
-    for pair in hash_pairs(str(apart(make_large, folder)), folder):
+    for pair in hash_pairs(str(large_file(raws["ext4"], folder)), folder):
         yield compare(pair, seldom)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from apart import apart
 from images import containers, disks
 from images import filesystems as fs
 from images.lvm import Linear
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 DISK_MIB = 2048
+NAMES = ("ext4", "xfs", "lvm", "btrfs")
+LARGE = 600 * 10**6
+"""Bytes that the file to hash has at least."""
 BALLAST = 640 * MIB
-"""Bytes that do not compress: the file to hash has at least 600 MB."""
+"""Bytes that do not compress, in the file that is made."""
 
 
 def make_disks(folder: Path) -> dict[str, Path]:
@@ -42,14 +46,27 @@ def find_disks(folder: Path) -> dict[str, Path]:
     """Return the raw disks of a folder by what their names say is on them, the first of each."""
     found: dict[str, Path] = {}
     for path in sorted(folder.glob("*.raw")):
-        name = next((name for name in ("lvm", "xfs", "btrfs", "ext4") if name in path.stem), None)
+        name = next((name for name in ("lvm", *NAMES) if name in path.stem), None)  # lvm-ext4 stands for lvm
         if name is not None:
             found.setdefault(name, path)
-    return found
+    return {name: found[name] for name in NAMES if name in found}
 
 
-def make_large(folder: Path) -> Path:
-    """Make the file to hash: a qcow2 of more than 600 MB."""
+def large_file(raw: Path, folder: Path) -> Path:
+    """Return the file to hash, a qcow2 of more than 600 MB: with that disk in it if it is large enough."""
+    file = in_container("qcow2", raw, folder)
+    return file if file.stat().st_size >= LARGE else apart(_make_large, folder)
+
+
+def in_container(name: str, raw: Path, folder: Path) -> Path:
+    """Return a raw disk in a container, which is made in ``folder`` at the first call."""
+    if name == "raw":
+        return raw
+    made = folder / f"{raw.stem}.{name}.{containers.VARIANTS[name].ending}"
+    return made if made.exists() else apart(containers.wrap, name, raw, folder)
+
+
+def _make_large(folder: Path) -> Path:
     work = folder / "large.parts"
     work.mkdir()
     disks.debian_cloud(folder / "large.raw", work, mib=DISK_MIB, ballast=BALLAST)
