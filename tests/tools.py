@@ -37,7 +37,7 @@ PACKAGES = {
     "veritysetup": "cryptsetup-bin", "mkntfs": "ntfs-3g", "mksquashfs": "squashfs-tools", "mkswap": "util-linux",
     "mmd": "mtools", "ntfscat": "ntfs-3g", "packer": "packer",
     "qemu-img": "qemu-utils", "qemu-io": "qemu-utils", "qemu-nbd": "qemu-utils", "scmp_sys_resolver": "seccomp",
-    "sfdisk": "fdisk", "sgdisk": "gdisk", "sha256sum": "coreutils",
+    "sfdisk": "fdisk", "gdisk": "gdisk", "sgdisk": "gdisk", "sha256sum": "coreutils",
     "split": "coreutils", "tar": "tar", "tune2fs": "e2fsprogs",
     "wimlib-imagex": "wimtools",
     "xfs_db": "xfsprogs", "xfs_logprint": "xfsprogs", "xmllint": "libxml2-utils", "xorriso": "xorriso",

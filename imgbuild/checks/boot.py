@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from imgbuild.checks.base import Case, Check, Hit, Hits, quoted
 from imgbuild.checks.system import requested_entry
+from imgbuild.kinds import ENVIRONMENTS, kind_of
 from imgbuild.profiles import ARM
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ KEY = "hw_firmware_type"
 _NAMES = {"bios": "BIOS", "uefi": "UEFI"}
 
 FirmwareFault = Literal["not-bootable", "default-not-bootable", "iso-not-bootable", "nowhere", "esp-without-loader",
-                        "arm-bios", "arm-default", "arm-without-uefi"]
-_OF_IMAGE = frozenset({"nowhere", "esp-without-loader", "arm-without-uefi"})
+                        "no-system", "arm-bios", "arm-default", "arm-without-uefi"]
+_OF_IMAGE = frozenset({"nowhere", "esp-without-loader", "no-system", "arm-without-uefi"})
 _ESP_TYPES = frozenset({"EFI system", "FAT EFI system"})
 _SAYS_ARM = {"architecture": {"arm": True, "x86": False}, "__support_arm": {"true": True, "false": False}}
 _ARM_WORDS = frozenset({"arm", "aarch64", "armv6", "armv7l", "armv7b"})
@@ -109,6 +110,20 @@ def _unbootable(case: Case) -> Hit | None:
     return Hit(message=f"{name} boots neither by BIOS nor by UEFI" + (f": {why}" if why else ""), on="image")
 
 
+def _no_system(case: Case) -> Hit | None:
+    """Return the hit for what makes no server; a data disk is worth a word only, as it may be meant to be one."""
+    image = case.image
+    if image is None or image.os is not None or image.firmware.bios is not False or image.firmware.uefi is not False:
+        return None
+    if image.format == "iso":
+        return Hit(message="the disc has no boot image and no system that is known: a server does not start from it",
+                   on="image")
+    if kind_of(image) != "data" or case.text("type") == ENVIRONMENTS["data"]:
+        return None
+    return Hit(message="no system and no boot loader is on the disk: a server does not start from it", on="image",
+               severity="note")
+
+
 def _arm_bios(case: Case) -> Hit | None:
     if case.text(KEY) != "bios" or not is_arm(case):
         return None
@@ -130,7 +145,7 @@ def _arm_without_uefi(case: Case) -> Hit | None:
 
 _FAULTS: dict[str, Callable[[Case], Hit | None]] = {
     "not-bootable": _not_bootable, "iso-not-bootable": _iso_not_bootable, "nowhere": _nowhere,
-    "esp-without-loader": _esp_without_loader,
+    "esp-without-loader": _esp_without_loader, "no-system": _no_system,
     "default-not-bootable": _default_not_bootable, "arm-bios": _arm_bios, "arm-default": _arm_default,
     "arm-without-uefi": _arm_without_uefi,
 }

@@ -23,6 +23,12 @@ MOST_SECONDS = 86400.0
 SEVERITIES = ("error", "warning", "note")
 
 
+class Seconds(click.FloatRange):
+    """A time in seconds; click names a value that is none after its own type, "a valid float range"."""
+
+    name = "number of seconds"
+
+
 def format_names() -> tuple[str, ...]:
     """Return the names of all image formats."""
     from imgbuild.formats import FORMATS  # noqa: PLC0415 - its modules are read when somebody asks
@@ -71,7 +77,7 @@ OPTIONS: dict[str, Decorator] = {
     "allow-device": option("--allow-device", is_flag=True, help="Take a block device for an image, too; it is read "
                                  "and never written to."),
     "time-limit": option("--time-limit", metavar="SECONDS", default=TIME_LIMIT, show_default=True,
-                               type=click.FloatRange(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
+                               type=Seconds(min=0, max=MOST_SECONDS, min_open=True), help="Stop looking into "
                                "an image after this time."),
     "min-disk-policy": option("--min-disk-policy", type=click.Choice(["greater", "not-less"]),
                                     help="Whether min_disk must be greater than the disk; else the cloud says."),
@@ -146,7 +152,8 @@ def choices_of(words: dict[str, Any], images: int = 1) -> Choices:
     for pair in words["extra"]:
         key, equals, value = pair.partition("=")
         if not key or not equals:
-            raise UsageError(f"--set {pair!r} has no value", cure="write --set KEY=VALUE")
+            missing = "value" if key else "key"
+            raise UsageError(f"--set {pair!r} has no {missing}", cure="write --set KEY=VALUE")
         if key in extra:
             raise UsageError(f"--set names {key!r} twice", cure="give one of them")
         extra[key] = value

@@ -132,7 +132,7 @@ def _explain(failure: Exception) -> int:
         return NOT_DONE
     if isinstance(failure, click.UsageError):
         command = failure.ctx.command_path if failure.ctx else "imgbuild"
-        say(f"{_sentence(failure.format_message())} ({command} --help shows what there is)")
+        say(f"{_variable(failure)}{_sentence(failure.format_message())} ({command} --help shows what there is)")
         return WRONG_USAGE
     message = failure.format_message() if isinstance(failure, click.ClickException) else str(failure)
     say(message)
@@ -141,9 +141,20 @@ def _explain(failure: Exception) -> int:
 
 def _is_configured(failure: click.BadParameter) -> bool:
     """Say whether the value that is refused stands in a configuration file."""
+    return _origin(failure) is click.core.ParameterSource.DEFAULT_MAP
+
+
+def _variable(failure: click.UsageError) -> str:
+    """Return the variable that a refused value stands in, to begin the message with; nothing for other values."""
+    if not isinstance(failure, click.BadParameter) or _origin(failure) is not click.core.ParameterSource.ENVIRONMENT:
+        return ""
+    return f"{getattr(failure.param, 'envvar', None)}: "
+
+
+def _origin(failure: click.BadParameter) -> click.core.ParameterSource | None:
     if failure.ctx is None or failure.param is None or failure.param.name is None:
-        return False
-    return failure.ctx.get_parameter_source(failure.param.name) is click.core.ParameterSource.DEFAULT_MAP
+        return None
+    return failure.ctx.get_parameter_source(failure.param.name)
 
 
 def _sentence(message: str) -> str:

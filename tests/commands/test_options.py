@@ -75,7 +75,7 @@ def test_a_data_disk_needs_a_file_and_a_place(text):
 
 @pytest.mark.parametrize(("extra", "message"), [
     (("key",), "--set 'key' has no value (write --set KEY=VALUE)"),
-    (("=value",), "--set '=value' has no value (write --set KEY=VALUE)"),
+    (("=value",), "--set '=value' has no key (write --set KEY=VALUE)"),
     (("a=1", "a=2"), "--set names 'a' twice (give one of them)"),
 ])
 def test_choices_that_cannot_be(extra, message):

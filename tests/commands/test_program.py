@@ -76,6 +76,8 @@ WRONG = [  # words, the command whose help is named, the message; click's own wo
     (["build", "x", "--min-disk", "a"], "imgbuild build", "invalid value for '--min-disk': 'a' is not a valid integer"),
     (["inspect", "x", "--time-limit", "0"], "imgbuild inspect",
      "invalid value for '--time-limit': 0.0 is not in the range 0<x<=86400.0"),
+    (["inspect", "x", "--time-limit", "soon"], "imgbuild inspect",
+     "invalid value for '--time-limit': 'soon' is not a valid number of seconds"),
     (["lint"], "imgbuild lint", "missing argument 'REQUEST'"),
 ]
 
@@ -85,6 +87,13 @@ def test_wrong_words_are_said_in_one_line(words, command, message):
     status, said = errors(*words)
     assert status == 2
     assert re.fullmatch(rf"{message} \({command} --help shows what there is\)", said), said
+
+
+def test_a_wrong_value_in_the_environment_is_said_with_its_variable(monkeypatch):
+    monkeypatch.setenv("IMGBUILD_MIN_DISK", "big")
+    status, said = errors("build", "x")
+    assert (status, said.partition(" (")[0]) == (
+        2, "IMGBUILD_MIN_DISK: invalid value for '--min-disk': 'big' is not a valid integer")
 
 
 def test_no_words_show_the_help():

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import struct
 import subprocess
+import tomllib
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 from pace import Clock
+from program import HOME
 from table_writer import DISK_GUID, ESP, LINUX, Disk, Gpt, Part, boot_sector, record
 from tools import needs
 
@@ -266,6 +269,41 @@ def test_what_this_writer_lays_down_is_right_for_sgdisk(tmp_path: Path) -> None:
     path = Gpt(PARTS).write(Disk(SIZE)).save(tmp_path / "disk")
     verdict = subprocess.run(["sgdisk", "--verify", path], check=True, capture_output=True, text=True).stdout
     assert "No problems found" in verdict
+
+
+FAULTS = {
+    "gpt-primary-damaged": Gpt(PARTS).write(Disk(SIZE)).write(512, bytes(512)),
+    "gpt-backup-damaged": Gpt(PARTS).write(Disk(SIZE)).write(LAST * 512, bytes(512)),
+    "gpt-backup-not-at-end": Gpt(PARTS, alternate=LAST).write(Disk(SIZE + 3 * MIB)),
+    "gpt-protective-mbr-missing": Gpt(PARTS).write(Disk(SIZE)).write(0, bytes(512)),
+    "gpt-protective-mbr-wrong": Gpt(PARTS).write(Disk(SIZE)).write(0, boot_sector(record(0xEE, 2, 100))),
+    "gpt-hybrid-mbr": Gpt(PARTS).write(Disk(SIZE)).write(
+        0, boot_sector(record(0xEE, 1, 2047), record(0x0C, 2048, 2048))),
+    "gpt-leftover": Gpt(PARTS).write(Disk(SIZE)).write(0, boot_sector(record(0x83, 2048, 100))),
+}
+
+
+@needs("gdisk", "sgdisk")
+@pytest.mark.parametrize("code", FAULTS)
+def test_the_cure_that_its_rule_names_cures_it(code: str, tmp_path: Path) -> None:
+    hint = common_rule(f"image-{code}")["hint"]
+    named = re.search(r"(s?gdisk)( --[a-z-]+)? DISK(?:, then ([a-z, ]+))?", hint)
+    assert named is not None
+    words, keys = [named[1], *(named[2] or "").split()], (named[3] or "").split(", ")
+    assert codes(FAULTS[code]) == [code]
+    path = FAULTS[code].save(tmp_path / "disk")
+    partitions = table_of(FAULTS[code]).partitions
+    # They warn by their status, too.
+    subprocess.run([*words, path], input="\n".join([*keys, ""]), text=True, check=False, capture_output=True)
+    cured = read_table(Memory(path.read_bytes()))
+    assert cured is not None
+    assert (cured.problems, [part.start for part in cured.partitions]) == ((), [part.start for part in partitions])
+
+
+def common_rule(rule_id: str) -> dict[str, str]:
+    """Return a rule on disks as it is written."""
+    rules = tomllib.loads((HOME / "rules/common/disk.toml").read_text())["rule"]
+    return next(rule for rule in rules if rule["id"] == rule_id)
 
 
 def test_mutants_give_a_table_or_a_problem_in_time() -> None:

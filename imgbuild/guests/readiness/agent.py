@@ -92,7 +92,10 @@ def datasource_only(view: View) -> Answer:
         others = [name for name in sources if name not in {_SOURCE, "None"}]
         if sources and not others:
             return passed("no other data source is tried", setting.path or cloudinit.MAIN)
-        what = f"{len(others)} more data sources" if sources else "all data sources that it knows"
+        if sources and _SOURCE not in sources:
+            return not_applicable(f"{_SOURCE} itself is not among the data sources")
+        more = "1 more data source" if len(others) == 1 else f"{len(others)} more data sources"
+        what = more if sources else "all data sources that it knows"
         return failed(f"cloud-init tries {what}, too", [_place(found, setting)],
                       cure=f"write datasource_list: [ {_SOURCE} ] in {setting.path or cloudinit.MAIN}")
 

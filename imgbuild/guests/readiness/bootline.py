@@ -37,7 +37,7 @@ def by_uuid(view: View) -> Answer:
     """lin_grub_uuid: the entries name the root by an identifier that does not change with the bus."""
     entries = _entries(view)
     if not entries:
-        return unknown(_NO_MENU)
+        return unknown(f"{_NO_MENU}: how it names the root is not known")
     wrong = [one for one in _named(view, "root") if _is_by_place(one.spec)]
     files = dict.fromkeys(clean(entry.source) for entry in entries)
     if not wrong:
@@ -49,7 +49,8 @@ def on_this_disk(view: View) -> Answer:
     """lin_boot_ids: what the boot loader and its entries name is on this disk."""
     named = [*_named(view, "root"), *_volumes(view), *searches.find(view), *_named(view, "resume")]
     if not named:
-        return unknown(_NO_MENU) if not _entries(view) else passed("the entries name no device", *_sources(view))
+        unnamed = passed("the entries name no device", *_sources(view))
+        return unnamed if _entries(view) else unknown(f"{_NO_MENU}: what it names is not known")
     away = [one for one in named if _where(view, one) == "elsewhere" and not _is_by_place(one.spec)]
     if away:
         return failed(_is_away(view, away[0]), _places(view, away, lambda one: _is_away(view, one)),

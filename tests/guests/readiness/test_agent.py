@@ -65,6 +65,7 @@ JUDGED = {
     agent.datasource_only: [
         ("datasource_list: [ OpenStack ]", "pass"), ("datasource_list: [ OpenStack, None ]", "pass"), ("", "fail"),
         ("datasource_list: [ NoCloud, OpenStack ]", "fail"),
+        ("datasource_list: [ NoCloud ]", "not-applicable"),  # nothing else is tried beside it: it is not tried
     ],
     agent.network: [("network: {config: disabled}", "pass"), ("", "fail"), ("network: {version: 2}", "fail")],
     agent.apply_network: [
