@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from imgbuild.reports.escape import visible
 from imgbuild.reports.findings import address_of, findings_view
 from imgbuild.reports.page import counted, flat
+from imgbuild.reports.text_container import size_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,8 +55,8 @@ def _lines(view: FindingsView) -> Iterator[str]:
 
 
 def _image(image: Inspection) -> Iterator[str]:
-    size = "" if image.virtual_size is None else f", {image.virtual_size} bytes of disk"
-    yield from ("", f"**{plain(image.path)}**: {plain(image.format or 'not recognised')}, {image.size} bytes{size}")
+    format_name = plain(image.format or "not recognised")
+    yield from ("", f"**{plain(image.path)}**: {format_name}, {plain(size_words(image))}")
     if image.os is not None:
         yield f"— {plain(flat((image.os.name or image.os.id, image.os.release, image.os.architecture)))}"
     for name, digest in (image.checksums or {}).items():

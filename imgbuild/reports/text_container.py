@@ -29,6 +29,15 @@ def boot_answers(image: Inspection) -> tuple[tuple[str, bool | None], ...]:
     return ("BIOS", firmware.bios), ("UEFI", firmware.uefi), ("Secure Boot", secure_boot)
 
 
+def size_words(image: Inspection) -> str:
+    """Return the sizes of disk and file: ``2 GiB disk in a file of 654 MiB``."""
+    if not image.size and image.virtual_size:
+        return f"{human_size(image.virtual_size)} disk"
+    if image.virtual_size is None or image.virtual_size == image.size:
+        return human_size(image.size)
+    return f"{human_size(image.virtual_size)} disk in a file of {human_size(image.size)}"
+
+
 def format_words(image: Inspection) -> str:
     """Return the format with its version or kind: ``qcow2 v3``, ``fixed vhd``."""
     header = image.container

@@ -23,7 +23,7 @@ def test_the_verdict_stands_first():
 
 def test_an_image_and_its_findings():
     text = made(CUT, images=(IMAGE,), manifests=(MANIFEST,))
-    assert "**disk.qcow2**: qcow2, 685768704 bytes, 2147483648 bytes of disk" in text
+    assert "**disk.qcow2**: qcow2, 2 GiB disk in a file of 654 MiB" in text
     assert "| ⚠️ | **image-truncated**<br>the file ends before its tables | disk.qcow2 | Copy it again. |" in text
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from imgbuild.reports.html.elements import code, facts, lines, mark, more, section
 from imgbuild.reports.page import counted, flat
-from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words
+from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words, size_words
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _MOST_PLACES = 8
 def write_glance(image: Inspection, route: Route | None) -> h.Element:
     """Return what most people want to know first, as four cards."""
     cards = [("System", _system_name(image.os), _system_details(image.os)),
-             ("Image", format_words(image) if image.format else "not recognised", _sizes(image)),
+             ("Image", format_words(image) if image.format else "not recognised", size_words(image)),
              ("Boots by", _boots(image), _secure_boot(image))]
     if route is not None:
         cards.append(("Way to the cloud", route.operation or "none carries this file", flat(route.why[:1])))
@@ -50,14 +50,6 @@ def _system_details(system: OperatingSystem | None) -> str:
     build = f"build {system.build}" if system.build else None
     further = (word for word in (system.edition, system.release) if word and word not in known)
     return flat((*further, build, system.architecture, kernel))
-
-
-def _sizes(image: Inspection) -> str:
-    if not image.size and image.virtual_size:
-        return f"{human_size(image.virtual_size)} disk"
-    if image.virtual_size is None or image.virtual_size == image.size:
-        return human_size(image.size)
-    return f"{human_size(image.virtual_size)} disk in a file of {human_size(image.size)}"
 
 
 def _boots(image: Inspection) -> str:
