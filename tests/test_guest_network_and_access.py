@@ -111,11 +111,11 @@ DISKS: dict[str, tuple[Any, str, str]] = {
     "good": (good, ("dhcp nic_bound ipv6 cloud_init ci_datasource ci_datasource_only ci_network ci_apply_network"
              " ci_etc_hosts ci_ssh_first ci_root_login ci_clean ssh sshd_password user_linux password_age reset_plugin"
              " machine_id ssh_host_keys random_seed clean logs"), ""),
-    "bad": (bad, "", ("dhcp networkmanager ci_datasource ci_datasource_only ci_network ci_apply_network ci_etc_hosts"
+    "bad": (bad, "", ("dhcp networkmanager ci_datasource ci_network ci_apply_network ci_etc_hosts"
             " ci_ssh_first ci_root_login ci_clean ssh user_linux password_age reset_plugin machine_id ssh_host_keys"
             " random_seed clean logs")),
     "without-agent": (without_agent, "dhcp", "nic_bound cloud_init sshd_password ipv6"),
-    "networkmanager": (networkmanager_alone, "dhcp networkmanager", ""),
+    "networkmanager": (networkmanager_alone, "dhcp networkmanager", "ci_datasource_only"),
     "centos-6": (lambda: centos(keeps_asking=True), "dhcp dhcp_persistent ci_zeroconf ssh cloud_init", ""),
     "centos-6-bad": (lambda: centos(keeps_asking=False), "dhcp", "dhcp_persistent ci_zeroconf ssh"),
 }
