@@ -137,10 +137,6 @@ class FileView(io.RawIOBase):
         """Say that it can be sought."""
         return True
 
-    def get_size(self) -> int:
-        """Return the size in bytes; the libyal bindings ask for it by this name."""
-        return self._reader.size
-
     def tell(self) -> int:
         """Return the position in bytes."""
         return self._position

@@ -13,6 +13,9 @@ import msgspec
 
 Kind = Literal["file", "directory", "link", "other"]
 
+MAX_ENTRIES = 100_000
+"""Names in one directory."""
+
 
 class Stat(msgspec.Struct, frozen=True):
     """What is at a path; ``size`` in bytes, ``mode`` as in POSIX (0 where the file system has none)."""
@@ -71,3 +74,8 @@ class Subvolumed(Protocol):
     def at_path(self, path: str) -> FileSystem | None:
         """Return the files of the subvolume at a path below the top level, or ``None`` where there is none."""
         ...
+
+
+def split(path: str) -> tuple[str, ...]:
+    """Return the names in an absolute path."""
+    return tuple(name for name in path.split("/") if name)

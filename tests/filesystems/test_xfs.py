@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import random
+import stat
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pyfsxfs
 import pytest
 from images.filesystems import prototype_of
 from images.run import run
@@ -13,13 +16,14 @@ from walking import differences, plant_sample
 
 from imgbuild.filesystems import identify
 from imgbuild.filesystems.base import Stat
-from imgbuild.filesystems.xfs import open_xfs
+from imgbuild.filesystems.xfs import extents, open_xfs
 from imgbuild.readers import BrokenImage, Memory
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from imgbuild.filesystems.libyal import UnixFileSystem
+    from imgbuild.filesystems.xfs import XfsFileSystem
 
 pytestmark = needs("mkfs.xfs", "xfs_db")
 MIB = 1 << 20
@@ -43,7 +47,7 @@ def make(path: Path, tree: Path, *options: str, mib: int = 48) -> Path:
     return path
 
 
-def opened(path: Path) -> UnixFileSystem:
+def opened(path: Path) -> XfsFileSystem:
     return open_xfs(Memory(path.read_bytes()))
 
 
@@ -157,6 +161,171 @@ def test_features_that_change_how_files_are_read_are_refused(tmp_path: Path, tre
         open_xfs(Memory(bytes(data)))
     assert (raised.value.problem.code, raised.value.problem.message) == (
         "filesystem-feature-unknown", "the XFS file system uses features that cannot be read: zoned, 0x40000000")
+
+
+LINKS = (335, 336, 337, 967, 968, 969, 1023)
+
+
+def target(length: int) -> str:
+    return "".join(f"/{place % 10}" for place in range(length))[:length]
+
+
+def make_links(path: Path, *options: str) -> tuple[Path, Path]:
+    root = path / "root"
+    root.mkdir()
+    for length in LINKS:
+        (root / f"link-{length}").symlink_to(target(length))
+    return make(path / "fs", root, *options), root
+
+
+def place_of(filesystem: XfsFileSystem, path: str) -> int:
+    """Return the byte where the inode of a path begins."""
+    inode, known = filesystem._find(tuple(path[1:].encode().split(b"/"))), filesystem._superblock
+    assert inode is not None
+    return known.place(inode.number >> known.inode_bits) + (inode.number & (1 << known.inode_bits) - 1) * known.inode
+
+
+def test_long_targets_of_links(tmp_path: Path) -> None:
+    path, root = make_links(tmp_path, "-m", "crc=0")
+    assert differences(opened(path), root) == []
+
+
+@pytest.mark.parametrize("block", [1024, 4096])
+def test_long_targets_of_links_in_blocks_with_heads(tmp_path: Path, block: int) -> None:
+    """mkfs.xfs of xfsprogs 6.1 writes no heads, and then Linux refuses the link; here they are put in."""
+    data = bytearray(make_links(tmp_path, "-b", f"size={block}")[0].read_bytes())
+    filesystem, free = open_xfs(Memory(bytes(data))), 2000  # blocks of the first group that nothing uses
+    for length in LINKS[2:]:
+        said, count = target(length).encode(), -(-length // (block - 56))
+        assert not any(data[free * block : (free + count) * block])
+        place = place_of(filesystem, f"/link-{length}") + 176
+        data[place : place + 16] = (free << 21 | count).to_bytes(16, "big")
+        for number in range(count):
+            piece = said[number * (block - 56) : (number + 1) * (block - 56)]
+            start = (free + number) * block
+            data[start : start + 56 + len(piece)] = b"XSLM" + bytes(52) + piece
+        free += count
+    filesystem = open_xfs(Memory(bytes(data)))
+    assert [filesystem.readlink(f"/link-{length}") for length in LINKS] == [target(length) for length in LINKS]
+    filesystem = open_xfs(Memory(bytes(data.replace(b"XSLM", b"XSLN"))))
+    assert filesystem.readlink("/link-336") == target(336)
+    with pytest.raises(BrokenImage, match=r"^the target of the link at the inode \d+ is not there$"):
+        filesystem.readlink("/link-1023")
+
+
+SCATTERED = "/boot/file-300001"
+
+
+def scatter(data: bytearray, levels: int) -> int:
+    """Put the extents of a file, one for each block, into a tree of so many levels; return the number of the inode.
+
+    Its blocks take the last ones of the first group, which are free.
+    """
+    filesystem = open_xfs(Memory(bytes(data)))
+    inode, known = filesystem._find(tuple(SCATTERED[1:].encode().split(b"/"))), filesystem._superblock
+    assert inode is not None
+    place = place_of(filesystem, SCATTERED)
+    (run,) = extents._runs(inode.data[:16])
+    assert run.block is not None
+    records = [number << 9 << 64 | run.block + number << 21 | 1 for number in range(run.length)]
+    raw = b"".join(record.to_bytes(16, "big") for record in records)
+    head = {4: b"BMAP", 5: b"BMA3"}[known.version], {4: 24, 5: 72}[known.version]
+    entries, free = [(0, raw)], known.group_blocks - 1
+    for level in range(levels):
+        room = (known.block - head[1]) // 16
+        step = min(room, 20)  # nodes need not be full
+        pieces = [entries[0][1][start : start + 16 * step] for start in range(0, len(raw), 16 * step)] \
+            if level == 0 else [_node(entries[start : start + step], room) for start in range(0, len(entries), step)]
+        firsts = [number * step for number in range(len(pieces))] if level == 0 else [
+            entries[start][0] for start in range(0, len(entries), step)]
+        counts = [min(step, len(records) - first) for first in firsts] if level == 0 else [
+            len(entries[start : start + step]) for start in range(0, len(entries), step)]
+        entries = []
+        for first, piece, count in zip(firsts, pieces, counts, strict=True):
+            block = head[0] + struct.pack(">HHQQ", level, count, (1 << 64) - 1, (1 << 64) - 1)
+            data[free * known.block : (free + 1) * known.block] = (block.ljust(head[1], b"\0") + piece).ljust(
+                known.block, b"\0")
+            entries.append((first, free.to_bytes(8, "big")))
+            free -= 1
+    fork = place + {4: 100, 5: 176}[known.version]
+    root = struct.pack(">HH", levels, len(entries)) + _node(entries, (len(inode.data) - 4) // 16)
+    data[fork : fork + len(root)] = root
+    data[place + 5] = 3
+    struct.pack_into(">I", data, place + 76, len(records))
+    return inode.number
+
+
+def _node(entries: list[tuple[int, bytes]], room: int) -> bytes:
+    """Return keys, and behind the room for all of them the blocks."""
+    keys = b"".join(first.to_bytes(8, "big") for first, _ in entries)
+    return keys.ljust(8 * room, b"\0") + b"".join(block for _, block in entries)
+
+
+@pytest.mark.parametrize(("options", "levels"), [("-b size=1024", 2), ("-m crc=0 -b size=1024", 2), ("", 1)])
+def test_extents_in_a_tree(tmp_path: Path, tree: Path, options: str, levels: int) -> None:
+    path = make(tmp_path / "fs", tree, *options.split())
+    data = bytearray(path.read_bytes())
+    number = scatter(data, levels)
+    path.write_bytes(data)
+    assert differences(opened(path), tree) == []
+    seen = run("xfs_db", "-r", "-c", f"inode {number}", "-c", "bmap", path).count("startblock")
+    assert seen == (300_001 // (1024 if "1024" in options else 4096)) + 1
+    filesystem, whole = opened(path), (tree / SCATTERED[1:]).read_bytes()
+    for offset, limit in ((0, 1), (1023, 2), (20 * 1024 - 1, 2), (150_000, 50_000), (300_000, 9)):
+        assert filesystem.read(SCATTERED, limit, offset) == whole[offset : offset + limit]
+
+
+def test_a_tree_that_is_damaged_anywhere(tmp_path: Path, tree: Path) -> None:
+    data = bytearray(make(tmp_path / "fs", tree, "-b", "size=1024").read_bytes())
+    scatter(data, 2)
+    whole, chance = (tree / SCATTERED[1:]).read_bytes(), random.Random(1)  # noqa: S311 - cases, no secret
+    nodes = [place for place in range(0, len(data), 1024) if data[place : place + 4] == b"BMA3"]
+    assert len(nodes) > 10
+    for node in nodes:
+        for place in (*range(8), *(chance.randrange(72, 392) for _ in range(6))):
+            changed = bytearray(data)
+            changed[node + place] ^= 1 << chance.randrange(8)
+            try:
+                assert len(open_xfs(Memory(bytes(changed))).read(SCATTERED, len(whole))) == len(whole)
+            except BrokenImage as refusal:
+                assert refusal.problem.message  # noqa: PT017 - some are read
+
+
+def test_libfsxfs_reads_the_same(tmp_path: Path, tree: Path) -> None:
+    path = make(tmp_path / "fs", tree)
+    volume = pyfsxfs.volume()
+    volume.open(str(path))
+
+    def read(entry: Any, place: str) -> Iterator[tuple[str, int, bytes]]:
+        for below in entry.sub_file_entries:
+            here, size = f"{place}/{below.name}", below.size
+            content = below.read_buffer_at_offset(size, 0) if stat.S_ISREG(below.file_mode) and size else b""
+            yield here, below.file_mode, content
+            if stat.S_ISDIR(below.file_mode):
+                yield from read(below, here)
+
+    filesystem, count = opened(path), 0
+    for place, mode, content in read(volume.get_root_directory(), ""):
+        found = filesystem.stat(place)
+        assert found is not None
+        assert found.mode == mode
+        assert found.kind != "file" or filesystem.read(place, 1 << 24) == content
+        count += 1
+    assert count > 300
+
+
+def test_an_inode_that_is_not_there_or_another(tmp_path: Path, tree: Path) -> None:
+    data = make(tmp_path / "fs", tree).read_bytes()
+    place = place_of(open_xfs(Memory(data)), "/many")
+    for at, message in ((0, "there is no inode"), (4, "there is no inode"), (159, "says that it is")):
+        changed = bytearray(data)
+        changed[place + at] ^= 1
+        with pytest.raises(BrokenImage, match=message):
+            open_xfs(Memory(bytes(changed))).stat("/many")
+    changed = bytearray(data)
+    changed[place + 91] |= 1  # the realtime flag, here of a directory
+    with pytest.raises(BrokenImage, match="realtime device"):
+        open_xfs(Memory(bytes(changed))).listdir("/many")
 
 
 def test_mutants(tmp_path: Path, tree: Path) -> None:

@@ -33,7 +33,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from imgbuild.filesystems.libyal import MAX_ENTRIES
+from imgbuild.filesystems.base import MAX_ENTRIES
 from imgbuild.filesystems.ntfs.records import INDEX_ALLOCATION, INDEX_ROOT, damaged, repaired
 from imgbuild.filesystems.superblocks.base import is_power_of_two
 from imgbuild.readers import broken

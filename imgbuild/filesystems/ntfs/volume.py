@@ -18,9 +18,8 @@ import struct
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from imgbuild.filesystems.base import Stat
+from imgbuild.filesystems.base import Stat, split
 from imgbuild.filesystems.cached import CachedReader
-from imgbuild.filesystems.libyal import split
 from imgbuild.filesystems.ntfs.index import Directory
 from imgbuild.filesystems.ntfs.records import DATA, NUMBER, REPARSE_POINT, FileTable, Record, damaged
 from imgbuild.filesystems.ntfs.reparse import Point, read_point
