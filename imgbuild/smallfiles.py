@@ -50,5 +50,5 @@ def _begin(descriptor: int, limit: int) -> bytes:
     except BlockingIOError:
         return b""
     if not begun:
-        raise OSError(errno.ENXIO, "it is a FIFO, and nobody writes to it")
+        raise OSError(errno.ENXIO, "it is a FIFO, and nothing was written to it")
     return begun

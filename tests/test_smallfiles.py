@@ -19,7 +19,7 @@ from imgbuild.smallfiles import read_small
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs")
 GOOD = SAMPLES / "requests" / "debian-12-tiny.json"
-NOBODY = "it is a FIFO, and nobody writes to it"
+NOBODY = "it is a FIFO, and nothing was written to it"
 
 
 @pytest.fixture

@@ -66,14 +66,14 @@ class Shell:
                                        stderr=theirs, start_new_session=True)
         os.close(theirs)
 
-    def tell(self, keys, until, seconds=30):
+    def tell(self, keys, until, seconds=120):
         """Press keys, and return what is shown until a text is."""
         os.write(self._terminal, keys.encode())
         shown, end = "", time.monotonic() + seconds
         while until not in shown:
             ready, _, _ = select.select([self._terminal], [], [], max(0, end - time.monotonic()))
             assert ready, f"{until!r} is not shown after {keys!r}, but {shown!r}"
-            shown += os.read(self._terminal, 65536).decode()
+            shown += os.read(self._terminal, 65536).decode(errors="replace")
         return shown
 
     def completed(self, begun):

@@ -249,13 +249,13 @@ class _Worker:
         self._strange.clear()
         result = Result(number, mutant.what, 0, 0)
         self._watching = True
-        started = time.monotonic()
+        started = time.process_time()
         try:
             with open_source(self._path) as source:
                 result.codes = self._judge(source)
         except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
             result.failure = traceback.format_exc()
-        result.seconds = time.monotonic() - started
+        result.seconds = time.process_time() - started
         self._watching = False
         result.peak = max(0, _memory("VmHWM") - self._inherited) + _PLAIN
         if self._strange and not result.failure:

@@ -7,8 +7,8 @@ import subprocess
 import time
 
 import pytest
-import run
 import seeds
+from fuzz import run
 from mutate import Mutator, applied
 from tools import needs
 
@@ -96,7 +96,9 @@ def _eat(*_):
 
 
 def _linger(*_):
-    time.sleep(0.2)
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
 
 
 @pytest.mark.parametrize(("said", "fault"), [
