@@ -156,10 +156,16 @@ class DiskFormat(Check, frozen=True, kw_only=True, tag="disk-format"):
                       hint=f"Set disk_format to {quoted(word)}." if _documented_word(case) else None)
 
     def _default(self, case: Case) -> Hits:
-        default, word = case.profile.default_disk_format, _documented_word(case)
-        if "disk_format" not in case.body and default and word not in {None, default} and case.image is not None:
-            yield Hit(message=f"disk_format is not given, so {default} holds, but the file is {case.image.format}",
-                      pointer="/disk_format", hint=f"Set disk_format to {quoted(word)}.", choices=_taken(case, word))
+        default, word, image = case.profile.default_disk_format, _documented_word(case), case.image
+        if "disk_format" in case.body or not default or word == default or image is None or image.virtual_size is None:
+            return
+        message = f"disk_format is not given, so {default} holds, but the file is {image.format}"
+        if word is None:  # the pages on files take such a format; with which word, no page says
+            yield Hit(message=f"{message}, for which the field has no word", pointer="/disk_format", severity="note",
+                      hint="Convert the file to be sure: qemu-img convert -O qcow2 FILE NEW.qcow2.")
+            return
+        yield Hit(message=message, pointer="/disk_format", hint=f"Set disk_format to {quoted(word)}.",
+                  choices=_taken(case, word))
 
 
 def _taken(case: Case, word: str | None) -> tuple[str, ...]:
