@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from imgbuild.inside import Part
     from imgbuild.readers import Reader
     from imgbuild.source import Source
+    from imgbuild.volumes.base import PartitionTable
 
 
 # qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
 GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
 _SHOWN_PARTS = 4
+USUAL_BLOCK = 512
+"""Bytes of a logical block of a disk, where nothing says otherwise."""
 READ_FORWARD_ONLY = frozenset({"zvhd"})
 
 
@@ -165,8 +168,17 @@ def _read_table(state: State) -> bool:
         _look_for_an_image(state, state.disk)
     if state.table is not None:
         state.object(*(_placed(state, found) for found in state.table.problems if not _is_growth(state, found)))
+        _compare_blocks(state, state.table)
         state.learn(partition_table=state.table.kind, partitions=state.table.partitions)
     return True
+
+
+def _compare_blocks(state: State, table: PartitionTable) -> None:
+    """Object to blocks that servers' disks do not have, unless the container says that the disk has them."""
+    said = (state.facts.container or {}).get("logical_sector_size", USUAL_BLOCK)
+    if table.sector_size not in {USUAL_BLOCK, said}:
+        state.object(problem("gpt-large-blocks", f"the GPT counts in blocks of {table.sector_size} bytes: a disk with"
+                                                 f" blocks of {USUAL_BLOCK} bytes shows no partition"))
 
 
 def _placed(state: State, found: Problem) -> Problem:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from itertools import pairwise
 
+import msgspec
 import pytest
 from images import isos, udfdiscs, wims
 from images.disks import XFS_TOOLS
@@ -80,6 +81,18 @@ def test_a_gpt_without_a_partition_has_nothing_inside_unless_it_is_damaged(tmp_p
     facts = looks_at(path)[-1].facts
     assert (facts.partition_table, facts.partitions) == ("gpt", ())
     assert [problem.code for problem in facts.problems] == codes
+
+
+@pytest.mark.parametrize(("header", "codes"), [({}, ["gpt-large-blocks"]), ({"logical_sector_size": 4096}, []),
+                                               ({"logical_sector_size": 512}, ["gpt-large-blocks"])])
+def test_blocks_that_a_server_does_not_have_are_said_unless_the_container_has_them(disk, monkeypatch, header, codes):
+    with open_source(str(disk("gpt-uefi-ext4"))) as source:
+        found, table = inspection.detect(source), inspection.volumes.read_table(source)
+    row = Format("raw", "raw", ("raw",), lambda _: False, lambda file: Container("raw", file.size, header))
+    monkeypatch.setattr(inspection, "detect", lambda *_, **__: type(found)(row, "raw"))
+    monkeypatch.setattr(inspection.volumes, "read_table", lambda _: msgspec.structs.replace(table, sector_size=4096))
+    facts = looks_at(disk("gpt-uefi-ext4"))[-1].facts
+    assert [problem.code for problem in facts.problems if problem.code.startswith("gpt")] == codes
 
 
 @pytest.mark.parametrize("step", ["read_table", "identify"])

@@ -35,10 +35,10 @@ FORMATS = {"raw": "raw", "iso": "raw", "qcow2": "qcow2", "vhd": "vpc", "vmdk": "
 HARMLESS = frozenset({
     "content-unread", "extended-l2", "extension-mismatch", "filesystem-feature-unknown", "filesystem-truncated",
     "filesystem-unreadable", "gpt-backup-not-at-end", "gpt-copies-differ", "gpt-duplicate-partition-id",
-    "gpt-hybrid-mbr", "gpt-leftover", "gpt-past-end", "gpt-protective-mbr-missing", "lvm-past-end", "lvm-pv-missing",
-    "lvm-unsupported-segment", "mbr-several-active", "needs-check", "nothing-inside", "partition-overlap",
-    "partition-past-end", "size-over-whole-gib", "snapshots", "unaligned-size", "vhd-size-differs-from-chs",
-    "vhd-spare-table-entries", "zstd-compression",
+    "gpt-hybrid-mbr", "gpt-large-blocks", "gpt-leftover", "gpt-past-end", "gpt-protective-mbr-missing", "lvm-past-end",
+    "lvm-pv-missing", "lvm-unsupported-segment", "mbr-several-active", "needs-check", "nothing-inside",
+    "partition-overlap", "partition-past-end", "size-over-whole-gib", "snapshots", "unaligned-size",
+    "vhd-size-differs-from-chs", "vhd-spare-table-entries", "zstd-compression",
 })
 
 # What speaks against the words around a file and not against the file. qemu-img is told the format that it has.
