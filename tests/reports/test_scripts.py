@@ -12,6 +12,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 TINY = SAMPLES / "debian-12-tiny.qcow2"
-PROFILE = rulebook.load().profile
+PROFILES = {cloud: rulebook.load(cloud).profile for cloud in rulebook.clouds()}
+ENDPOINTS = {"openstack": "GLANCE_ENDPOINT", "scs": "SCS_ENDPOINT"}
+SHELLCHECK = ("shellcheck", "--enable=all", "--exclude=SC2310,SC2311,SC2312,SC2250,SC2249,SC2292,SC2154")
 HOSTILE = [
     "$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "\nEND_OF_REQUEST\ntouch pwned\n",
     "한😀", "--file=/etc/passwd", "-x", "a\\", "\\'; touch pwned #", "${IFS}", "!!", "*", "~",
     "é\u202e\x1b[31m", "%s%n", "{a,b}[1-3]",
     "'''; import os; os.system('touch pwned') #", '"""', "\\N{BULLET}\\x41"]
+PROFILE = PROFILES["huaweicloud"]
 CLEAN = {"PATH": os.environ["PATH"], "no_proxy": "*", "LANG": "C.UTF-8", "OS_TOKEN": "secret \"'$x", "IMAGE_POLL": "0",
          "OS_PROJECT_ID": PROJECT, "HUAWEICLOUD_SDK_AK": "key", "HUAWEICLOUD_SDK_SK": "secret",
          "HUAWEICLOUD_SDK_PROJECT_ID": PROJECT}
@@ -59,23 +63,44 @@ def server(monkeypatch, tmp_path):
     yield from service.serving()
 
 
-def made(path: Path | str = TINY, operation: str = "create-metadata", **chosen: Any) -> Manifest:
-    built = pipeline.build(str(path), Settings(operation=operation), Choices(**chosen))
+def made(path: Path | str = TINY, operation: str = "create-metadata", *, cloud: str = "huaweicloud",
+         **chosen: Any) -> Manifest:
+    built = pipeline.build(str(path), Settings(cloud=cloud, operation=operation), Choices(**chosen))
     assert built.manifest is not None
     return built.manifest
 
 
-def imported(operation: str) -> Manifest:
+def imported(operation: str, cloud: str = "huaweicloud") -> Manifest:
     """Return the manifest of a call that names a file in the object store."""
     image = {"quickimport-system": SAMPLES / "zvhd" / "sparse-zlib.zvhd2", "dataimage": SAMPLES / "data-disk.vhd",
              "quickimport-data": SAMPLES / "zvhd" / "sparse-zlib.zvhd2"}.get(operation, TINY)
     extra = {"image_id": IMAGE} if operation == "register-file" else {}
     disks = (DataImage(path=str(SAMPLES / "data-disk.vhd"), address="images:b.vhd"),) if operation == "action" else ()
-    return made(image, operation, address=ADDRESSED[operation], extra=extra, data_images=disks)
+    return made(image, operation, cloud=cloud, address=ADDRESSED[operation], extra=extra, data_images=disks)
 
 
 def script(kind: str, manifest: Manifest, path: str | None = None) -> bytes:
     return scripts.write(kind, manifest, PROFILE, path or manifest.image.path)
+
+
+def can(kind: str, cloud: str, operation: str) -> bool:
+    """Say whether a client makes a call: OpenStack's the one of Glance alone, the vendor's SDK all of its service."""
+    return {"curl": True, "openstack": operation == "create-metadata", "python": cloud not in ENDPOINTS}[kind]
+
+
+@cache
+def manifest_for(cloud: str, operation: str) -> Manifest:
+    return imported(operation, cloud) if operation in ADDRESSED else made(operation=operation, cloud=cloud)
+
+
+def script_for(cloud: str, kind: str, operation: str = "create-metadata") -> str | None:
+    """Return the script of a call of a cloud, ``None`` where its client cannot make it, which is then said."""
+    manifest = manifest_for(cloud, operation)
+    if can(kind, cloud, operation):
+        return scripts.write(kind, manifest, PROFILES[cloud], manifest.image.path).decode()
+    with pytest.raises(ImgbuildError, match=r"^no script: "):
+        scripts.write(kind, manifest, PROFILES[cloud], manifest.image.path)
+    return None
 
 
 def bash(text: bytes, server: service.Recorder, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -127,9 +152,54 @@ def test_shellcheck_has_nothing_to_say(operation, kind, tmp_path):
     path = tmp_path / "send.sh"
     path.write_bytes(script(kind, manifest))
     subprocess.run(["bash", "-n", path], check=True)
-    done = subprocess.run(["shellcheck", "--enable=all", "--exclude=SC2310,SC2311,SC2312,SC2250,SC2249,SC2292,SC2154",
-                           path], capture_output=True, text=True, check=False)
+    done = subprocess.run([*SHELLCHECK, path], capture_output=True, text=True, check=False)
     assert done.stdout == ""
+
+
+@needs("shellcheck", "bash")
+def test_each_call_of_each_cloud_has_sound_scripts(tmp_path):
+    """Most calls of two clouds are the same call: each is written once, and each text is judged once."""
+    texts: dict[tuple[str, str], str] = {}
+    calls = {}
+    for cloud, profile in PROFILES.items():
+        for operation in sorted({"create-metadata", "upload-file", *ADDRESSED} & profile.operations.keys()):
+            call = profile.operations[operation]
+            calls.setdefault((profile.prefix, profile.queries, call.method, call.path, call.success_status,
+                              call.content_type, call.asynchronous, call.follows), (cloud, operation))
+    for cloud, operation in calls.values():
+        for kind in scripts.KINDS:
+            text = script_for(cloud, kind, operation) or ""
+            texts[kind, text.replace(cloud, "CLOUD")] = f"{cloud}-{operation}"
+    for (kind, text), name in texts.items():
+        if kind == "python":
+            compile(text, name, "exec")
+        elif text:
+            (tmp_path / f"{kind}-{name}.sh").write_text(text)
+    found = subprocess.run([*SHELLCHECK, *tmp_path.iterdir()], capture_output=True, text=True, check=False)
+    assert found.stdout == ""
+
+
+@needs("curl", "jq", "bash")
+@pytest.mark.parametrize("cloud", PROFILES)
+def test_each_cloud_gets_its_calls_from_each_client(cloud, server, tmp_path, monkeypatch, capsys):
+    body = manifest_for(cloud, "create-metadata").request.body
+    texts = {kind: script_for(cloud, kind) for kind in scripts.KINDS}
+    address = {"IMS_ENDPOINT": "", ENDPOINTS.get(cloud, "IMS_ENDPOINT"): server.url}
+    assert bash(texts["curl"].encode(), server, **address).stdout == f"{IMAGE}\n"
+    if texts["python"] is not None:
+        python(texts["python"].encode(), server, monkeypatch, **address)
+        assert capsys.readouterr().out == f"{IMAGE}\n"
+    sent = [json.loads(call.body) for call in server.calls if call.path == "/v2/images"]
+    assert sent == [body] * (1 + (texts["python"] is not None))
+    assert server.made == [("POST", "/v2/images"), ("PUT", f"/v2/images/{IMAGE}/file")] * len(sent)
+    path = shims(tmp_path, openstack='[ "$2" = create ] && jq -cn \'$ARGS.positional\' --args -- "$@" >words.json; '
+                 'case $6 in status) echo active;; checksum) echo None;; properties) cat sums;; *) echo the-id;; esac')
+    Path("sums").write_text(f'"os_hash_value": "{hashlib.sha512(TINY.read_bytes()).hexdigest()}"')
+    assert bash(texts["openstack"].encode(), server, PATH=path).stdout == "the-id\n"
+    words = json.loads(Path("words.json").read_text())
+    others = {"name", "tags", "protected", "visibility", "disk_format", "container_format", "min_disk", "min_ram"}
+    assert sorted(word for word in words if word.startswith("--property=")) == sorted(
+        f"--property={key}={value}" for key, value in body.items() if key not in others)
 
 
 @needs("curl", "jq", "bash")
