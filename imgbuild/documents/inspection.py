@@ -35,8 +35,9 @@ class Inside(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What lies inside of a file that is no image itself: the content of a compressed file, a disk in an archive.
 
     ``name`` is that of the entry in an archive, ``offset`` the byte of the file where it begins; both are ``None`` for
-    what must be decompressed first. ``size`` is ``None`` where only decompressing all of it would tell. The rest is as
-    in an inspection; what is wrong with it is among the problems of the file.
+    what must be decompressed first. ``size`` is ``None`` where only decompressing all of it would tell. ``checksums``
+    are there where all of it was read: of what was decompressed, and of the disks in an archive. The rest is as in an
+    inspection; what is wrong with it is among the problems of the file.
     """
 
     name: str | None

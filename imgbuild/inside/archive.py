@@ -13,6 +13,7 @@ import msgspec
 from imgbuild.formats import FORMATS
 from imgbuild.formats.tarentries import read_archive
 from imgbuild.inside import Found, Part, inside_of, words
+from imgbuild.inside.hashes import digests_of
 from imgbuild.readers import problem, quoted
 from imgbuild.sizes import MIB
 
@@ -56,8 +57,13 @@ def look(name: str, job: Job) -> None:
             job.report(_found(name, job, images, problems, container, len(archive.entries)))
     if package is not None:
         problems += package.contradictions(images)
-        if job.whole:
-            problems += package.verify(archive.entries, digests=bool(job.checksums))
+        job.report(_found(name, job, images, problems, container, len(archive.entries)))
+    if job.whole:
+        known = _hash(archive.entries, images, job)
+        images = [msgspec.structs.replace(image, checksums=_asked(known.get(image.offset or 0), job))
+                  for image in images]
+        if package is not None:
+            problems += package.verify(archive.entries, known if job.checksums else None)
     job.report(_found(name, job, images, problems, container, len(archive.entries)))
 
 
@@ -89,6 +95,26 @@ def _examine(entry: Entry, job: Job) -> tuple[Inside | None, list[Problem]]:
     found = facts.problems if job.whole else ()
     return image, [msgspec.structs.replace(known, message=f"{quoted(entry.name)}: {known.message}", offset=None)
                    for known in found]
+
+
+def _hash(entries: Sequence[Entry], images: Sequence[Inside], job: Job) -> dict[int, dict[str, str]]:
+    """Return the digests of the disks by their offsets: those asked for, and those that the manifest of an OVA has.
+
+    What has more bytes than the archive is a sparse file, whose zeros could be read for hours.
+    """
+    if not job.checksums:
+        return {}
+    from imgbuild.inside.package import recorded  # noqa: PLC0415 - where files are read through
+
+    wanted = {image.offset for image in images if (image.size or 0) <= job.reader.size}
+    more = {entry.name: {algorithm for algorithm, _, name in recorded(entries) if name == entry.name}
+            for entry in entries if entry.offset in wanted}
+    return {entry.offset: digests_of(entry.content, dict.fromkeys((*job.checksums, *sorted(more[entry.name]))))
+            for entry in entries if entry.offset in wanted and entry.content is not None}
+
+
+def _asked(known: dict[str, str] | None, job: Job) -> dict[str, str] | None:
+    return None if known is None else {algorithm: known[algorithm] for algorithm in job.checksums}
 
 
 def _unsafe(entries: Sequence[Entry], *, strict: bool) -> Iterator[Problem]:

@@ -9,7 +9,6 @@ DiskSection, https://www.dmtf.org/sites/default/files/standards/documents/DSP024
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from imgbuild.formats.blocks import MAX_DISK
 from imgbuild.guests.media import xmltree
 from imgbuild.guests.osrelease import clean
+from imgbuild.inside.hashes import digests_of
 from imgbuild.readers import problem, quoted
 from imgbuild.sizes import MIB, human_size
 from imgbuild.sums import SUMS_BYTES, entry_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from imgbuild.formats.tarentries import Entry
     from imgbuild.guests.media.xmltree import Element
     from imgbuild.model import Problem
-    from imgbuild.readers import Reader
 
 MOST_DISKS = 64
 _ALGORITHMS = ("sha1", "sha256", "sha512")
@@ -96,21 +95,34 @@ class Package(NamedTuple):
                                                         f" ({human_size(size)}), the descriptor says {disk.capacity}"
                                                         f" ({human_size(disk.capacity)})")
 
-    def verify(self, entries: Sequence[Entry], *, digests: bool) -> Iterator[Problem]:
-        """Yield a problem for each file of the manifest that is not there, or with ``digests`` is not as it says."""
-        contents = {entry.name: entry.content for entry in entries}
-        manifest = next((entry for entry in entries if entry.name.lower().endswith(".mf")), None)
-        if manifest is None or manifest.content is None:
-            return
-        text = manifest.content.read_at(0, min(manifest.size, SUMS_BYTES)).decode("utf-8", "replace")
-        for algorithm, value, name in _lines(text):
-            content = contents.get(name)
-            if content is None:
+    def verify(self, entries: Sequence[Entry], known: Mapping[int, Mapping[str, str]] | None) -> Iterator[Problem]:
+        """Yield a problem for each file of the manifest that is not there, or is not as it says.
+
+        ``known`` are the digests of entries that have been read, by their offsets; with ``None`` no file is read.
+        """
+        files = {entry.name: entry for entry in entries}
+        manifest = _manifest(entries)
+        for algorithm, value, name in recorded(entries):
+            entry = files.get(name)
+            if entry is None or entry.content is None:
                 yield problem("ova-incomplete", f"the manifest names the file {quoted(name)}, which is not in the"
                                                 " package")
-            elif digests and (found := _digest(content, algorithm)) != value.lower():
+            elif known is not None and (found := _digest(entry, algorithm, known)) != value:
                 yield problem("ova-manifest-mismatch", f"the {algorithm} of {quoted(name)} is {found}, the manifest"
-                                                       f" {quoted(manifest.name)} says {value.lower()}")
+                                                       f" {quoted(manifest.name if manifest else '')} says {value}")
+
+
+def recorded(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """Return what the manifest says: algorithm, digest and name of each file; nothing where there is none."""
+    manifest = _manifest(entries)
+    if manifest is None or manifest.content is None:
+        return []
+    text = manifest.content.read_at(0, min(manifest.size, SUMS_BYTES)).decode("utf-8", "replace")
+    return list(_lines(text))
+
+
+def _manifest(entries: Sequence[Entry]) -> Entry | None:
+    return next((entry for entry in entries if entry.name.lower().endswith(".mf")), None)
 
 
 def read(entries: Sequence[Entry]) -> Package:
@@ -169,11 +181,9 @@ def _lines(text: str) -> Iterator[tuple[str, str, str]]:
     for line in text.splitlines()[:MOST_DISKS * 4]:
         found = entry_of(line.strip())
         if found is not None and found[0] in _ALGORITHMS and found[2]:
-            yield found[0], found[1], found[2]
+            yield found[0], found[1].lower(), found[2]
 
 
-def _digest(content: Reader, algorithm: str) -> str:
-    hasher = hashlib.new(algorithm, usedforsecurity=False)
-    for offset in range(0, content.size, MIB):
-        hasher.update(content.read_at(offset, min(MIB, content.size - offset)))
-    return hasher.hexdigest()
+def _digest(entry: Entry, algorithm: str, known: Mapping[int, Mapping[str, str]]) -> str:
+    assert entry.content is not None  # noqa: S101 - who asks has looked
+    return known.get(entry.offset, {}).get(algorithm) or digests_of(entry.content, (algorithm,))[algorithm]

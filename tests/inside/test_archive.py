@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import random
 import subprocess
@@ -18,10 +19,12 @@ from packages import descriptor, manifest, package
 from tools import needs
 
 import imgbuild
-from imgbuild.documents.inspection import Inside
-from imgbuild.inside import archive, compressed, kept
+from imgbuild.documents.inspection import Inside, Inspection
+from imgbuild.inside import Job, archive, compressed, kept
+from imgbuild.inside.hashes import digests_of
 from imgbuild.settings import Settings
 from imgbuild.sizes import GIB, MIB
+from imgbuild.source import open_source
 
 QUICK = Settings(checksums=None)
 IMAGE = SAMPLES / "debian-12-tiny.qcow2"
@@ -217,3 +220,32 @@ def test_readiness_is_asked_of_disks_in_an_archive_and_of_ones_own_rules(tmp_pat
     with gzip.open("disk.qcow2.gz", "wb") as file:
         file.write(IMAGE.read_bytes())
     assert found("disk.qcow2.gz") == [(rule, f"inside: {message}") for rule, message in alone]
+
+
+def test_the_digests_of_the_disks_are_those_of_what_is_taken_out(tmp_path, raw):
+    """Those that were asked for; a sparse entry is not read through, for its zeros may go on for hours."""
+    path = tmp_path / "disks.tar"
+    run("tar", "-C", raw.parent, "-S", "--format=gnu", "-cf", path, raw.name, "-C", IMAGE.parent, IMAGE.name)
+    facts = imgbuild.inspect(str(path), Settings(checksums=("sha1", "md5")))
+    sparse, whole = facts.inside
+    assert (sparse.name, sparse.checksums) == (raw.name, None)
+    data = IMAGE.read_bytes()
+    assert list(whole.checksums.items()) == [("sha1", hashlib.sha1(data, usedforsecurity=False).hexdigest()),
+                                             ("md5", hashlib.md5(data, usedforsecurity=False).hexdigest())]
+    assert [inner.checksums for inner in imgbuild.inspect(str(path), QUICK).inside] == [None, None]
+
+
+def test_each_disk_of_a_package_is_read_once(tmp_path, monkeypatch):
+    """For the digests that are asked for and those of the manifest together."""
+    asked, reports = [], []
+    monkeypatch.setattr(archive, "digests_of", lambda content, algorithms: asked.append(list(algorithms)) or digests_of(
+        content, algorithms))
+    monkeypatch.setattr("imgbuild.inside.package.digests_of", lambda *_: pytest.fail("read again"))
+    disk = {"disk.vmdk": b"KDMV" + bytes(5000)}
+    whole = {"box.ovf": descriptor({"disk.vmdk": (5004, GIB)}), **disk, "box.mf": manifest(disk, "SHA512")}
+    facts = Inspection(path="disk.vmdk", size=5004, format="vmdk", virtual_size=GIB)
+    with open_source(write(tmp_path, "box.ova", package(whole))) as source:
+        archive.look("ova", Job(source, "box.ova", ("md5",), lambda _: facts, reports.append))
+    assert asked == [["md5", "sha512"]]
+    assert reports[-1].problems == ()
+    assert reports[-1].images[0].checksums == {"md5": hashlib.md5(disk["disk.vmdk"], usedforsecurity=False).hexdigest()}

@@ -12,7 +12,7 @@ from imgbuild.inside.views import image_of
 from imgbuild.jsontext import split_lines
 from imgbuild.reports.findings import SEVERITIES, Part, is_good, parts
 from imgbuild.reports.html.disk import draw_disk, write_disk
-from imgbuild.reports.html.elements import heading, mark, section, table
+from imgbuild.reports.html.elements import code, facts, heading, mark, section, table
 from imgbuild.reports.html.findings import Context, anchor, write_accepted, write_findings
 from imgbuild.reports.html.image import write_file, write_glance, write_readiness, write_system
 from imgbuild.reports.html.request import write_request, write_route
@@ -153,9 +153,10 @@ def _inside(image: Inspection, level: int, prefix: str) -> h.Element | None:
 
 
 def _one_inside(image: Inspection, level: int, prefix: str) -> list[h.Node]:
+    digests = ((name, code(digest)) for name, digest in (image.checksums or {}).items())
     return [heading(level, _path(image.path) if image.path else "What it decompresses to"), write_glance(image, None),
-            draw_disk(image), write_disk(image, level + 1, prefix), write_system(image, level + 1, prefix),
-            write_readiness(image.guest, level + 1, prefix)]
+            facts(*digests), draw_disk(image), write_disk(image, level + 1, prefix),
+            write_system(image, level + 1, prefix), write_readiness(image.guest, level + 1, prefix)]
 
 
 def _path(path: str) -> h.Element:
