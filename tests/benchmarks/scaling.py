@@ -99,17 +99,19 @@ def _least(row: Row, size: int, where: Path | None, rounds: int) -> Run:
     return min(runs, key=lambda run: run.cpu)
 
 
-def slopes(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float, float]:
-    """Return the seconds for one more, over the lower and the upper half of the sizes."""
+def slopes(sizes: Sequence[int], seconds: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the seconds for one more, over the lower and the upper half of the sizes; two of them are one half."""
     middle = len(sizes) // 2
     halves = ((0, middle), (middle, len(sizes) - 1))
-    below, above = ((seconds[end] - seconds[start]) / (sizes[end] - sizes[start]) if end > start else 0.0
+    below, above = ((seconds[end] - seconds[start]) / (sizes[end] - sizes[start]) if end > start else None
                     for start, end in halves)
     return below, above
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | None) -> str:
     """Return seconds with a unit that suits them; what is less than a microsecond is nothing."""
+    if seconds is None:
+        return ""
     for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if abs(seconds) * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"

@@ -56,15 +56,15 @@ def test_a_crowd_is_in_its_folder_and_is_read_once_at_most_to_find_names(kind, t
     # A square
     ((1, 2, 3), (1, 4, 9), (3, 5)),
     # One size has no slope, two have one
-    ((5,), (1,), (0, 0)),
-    ((1, 3), (1, 2), (0.5, 0)),
+    ((5,), (1,), (None, None)),
+    ((1, 3), (1, 2), (0.5, None)),
 ])
 def test_slopes(sizes, seconds, expected):
     assert slopes(sizes, seconds) == expected
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [
-    (1.5, "1.5 s"), (0.00234, "2.34 ms"), (3.2e-05, "32 µs"), (-2e-5, "-20 µs"), (9e-7, "0"), (0, "0")])
+    (1.5, "1.5 s"), (0.00234, "2.34 ms"), (3.2e-05, "32 µs"), (-2e-5, "-20 µs"), (9e-7, "0"), (0, "0"), (None, "")])
 def test_durations(seconds, shown):
     assert duration(seconds) == shown
 
@@ -76,7 +76,7 @@ def test_a_row_has_all_its_sizes(monkeypatch):
     monkeypatch.setattr(scaling, "ROWS", (
         Row("full", "GiB", (1, 2, 64), lambda _, size: (str(size),), peak=60, full=True),
         Row("of a program that is not here", "", (1,), lambda _, size: (str(size),), ("no-such-program",))))
-    assert list(rows(None, 2, 2)) == [("full", "1, 2 GiB", "0.30, 0.90", "600 ms", "0", "60, **61** over")]
+    assert list(rows(None, 2, 2)) == [("full", "1, 2 GiB", "0.30, 0.90", "600 ms", "", "60, **61** over")]
 
 
 def test_a_row_that_cannot_be_made_says_so(monkeypatch, capfd):
