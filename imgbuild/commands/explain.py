@@ -28,8 +28,9 @@ _NEAR = 3
 def command(rule: str, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Show one rule: why it is one, what to do, what the server answers, and which documents say so.
 
-    RULE may also be an error code of the server, such as IMG.0072: what it means, which calls give it, and which rules
-    find its cause before the call; or an OS version, such as 'CentOS 7.9 64bit': whose it is, and how sure.
+    RULE may also be an error code of the server, such as IMG.0072, or a status of one that has no codes, such as 415:
+    what it means, which calls give it, and which rules find its cause before the call; or an OS version, such as
+    'CentOS 7.9 64bit': whose it is, and how sure.
     """
     from imgbuild import rulebook  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
@@ -59,7 +60,7 @@ def _rules(text: str, book: RuleBook) -> Rules:
         lists = isinstance(found.check, OsVersion)
         return Rules(cloud=cloud, rules=(entry_of(found, book),), catalogue=catalogue_facts(book) if lists else UNSET)
     slip = _CODE.fullmatch(text)
-    code = f"{slip[1].upper()}.{int(slip[2]):04d}" if slip else text
+    code = f"{slip[1].upper()}.{int(slip[2]):04d}" if slip else _by_status(text, book)
     if code in book.all_errors:
         preventing = book.preventing(code)
         return Rules(cloud=cloud, rules=tuple(entry_of(rule, book) for rule in preventing),
@@ -72,6 +73,20 @@ def _rules(text: str, book: RuleBook) -> Rules:
         raise UsageError(f"no error code {text!r} on {cloud}",
                          cure=_elsewhere(code, cloud) or _near_codes(f"{slip[1].upper()}.{slip[2]:>04}", book))
     raise UsageError(f"no rule {text!r}", cure=_near_rules(text, book))
+
+
+def _by_status(text: str, book: RuleBook) -> str:
+    """Return the error that a text is the HTTP status of (``415``), or the name in other letters.
+
+    Raises:
+        UsageError: Several errors have this status.
+    """
+    found = [code for code, error in book.all_errors.items() if text == str(error.status)
+             or text.casefold() == code.casefold()]
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} error codes of {book.profile.name} have the status {text}",
+                         cure=f"name the code that is in the answer, such as {found[0]}")
+    return found[0] if found else text
 
 
 def _error_entry(code: str, book: RuleBook, rules: tuple[str, ...]) -> ErrorEntry:

@@ -87,6 +87,20 @@ def test_a_code_may_be_written_as_people_do(text):
     assert call("explain", text).stdout.startswith("IMG.0072 ")
 
 
+@pytest.mark.parametrize("text", ["415", "Unsupported Media Type", "unsupported media type"])
+@pytest.mark.parametrize("cloud", ["openstack", "scs"])
+def test_where_there_are_no_codes_the_status_is_one(text, cloud):
+    result = call("explain", text, "--cloud", cloud)
+    assert result.stdout.startswith("Unsupported Media Type ")
+    assert "glance-raw-boot-sector (error)" in result.stdout
+
+
+def test_a_status_of_many_codes_names_none_of_them():
+    said = "199 error codes of huaweicloud have the status 400 (name the code that is in the answer, such as IMG.0001)"
+    assert errors("explain", "400") == (2, said)
+    assert call("explain", "400", "--cloud", "openstack").stdout.startswith("Bad Request ")
+
+
 @pytest.mark.parametrize(("text", "near"), [
     ("IMG.9999", "is IMG.0099"), ("IMG.0199", "are IMG.0198, IMG.0197, IMG.0196"),
     ("IMG.0000", "are IMG.0001, IMG.0002, IMG.0003"), ("ECS.0072", "is IMG.0072"),
