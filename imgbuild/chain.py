@@ -8,7 +8,7 @@ Nothing here is called unless a person allows it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -33,7 +33,7 @@ _BILLION = 10**9
 _SHOWN = 4
 
 
-class Link(NamedTuple):
+class Link(msgspec.Struct, frozen=True):
     """A disk of a chain: the name of its file, the file, and what it holds."""
 
     name: str

@@ -8,7 +8,9 @@ name says is compared with that and never changes it (CVE-2024-40767, CVE-2024-4
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.errors import UsageError
 from imgbuild.formats import FORMATS, find, overlaps
@@ -31,7 +33,7 @@ _INSIDE_BYTES = 4096
 _FOOTER_BYTES = 512
 
 
-class Detection(NamedTuple):
+class Detection(msgspec.Struct, frozen=True):
     """What a file is: its format and the format's name, ``None`` where it is none or undecidable, and why."""
 
     format: Format | None

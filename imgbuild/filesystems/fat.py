@@ -24,7 +24,9 @@ https://download.microsoft.com/download/1/6/1/161ba512-40e2-4cc9-843a-923143f345
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.base import Stat
 from imgbuild.filesystems.cached import CachedReader
@@ -52,7 +54,7 @@ _WIDTHS = {"fat12": 12, "fat16": 16, "fat32": 32}
 _CACHED = 256
 
 
-class _Entry(NamedTuple):
+class _Entry(msgspec.Struct, frozen=True):
     """A file or directory: its name, its first cluster (0 for none, and for the root of FAT12 and 16), its bytes."""
 
     name: str

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.guests.bootentries import LONGEST, MOST_INITRDS, Entry, Menu, version_key
 
@@ -25,7 +27,7 @@ _COUNTER = r"\+\d+(?:-\d+)?$"
 _SUFFIX = ".conf"
 
 
-class Type1(NamedTuple):
+class Type1(msgspec.Struct, frozen=True):
     """An entry, and the keys that systemd-boot sorts it by."""
 
     entry: Entry

@@ -14,7 +14,9 @@ GRUB, boot.S, https://git.savannah.gnu.org/cgit/grub.git/tree/grub-core/boot/i38
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from imgbuild.guests.verdicts import Verdict
 from imgbuild.readers import BrokenImage, read_clipped
@@ -36,7 +38,7 @@ _CODE_AREA = 440
 _GRUB_2, _GRUB_LEGACY = b"\xeb\x63", b"\xeb\x48"
 
 
-class Code(NamedTuple):
+class Code(msgspec.Struct, frozen=True):
     """Boot code by name, and what it does: load its own next stage, start the active partition, or nothing.
 
     ``loads`` is the file that it looks for in the root of its own partition.

@@ -6,7 +6,8 @@ The parsers of the loaders (``grubcfg``, ``bls``, ``menus``) hand out entries; `
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 LIMIT = 1024 * 1024
 """Bytes read of a boot loader's configuration; grub.cfg with a hundred kernels has 300 KiB."""
@@ -19,7 +20,7 @@ LONGEST = 8192
 _SEGMENT = re.compile(r"(\d+)|([A-Za-z]+)|(~)")
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One kernel of a menu; paths are as the loader has them, ``line`` of ``source`` counts from 1.
 
     ``id`` is what a default can name besides the title.
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
     line: int = 0
 
 
-class Menu(NamedTuple):
+class Menu(msgspec.Struct, frozen=True):
     """The entries of one loader in its order; ``default`` is ``None`` where the menu does not tell."""
 
     entries: tuple[Entry, ...]

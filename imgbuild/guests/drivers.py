@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -123,7 +123,7 @@ def look(tree: GuestTree, careful: Careful, kernel: Kernel, budget: Budget | Non
     return found
 
 
-class _Archive(NamedTuple):
+class _Archive(msgspec.Struct, frozen=True):
     """Where an initramfs is: a file of the guest and the bytes of it, in bytes from its start."""
 
     path: str

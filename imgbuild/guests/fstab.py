@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from typing import NamedTuple
+
+import msgspec
 
 LIMIT = 64 * 1024
 """Bytes read of an fstab; real ones are under 4 KiB."""
@@ -20,7 +21,7 @@ _OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 _NOT_ON_DISK = frozenset({"swap", "none", "ignore"})
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """One line of fstab by the names of the manual page; ``line`` counts from 1."""
 
     spec: str

@@ -146,7 +146,8 @@ class _Script:
             for entry in self._bls[: MOST_ENTRIES - self._count]:
                 options = expand(entry.options, self.variables).strip() if entry.options is not None else None
                 initrds = tuple(expanded for path in entry.initrds if (expanded := expand(path, self.variables)))
-                self._add(_Node(entry.title, entry.id, ready=entry._replace(options=options, initrds=initrds)))
+                ready = msgspec.structs.replace(entry, options=options, initrds=initrds)
+                self._add(_Node(entry.title, entry.id, ready=ready))
         elif rest and head in _LINUX | _INITRD | _MODULE | {"devicetree", "multiboot", "multiboot2"}:
             self._load(head, rest, line)
 

@@ -13,7 +13,9 @@ The Linux/x86 Boot Protocol, "kernel_version", https://docs.kernel.org/arch/x86/
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.guests import bootmenu, uki
 from imgbuild.guests.bootentries import version_key
@@ -43,7 +45,7 @@ _VERSION_POINTER = 0x20E
 _FIRST_WORD = r"\d+\.\d[\w.+~-]*"
 
 
-class Kernel(NamedTuple):
+class Kernel(msgspec.Struct, frozen=True):
     """An installed kernel; paths are the guest's, with no link in them, and lead to something.
 
     ``initrds`` are all the files that the loader hands over, the main initramfs last; a unified kernel image
@@ -85,7 +87,8 @@ def find_with(tree: Careful, menu: Menu | None) -> tuple[Kernel, ...]:
         return tuple(Kernel(clean(name), None, modules=path) for name, path in _newest(folders))
     default = _default(tree, menu, booted, tuple(images))
     kernels = [_kernel(tree, path, booted.get(path), folders) for path in [*images][:_MOST]]
-    marked = (kernel._replace(is_default=None if default is None else kernel.image == default) for kernel in kernels)
+    marked = (msgspec.structs.replace(kernel, is_default=None if default is None else kernel.image == default)
+              for kernel in kernels)
     return tuple(sorted(marked, key=lambda kernel: version_key(kernel.version or ""), reverse=True))
 
 

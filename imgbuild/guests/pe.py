@@ -22,7 +22,9 @@ UEFI 2.10, 32.2.4 "Code Definitions" on WIN_CERTIFICATE, https://uefi.org/specs/
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +48,7 @@ _SECURITY = 4
 _SECTION = struct.Struct("<8sIIII16x")
 
 
-class Program(NamedTuple):
+class Program(msgspec.Struct, frozen=True):
     """A UEFI program; ``machine`` is ``None`` for one that is not known, ``authorities`` are those that signed it."""
 
     machine: str | None
@@ -55,7 +57,7 @@ class Program(NamedTuple):
     is_shim: bool
 
 
-class Section(NamedTuple):
+class Section(msgspec.Struct, frozen=True):
     """A section: its name, its size in memory and its offset in the file, in bytes."""
 
     name: str

@@ -10,7 +10,9 @@ UAPI.1 The Boot Loader Specification, "Type #2", https://uapi-group.org/specific
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.guests import osrelease, pe
 from imgbuild.guests.bls import Type1
@@ -29,7 +31,7 @@ _MOST = 32
 _SECTIONS = frozenset({".osrel", ".cmdline", ".uname"})
 
 
-class UnifiedImage(NamedTuple):
+class UnifiedImage(msgspec.Struct, frozen=True):
     """What a unified kernel image says; what it does not say is empty."""
 
     path: str

@@ -7,7 +7,9 @@ seen: behind encryption, RAID or what cannot be read there may be anything.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from imgbuild.guests import devices
 from imgbuild.readers import BrokenImage, read_clipped
@@ -31,7 +33,7 @@ _BLANK = 72 * 1024
 """Bytes from the start in which all but the rarest file systems have their superblock."""
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """Where a name leads; ``block`` is what it names on this disk."""
 
     where: Where

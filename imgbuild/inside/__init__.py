@@ -11,7 +11,9 @@ Nothing is written to a disk, and nothing is taken out of an archive.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.documents.inspection import Inside, Inspection
 from imgbuild.formats import ARCHIVES, COMPRESSED
@@ -53,7 +55,7 @@ class Part:
         return self._reader.read_at(offset, length)
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """What is known so far: the images, what is wrong, what is to be said of the file, what its own headers say."""
 
     images: tuple[Inside, ...]
@@ -62,7 +64,7 @@ class Found(NamedTuple):
     container: dict[str, object]
 
 
-class Job(NamedTuple):
+class Job(msgspec.Struct, frozen=True):
     """What is to be done: the file, its name, the algorithms to hash with, and how an image inside is examined.
 
     ``whole`` is false where the file itself is only known by its first bytes, and reads as zeros behind them.

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -64,7 +64,7 @@ _FIELDS = {"Signature": (0, 8), "HeaderSize": (12, 4), "HeaderCRC32": (16, 4), "
            "SizeOfPartitionEntry": (84, 4), "PartitionEntryArrayCRC32": (88, 4)}
 
 
-class Header(NamedTuple):
+class Header(msgspec.Struct, frozen=True):
     """The block of a header as it stands at byte ``at`` of the disk."""
 
     at: int

@@ -5,7 +5,7 @@ Overlap and overrun mean the same in every kind of partition table (UEFI 2.10, s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -21,7 +21,7 @@ REPORTED = 16
 """How many problems of one kind a table gives at most: a table of nonsense would give thousands."""
 
 
-class Field(NamedTuple):
+class Field(msgspec.Struct, frozen=True):
     """A field of a partition's entry: the standard's name, its offset on the disk, its bytes."""
 
     name: str

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import stat
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.ext4.superblock import read_inode_table
 from imgbuild.readers import broken
@@ -32,7 +34,7 @@ _EXTRA_AT = 128
 _CACHED = 4096
 
 
-class Inode(NamedTuple):
+class Inode(msgspec.Struct, frozen=True):
     """An inode: its number, POSIX mode, size in bytes, flags, the 60 bytes of i_block, and its extended attributes."""
 
     number: int

@@ -30,7 +30,9 @@ https://www.kernel.org/doc/html/latest/filesystems/ext4/blockgroup.html#meta-blo
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.superblocks.base import is_power_of_two
 from imgbuild.readers import broken
@@ -50,7 +52,7 @@ _MIN_INODE, _MIN_DESCRIPTOR, _WIDE_DESCRIPTOR = 128, 32, 64
 _POWERS = (3, 5, 7)
 
 
-class Superblock(NamedTuple):
+class Superblock(msgspec.Struct, frozen=True):
     """What the superblock says, by the names of the documentation without their prefix."""
 
     inodes_count: int

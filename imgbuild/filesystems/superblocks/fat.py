@@ -30,7 +30,8 @@ https://download.microsoft.com/download/1/6/1/161ba512-40e2-4cc9-843a-923143f345
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+import msgspec
 
 from imgbuild.filesystems.superblocks.base import Identity, Start, is_power_of_two, serial, text
 
@@ -44,7 +45,7 @@ _CLEAN_BIT = {"fat16": 0x8000, "fat32": 0x08000000}
 _FAT_ENTRY_BYTES = {"fat16": 2, "fat32": 4}
 
 
-class Boot(NamedTuple):
+class Boot(msgspec.Struct, frozen=True):
     """The BIOS parameter block by the specification's names without their prefix."""
 
     sector: int

@@ -32,7 +32,9 @@ What counts as clean: xlog_find_tail, https://github.com/torvalds/linux/blob/v6.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import BrokenImage
 
@@ -54,7 +56,7 @@ _VERSIONS = (1, 2)
 _LOOK_BACK = (16, _MAX_RECORD // BLOCK)
 
 
-class Log(NamedTuple):
+class Log(msgspec.Struct, frozen=True):
     """Where the log is: its first byte, its length in blocks of 512 bytes, the UUID of its file system."""
 
     start: Start
@@ -72,7 +74,7 @@ class Log(NamedTuple):
         return int.from_bytes(raw[4:8] if raw[:4] == _MAGIC else raw[:4], "big")
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True):
     """What the header of a record says, as far as it is used; ``block`` is where it was found."""
 
     block: int

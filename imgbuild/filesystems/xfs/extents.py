@@ -18,7 +18,9 @@ Chapters "Data Extents" and "B+tree Extent List".
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.xfs.inodes import BTREE, EXTENTS
 from imgbuild.readers import broken
@@ -41,7 +43,7 @@ _NODE = struct.Struct(">4sHH")
 _HEADS = {4: (b"BMAP", 24), 5: (b"BMA3", 72)}
 
 
-class Run(NamedTuple):
+class Run(msgspec.Struct, frozen=True):
     """A row of blocks of a file: the first one, how many, and the number of the first one; ``None`` for zeros."""
 
     first: int

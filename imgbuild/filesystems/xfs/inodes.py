@@ -24,7 +24,9 @@ Chapter "On-disk Inode".
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import broken
 
@@ -41,7 +43,7 @@ _MORE_AT, _LARGE_COUNTER = 120, 0x10
 _DATA_AT = {1: 100, 2: 100, 3: 176}
 
 
-class Inode(NamedTuple):
+class Inode(msgspec.Struct, frozen=True):
     """An inode: its number, POSIX mode, size in bytes, flags, and the data in it by its form; ``extents`` counts."""
 
     number: int

@@ -23,7 +23,9 @@ https://github.com/torvalds/linux/blob/v6.18/fs/xfs/libxfs/xfs_format.h
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.readers import BrokenImage, broken
 
@@ -48,7 +50,7 @@ _INODES = {1 << bits for bits in range(8, 12)}
 _MOST_BITS = 31
 
 
-class Superblock(NamedTuple):
+class Superblock(msgspec.Struct, frozen=True):
     """What is needed to find things; sizes in bytes but for ``blocks`` and ``group_blocks``."""
 
     version: int

@@ -9,7 +9,9 @@ Qcow2 Image File Format, "Cluster mapping", https://www.qemu.org/docs/master/int
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.formats.qcow2.tables import OFFSET_MASK
 from imgbuild.readers import problem
@@ -26,7 +28,7 @@ MAX_L1_ENTRIES = 64 * KIB
 """So many L2 tables are compared: those of 32 TiB in clusters of the usual size."""
 
 
-class _Table(NamedTuple):
+class _Table(msgspec.Struct, frozen=True):
     """Bytes of the file from ``start`` up to ``end``, and what they hold."""
 
     start: int

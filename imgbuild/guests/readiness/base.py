@@ -9,7 +9,7 @@ of it.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -97,7 +97,7 @@ class View(msgspec.Struct, eq=False, dict=True):
         return tuple(drivers.look(self.tree, self.guest.careful, kernel, budget) for kernel in self.kernels)
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True):
     """What a check says; ``detail`` is one line for a person, ``files`` are the guest files that show it."""
 
     status: GuestStatus

@@ -9,7 +9,9 @@ GNU GRUB Manual 2.12, "search", https://www.gnu.org/software/grub/manual/grub/ht
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from imgbuild.filesystems.tree import GuestTree
 from imgbuild.guests.bootentries import LIMIT
@@ -30,7 +32,7 @@ _UUID = re.compile(r"[\s=\"']([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{1
                    r"(?=[\s\"']|$)")
 
 
-class Named(NamedTuple):
+class Named(msgspec.Struct, frozen=True):
     """A device that is named on the way to the root: under which key, its name, and the line that does.
 
     ``text`` is that line, where it is known. Of a ``soft`` one the start goes on without it.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from imgbuild.guests.readiness import (
     windows_access,
     windows_agent,
@@ -43,7 +45,7 @@ def _doubted(check: Callable[[View], Answer]) -> Callable[[View], Answer]:
         answer = check(view)
         if answer.status not in {"pass", "fail"} or not _is_dirty(view):
             return answer
-        return answer._replace(detail=f"{answer.detail} (or so before the changes in the hive's logs)")
+        return msgspec.structs.replace(answer, detail=f"{answer.detail} (or so before the changes in the hive's logs)")
     return ask
 
 
