@@ -1,7 +1,8 @@
 """OpenStack: the properties by which Nova gives a server what the disk needs.
 
 Facts of an image in; firmware, machine, buses, agent, and the names of the system in Glance's vocabulary out. What the
-disk does not tell is left out with the reason: the cloud then does what it does for any image.
+disk does not tell is left out with the reason: the cloud then does what it does for any image. What is for whoever
+publishes the image (hypervisor_type, hw_rng_model: ``rules/openstack/properties.toml`` says why) is not derived.
 
 Useful image properties, https://docs.openstack.org/glance/latest/admin/useful-image-properties.html
 UEFI and Secure Boot, https://docs.openstack.org/nova/latest/admin/uefi.html and .../secure-boot.html
