@@ -14,10 +14,11 @@ import click
 from imgbuild.configfiles import any_there
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from imgbuild.acceptance import Acceptance
     from imgbuild.config import Config
+    from imgbuild.errors import ImgbuildError, UsageError
 
 NOT_IN_FILES = frozenset({"images", "set", "output", "statement", "sign-key"})
 """What belongs to one run: a file of its own, or a table of its own."""
@@ -77,6 +78,17 @@ def current() -> Config:
     context = click.get_current_context(silent=True)
     found = context.find_root().obj if context is not None else None
     return found if isinstance(found, Config) else Config()
+
+
+def located(refusal: UsageError, config: Config, words: Sequence[str]) -> ImgbuildError:
+    """Return a refusal as what it is: one of the file's, where the value that it quotes stands nowhere but there."""
+    from imgbuild.config import ConfigError  # noqa: PLC0415 - as above
+
+    given = {*words, *(word.partition("=")[2] for word in words), *os.environ.values()}
+    values = [each for value in config.options.values() for each in (value if isinstance(value, list) else [value])]
+    if any(repr(value) in str(refusal) and value not in given for value in values if isinstance(value, str)):
+        return ConfigError(f"{config.path!r}: {refusal}")
+    return refusal
 
 
 def further_fields(config: Config) -> dict[str, str]:

@@ -26,6 +26,7 @@ COMMANDS = ("inspect", "build", "lint", "check", "verify", "diff", "rules", "exp
 WRONG_USAGE = 2
 NOT_DONE = 3
 INTERRUPTED = 130
+_WORDS = "imgbuild.words"  # what the command line said, for who asks where a value came from
 # How repr() writes a byte of a file name that is not UTF-8, and how it is shown.
 _NOT_UTF8, _AS_BYTE = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])"), r"\\x\1"
 
@@ -57,6 +58,7 @@ class Program(click.Group):
         if not context.resilient_parsing and not {"-h", "--help"} & set(words):
             from imgbuild.commands import configuration  # noqa: PLC0415 - help and version ask for none
 
+            context.meta[_WORDS] = words
             context.obj = configuration.read(os.curdir)
             if context.obj is not None:
                 context.default_map = configuration.defaults(context.obj, COMMANDS)
@@ -64,8 +66,15 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's interface
         """Run the command."""
-        with _ends_of_closed_pipe():
-            return super().invoke(ctx)
+        try:
+            with _ends_of_closed_pipe():
+                return super().invoke(ctx)
+        except UsageError as refusal:
+            if ctx.obj is None:
+                raise
+            from imgbuild.commands import configuration  # noqa: PLC0415 - the good way needs none of it
+
+            raise configuration.located(refusal, ctx.obj, ctx.meta[_WORDS]) from refusal
 
     def main(self, *args: Any, **options: Any) -> NoReturn:  # noqa: ANN401 - click's interface
         """Run and exit."""

@@ -93,6 +93,7 @@ def test_a_baseline_fails_on_what_is_new(folder):
     ('[severity]\nno-such-rule = "error"', "no rule 'no-such-rule' (imgbuild rules lists them)"),
     ("cloud = ", "is no TOML"),
     ('[request]\nx = ["a"]', "request.x is a list (only tags are one)"),
+    ('cloud = "nowhere"', "no cloud 'nowhere' (one of: "), ('select = ["no-such-rule"]', "no rule 'no-such-rule'"),
 ])
 def test_a_broken_configuration_is_work_that_cannot_be_done(folder, text, message):
     configure(folder, text)
@@ -101,6 +102,13 @@ def test_a_broken_configuration_is_work_that_cannot_be_done(folder, text, messag
     assert message in result.err
     assert "imgbuild.toml" in result.err
     assert result.err.count("\n") == 1
+
+
+def test_a_wrong_word_of_the_command_line_is_not_the_files(folder):
+    configure(folder, 'cloud = "nowhere"')
+    for words in (["--cloud", "nowhere"], ["--cloud=nowhere"], ["--set", "="]):
+        result = run("check", IMAGE, "--cloud", "otc", *words, folder=folder)
+        assert (result.status, "imgbuild.toml" in result.err) == (2, False)
 
 
 def test_help_and_version_do_not_ask_for_it(folder):
