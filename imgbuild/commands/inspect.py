@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -27,7 +28,8 @@ def command(images: tuple[str, ...], **words: Any) -> int:  # noqa: ANN401 - the
     output = Output(words, inputs=images)
     settings, progress = settings_of(words), bar(quiet=words["quiet"])
     for number, path in enumerate(images):
-        facts = examination.inspect(path, settings, progress=progress, meanwhile=output.prepare, begun=begun)
+        facts = examination.inspect(path, settings, progress=progress, meanwhile=partial(output.prepare, ImageView),
+                                    begun=begun)
         output.show(ImageView(image=facts, number=number, several=len(images) > 1))
     output.close()
     return 0

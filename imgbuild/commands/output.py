@@ -18,6 +18,7 @@ from imgbuild.commands.options import format_names
 from imgbuild.commands.program import ClosedPipe
 from imgbuild.errors import ImgbuildError, UsageError
 from imgbuild.reports.page import Page
+from imgbuild.reports.views import FindingsView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +70,10 @@ class Output:
         """Whether one of the reports draws the disks, and asks where they have data."""
         return any(target.report in reports.DRAWING for target in self._targets)
 
-    def prepare(self) -> None:
-        """Import what makes the reports, while there is nothing to show yet."""
+    def prepare(self, kind: type[View] = FindingsView) -> None:
+        """Import what makes the reports of a kind of view, while there is nothing to show yet."""
         for target in self._targets:
-            reports.prepare(target.report)
+            reports.prepare(target.report, kind)
 
     def show(self, view: View) -> None:
         """Make all reports of a view."""

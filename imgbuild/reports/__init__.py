@@ -9,16 +9,15 @@ if TYPE_CHECKING:
     from imgbuild.reports.page import Page
     from imgbuild.reports.views import View
 
-# For each report its modules, imported when it is asked for, and the endings of file names that ask for it. The first
-# module renders; further ones take long to import, so that it leaves them out where it can.
+# For each report its module, imported when it is asked for, and the endings of file names that ask for it.
 _REPORTS = {
-    "text": (("imgbuild.reports.text", "imgbuild.reports.sheet", "imgbuild.reports.text_findings"), (".txt",)),
-    "json": (("imgbuild.reports.json",), (".json", ".jsonl")),
-    "sarif": (("imgbuild.reports.sarif",), (".sarif", ".sarif.json")),
-    "junit": (("imgbuild.reports.junit",), (".xml",)),
-    "github": (("imgbuild.reports.github",), ()),
-    "markdown": (("imgbuild.reports.markdown",), (".md",)),
-    "html": (("imgbuild.reports.html",), (".html", ".htm")),
+    "text": ("imgbuild.reports.text", (".txt",)),
+    "json": ("imgbuild.reports.json", (".json", ".jsonl")),
+    "sarif": ("imgbuild.reports.sarif", (".sarif", ".sarif.json")),
+    "junit": ("imgbuild.reports.junit", (".xml",)),
+    "github": ("imgbuild.reports.github", ()),
+    "markdown": ("imgbuild.reports.markdown", (".md",)),
+    "html": ("imgbuild.reports.html", (".html", ".htm")),
 }
 DRAWING = frozenset({"html"})
 """The reports that draw disks: they ask where there is data in them."""
@@ -26,15 +25,16 @@ DRAWING = frozenset({"html"})
 NAMES = tuple(_REPORTS)
 
 
-def prepare(name: str) -> None:
-    """Import what draws the report ``name``, in time that nobody waits for."""
-    for module in _REPORTS[name][0]:
-        import_module(module)
+def prepare(name: str, kind: type[View]) -> None:
+    """Import what makes the report ``name`` of a view of that kind, in time that nobody waits for."""
+    module = import_module(_REPORTS[name][0])
+    if hasattr(module, "prepare"):
+        module.prepare(kind)
 
 
 def render(name: str, view: View, page: Page) -> bytes:
     """Return what the report ``name`` makes of ``view``; ``page`` says how wide it may be and whether in colour."""
-    made: bytes = import_module(_REPORTS[name][0][0]).render(view, page)
+    made: bytes = import_module(_REPORTS[name][0]).render(view, page)
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from imgbuild.reports.views import (
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from imgbuild.reports.page import Page
     from imgbuild.reports.sheet import Sheet
     from imgbuild.reports.views import RulesView, View
+
+
+def prepare(kind: type[View]) -> None:
+    """Import rich, and what writes views of that kind; the module for findings imports those for all beside them."""
+    import_module("imgbuild.reports.sheet")
+    import_module(f"imgbuild.reports.{'text_inspection' if kind is ImageView else 'text_findings'}")
 
 
 def render(view: View, page: Page) -> bytes:

@@ -152,7 +152,8 @@ def test_an_inspection_does_without_what_it_does_not_need(report):
     loaded = loaded_by("inspect", "--no-checksum", "samples/debian-12-tiny.qcow2", "--format", report)
     assert "imgbuild.examination" in loaded
     assert not loaded & {"imgbuild.pipeline", "imgbuild.linting", "imgbuild.checks", "imgbuild.clouds",
-                         "imgbuild.digest", "imgbuild.volumes.lvm", "imgbuild.rulebook.rules"}
+                         "imgbuild.digest", "imgbuild.volumes.lvm", "imgbuild.rulebook.rules",
+                         "imgbuild.reports.findings"}
     # The child opens the file; here nothing but the table of formats is needed.
     assert not {name for name in loaded if name.startswith("imgbuild.formats.") and name.endswith(".container")}
 
