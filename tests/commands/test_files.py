@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -138,11 +139,11 @@ def test_a_request_is_read_from_standard_input():
 
 
 @pytest.mark.parametrize(("path", "message"), [
-    ("absent.json", "no such file: 'absent.json' (check the path)"),
-    (".", "cannot read '.': Is a directory"),
-    ("a\0b", "cannot read 'a\\x00b': embedded null byte"),
+    ("absent.json", r"no such file: 'absent.json' \(check the path\)"),
+    (".", r"cannot read '\.': Is a directory"),
+    ("a\0b", r"cannot read 'a\\x00b': (open: )?embedded null (byte|character in path)"),  # as the Python has it
 ])
 def test_a_request_that_cannot_be_read(path, message):
     with pytest.raises(SourceError) as caught:
         read_request(path)
-    assert str(caught.value) == message
+    assert re.fullmatch(message, str(caught.value))
