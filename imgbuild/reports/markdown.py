@@ -74,8 +74,10 @@ def _row(finding: Finding) -> str:
 
 def _details(view: FindingsView) -> Iterator[str]:
     yield from ("", "<details><summary>Why, and who says so</summary>", "")
-    for rule_id in dict.fromkeys(finding.rule for finding in view.findings.findings):
-        finding = next(found for found in view.findings.findings if found.rule == rule_id)
+    firsts: dict[str, Finding] = {}
+    for found in view.findings.findings:
+        firsts.setdefault(found.rule, found)
+    for rule_id, finding in firsts.items():
         rule = view.rules.get(rule_id)
         yield f"- **{plain(rule_id)}**: {plain(rule.why) if rule is not None else plain(finding.message)}"
         yield from (f"  - {_source(source)}" for source in finding.sources)

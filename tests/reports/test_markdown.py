@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from documents import BELOW, CUT, HOSTILE, IMAGE, MANIFEST, RULES, findings
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from imgbuild import reports
 from imgbuild.reports.markdown import plain
@@ -32,6 +33,27 @@ def test_reasons_and_documents():
     assert "- **ims-min-disk-below-disk**: A smaller disk would not hold the image." in text
     assert "  - [Creating Image Metadata, 2026-01](https://example.com/api)" in text
     assert "  - the server answers IMG.0055" in text
+
+
+def test_each_rule_is_told_once_by_its_first_finding():
+    text = made(replace(BELOW, rule="b", message="first"), CUT, replace(BELOW, rule="b", message="second"))
+    told = [line for line in text.splitlines() if line.startswith("- **")]
+    assert told == ["- **b**: first", "- **image-truncated**: the file ends before its tables"]
+
+
+def test_the_findings_are_gone_through_a_few_times_however_many_rules_there_are():
+    class Counted(tuple):
+        __slots__ = ()
+        taken = 0
+
+        def __iter__(self):
+            for item in super().__iter__():
+                Counted.taken += 1
+                yield item
+
+    document = findings(*(replace(BELOW, rule=f"rule-{number}") for number in range(500)))
+    assert "rule-499" in made(findings=replace(document, findings=Counted(document.findings)))
+    assert Counted.taken < 10 * 500
 
 
 def test_nothing_of_an_image_is_markup():
