@@ -11,6 +11,7 @@ import pytest
 from images.filesystems import prototype_of
 from images.run import run
 from mutating import visit_mutants
+from pace import Clock
 from tools import needs
 from walking import differences, plant_sample
 
@@ -190,21 +191,29 @@ def test_long_targets_of_links(tmp_path: Path) -> None:
     assert differences(opened(path), root) == []
 
 
-@pytest.mark.parametrize("block", [1024, 4096])
-def test_long_targets_of_links_in_blocks_with_heads(tmp_path: Path, block: int) -> None:
-    """mkfs.xfs of xfsprogs 6.1 writes no heads, and then Linux refuses the link; here they are put in."""
+@pytest.mark.parametrize(("block", "step"), [(1024, 9), (1024, 1), (4096, 1)])
+def test_long_targets_of_links_in_extents_with_heads(tmp_path: Path, block: int, step: int) -> None:
+    """mkfs.xfs of xfsprogs 6.1 writes no heads, and then Linux refuses the link; here they are put in.
+
+    Linux writes one for each extent, not for each block: xfs_symlink_write_target.
+    """
     data = bytearray(make_links(tmp_path, "-b", f"size={block}")[0].read_bytes())
     filesystem, free = open_xfs(Memory(bytes(data))), 2000  # blocks of the first group that nothing uses
     for length in LINKS[2:]:
         said, count = target(length).encode(), -(-length // (block - 56))
-        assert not any(data[free * block : (free + count) * block])
-        place = place_of(filesystem, f"/link-{length}") + 176
-        data[place : place + 16] = (free << 21 | count).to_bytes(16, "big")
-        for number in range(count):
-            piece = said[number * (block - 56) : (number + 1) * (block - 56)]
-            start = (free + number) * block
-            data[start : start + 56 + len(piece)] = b"XSLM" + bytes(52) + piece
-        free += count
+        place = place_of(filesystem, f"/link-{length}")
+        owner, extent, sizes = data[place + 152 : place + 160], place + 176, [
+            min(step, count - first) for first in range(0, count, step)]
+        struct.pack_into(">I", data, place + 76, len(sizes))
+        first = done = 0
+        for number, blocks in enumerate(sizes):
+            start, piece = free * block, said[done : done + blocks * block - 56]
+            assert not any(data[start : start + blocks * block])
+            at = extent + 16 * number
+            data[at : at + 16] = (first << 73 | free << 21 | blocks).to_bytes(16, "big")
+            head = b"XSLM" + struct.pack(">II", done, len(piece)) + bytes(20) + owner + bytes(16)
+            data[start : start + len(head + piece)] = head + piece
+            done, first, free = done + len(piece), first + blocks, free + blocks + 1
     filesystem = open_xfs(Memory(bytes(data)))
     assert [filesystem.readlink(f"/link-{length}") for length in LINKS] == [target(length) for length in LINKS]
     filesystem = open_xfs(Memory(bytes(data.replace(b"XSLM", b"XSLN"))))
@@ -214,6 +223,7 @@ def test_long_targets_of_links_in_blocks_with_heads(tmp_path: Path, block: int) 
 
 
 SCATTERED = "/boot/file-300001"
+ENDS = (1 << 64) - 1
 
 
 def scatter(data: bytearray, levels: int) -> int:
@@ -242,7 +252,7 @@ def scatter(data: bytearray, levels: int) -> int:
             len(entries[start : start + step]) for start in range(0, len(entries), step)]
         entries = []
         for first, piece, count in zip(firsts, pieces, counts, strict=True):
-            block = head[0] + struct.pack(">HHQQ", level, count, (1 << 64) - 1, (1 << 64) - 1)
+            block = head[0] + struct.pack(">HHQQ32xQ", level, count, *2 * (ENDS,), inode.number)[: head[1] - 4]
             data[free * known.block : (free + 1) * known.block] = (block.ljust(head[1], b"\0") + piece).ljust(
                 known.block, b"\0")
             entries.append((first, free.to_bytes(8, "big")))
@@ -273,6 +283,32 @@ def test_extents_in_a_tree(tmp_path: Path, tree: Path, options: str, levels: int
     filesystem, whole = opened(path), (tree / SCATTERED[1:]).read_bytes()
     for offset, limit in ((0, 1), (1023, 2), (20 * 1024 - 1, 2), (150_000, 50_000), (300_000, 9)):
         assert filesystem.read(SCATTERED, limit, offset) == whole[offset : offset + limit]
+
+
+def test_a_tree_whose_branches_all_lead_to_one_node(tmp_path: Path, tree: Path) -> None:
+    """Without a look at the keys, 16384 nodes are read for a block, and a directory of 64 MiB has 16384 of those."""
+    data = bytearray(make(tmp_path / "fs", tree, "-b", "size=1024").read_bytes())
+    filesystem = open_xfs(Memory(bytes(data)))
+    known, free = filesystem._superblock, filesystem._superblock.group_blocks - 9
+    for path in ("/many", SCATTERED):
+        inode, place = filesystem._find(tuple(path[1:].encode().split(b"/"))), place_of(filesystem, path)
+        assert inode is not None
+        room, count = (known.block - 72) // 16, (len(inode.data) - 4) // 16
+        for level in range(7):
+            node = struct.pack(">4sHHQQ32xQ8x", b"BMA3", level, room if level else 0, ENDS, ENDS, inode.number)
+            keys, below = struct.pack(f">{room}Q", *range(room)), struct.pack(">Q", free + level - 1) * room
+            start = (free + level) * known.block
+            data[start : start + known.block] = (node + (keys + below if level else b"")).ljust(known.block, b"\0")
+        root = struct.pack(f">HH{count}Q{count}Q", 7, count, *range(count), *(free + 6,) * count)
+        data[place + 176 : place + 176 + len(root)] = root
+        data[place + 5] = 3
+        struct.pack_into(">Q", data, place + 56, 64 * MIB)
+    filesystem, clock = open_xfs(Memory(bytes(data))), Clock()
+    with pytest.raises(BrokenImage, match="cannot be found"):
+        filesystem.listdir("/many")
+    with pytest.raises(BrokenImage, match="cannot be found"):
+        filesystem.read(SCATTERED, MIB)
+    assert clock.seconds() < 1
 
 
 def test_a_tree_that_is_damaged_anywhere(tmp_path: Path, tree: Path) -> None:
@@ -330,3 +366,64 @@ def test_an_inode_that_is_not_there_or_another(tmp_path: Path, tree: Path) -> No
 
 def test_mutants(tmp_path: Path, tree: Path) -> None:
     visit_mutants(make(tmp_path / "fs", tree, mib=16).read_bytes(), "xfs", 150)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tree: Path) -> bytes:
+    return make(tmp_path_factory.mktemp("whole") / "fs", tree).read_bytes()
+
+
+def block_of(filesystem: XfsFileSystem, path: str) -> int:
+    """Return the byte where the first block of a directory is."""
+    inode = filesystem._find((path[1:].encode(),))
+    assert inode is not None
+    run = next(extents.Extents(filesystem._reader, filesystem._superblock, inode).runs(0, 1))
+    assert run.block is not None
+    return filesystem._superblock.place(run.block)
+
+
+@pytest.mark.parametrize(("path", "at", "value", "message"), [
+    ("/etc", 0, b"XD2B", "begins with"), ("/etc", 0, bytes(4096), "begins with"), ("/etc", 47, b"\xff", "of the inode"),
+    ("/etc", 4088, b"\x7f\xff\xff\xff", "without room"), ("/etc", 4091, b"\x02", "has an entry of|entries instead"),
+    ("/etc", 4095, b"\x01", "entries instead of"), ("/etc", 64 + 8, b"\x09", "has an entry of"),
+    ("/etc", 64 + 8, b"\0", "without a name"), ("/etc", 64 + 15, b"\x41", "has an entry of"),
+    ("/many", 64, b"\xff\xff" + (4024).to_bytes(2, "big"), "has an entry of"),
+    # all of a block is free but for its last 8 bytes, which are too few for an entry
+    ("/many", 64, (b"\xff\xff" + (4024).to_bytes(2, "big")).ljust(4022, b"\0") + b"\0\x40" + bytes(8), "of 16 bytes"),
+])
+def test_blocks_of_directories_that_make_no_sense(whole: bytes, path: str, at: int, value: bytes, message: str) -> None:
+    place = block_of(open_xfs(Memory(whole)), path) + at
+    with pytest.raises(BrokenImage, match=message) as raised:
+        open_xfs(Memory(whole[:place] + value + whole[place + len(value) :])).listdir(path)
+    assert raised.value.problem.code == "filesystem-damaged"
+
+
+@pytest.mark.parametrize(("path", "at", "value", "message"), [
+    ("/deep", 2, bytes(2), "there is no inode"),  # a free one
+    ("/deep", 176, b"\0", "entries take 6"), ("/deep", 176, b"\x02", "no room for them"),
+    ("/deep", 176 + 6, b"\0", "no room for them"), ("/deep", 62, b"\x02\0", "is cut off"),
+    ("/many", 56, (4096).to_bytes(8, "big"), "names behind them"), ("/many", 56, bytes(8), "names behind them"),
+    ("/many", 176, b"\x80", "is not there"),  # not written yet
+    ("/many", 176 + 13, b"\x1f\xff\xff", "should be in block"),  # longer than its group
+])
+def test_inodes_of_directories_that_make_no_sense(whole: bytes, path: str, at: int, value: bytes, message: str) -> None:
+    place = place_of(open_xfs(Memory(whole)), path) + at
+    with pytest.raises(BrokenImage, match=message) as raised:
+        open_xfs(Memory(whole[:place] + value + whole[place + len(value) :])).listdir(path)
+    assert raised.value.problem.code == "filesystem-damaged"
+
+
+def test_a_short_target_that_is_cut_off(whole: bytes) -> None:
+    place = place_of(open_xfs(Memory(whole)), "/etc/absolute") + 56
+    with pytest.raises(BrokenImage, match="is not there"):
+        open_xfs(Memory(whole[:place] + (1000).to_bytes(8, "big") + whole[place + 8 :])).readlink("/etc/absolute")
+
+
+def test_a_directory_that_holds_itself_ends(whole: bytes) -> None:
+    filesystem = open_xfs(Memory(whole))
+    place = place_of(filesystem, "/deep")
+    own = whole[place + 156 : place + 160]
+    place += 176 + 6 + 3 + 1 + 1  # counters, parent; length, offset, "a", type
+    filesystem = open_xfs(Memory(whole[:place] + own + whole[place + 4 :]))
+    assert filesystem.listdir("/deep/a/a/a") == ["a"]
+    assert filesystem.stat("/deep" + "/a" * 300) is None

@@ -9,8 +9,10 @@ the disk, 21 how many. Few are in the inode itself; more are the leaves of a B+t
    6  0x06     2  bb_numrecs
   24  0x18        entries, of version 5 from byte 72 on: extents, or keys (8, the first block of the file) and behind
                   room for all keys numbers of blocks (8)
+  56  0x38     8  bb_owner, of version 5: the inode
 
-The root is bb_level, bb_numrecs, and entries as above.
+The root is bb_level, bb_numrecs, and entries as above. A key is the first block of what is below it: who holds to that
+meets no more nodes than the range has blocks.
 
 Chapters "Data Extents" and "B+tree Extent List".
 """
@@ -18,6 +20,7 @@ Chapters "Data Extents" and "B+tree Extent List".
 from __future__ import annotations
 
 import struct
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -36,10 +39,14 @@ MAX_LEVELS = 9
 """XFS_BTREE_MAXLEVELS of Linux."""
 MAX_NODES = 65536
 """Blocks of a tree that are read for one read of a file."""
+NAMES = 32 << 30
+"""Bytes of a directory before its hashes: XFS_DIR2_LEAF_OFFSET."""
 
 _EXTENT = struct.Struct(">QQ")
 _ROOT = struct.Struct(">HH")
 _NODE = struct.Struct(">4sHH")
+_OWNER = slice(56, 64)
+_LAST = 1 << 64
 _HEADS = {4: (b"BMAP", 24), 5: (b"BMA3", 72)}
 
 
@@ -49,6 +56,14 @@ class Run(msgspec.Struct, frozen=True):
     first: int
     length: int
     block: int | None
+
+
+class _Node(msgspec.Struct, frozen=True):
+    """A node of the tree: its entries, its level, and how many there are."""
+
+    entries: bytes
+    level: int
+    count: int
 
 
 class Extents:
@@ -66,8 +81,12 @@ class Extents:
         for run in self._all(first, end):
             if run.first < past or not run.length:
                 raise self._damaged("its extents are not in order")
+            if run.first >= end:
+                return
             past = run.first + run.length
-            if run.first < end and past > first:
+            if past > first:
+                if run.block is not None:
+                    self._superblock.place(run.block, run.length)
                 yield run
 
     def _all(self, first: int, end: int) -> Iterator[Run]:
@@ -80,25 +99,30 @@ class Extents:
             level, count = _ROOT.unpack_from(data)
             if not 0 < level <= MAX_LEVELS:
                 raise self._damaged(f"they are in a tree of {level} levels")
-            yield from self._below(data[_ROOT.size :], level, count, first, end)
+            yield from self._below(_Node(data[_ROOT.size :], level, count), None, _LAST, range(first, end))
         else:
             raise self._damaged(f"its form is {self._inode.form}")
 
-    def _below(self, entries: bytes, level: int, count: int, first: int, end: int) -> Iterator[Run]:
-        """Yield the runs of a node of the tree, but for those that lie before or behind the range."""
-        if count * 16 > len(entries):
-            raise self._damaged(f"a node has {count} entries")
-        if level == 0:
-            yield from _runs(entries[: count * _EXTENT.size])
+    def _below(self, node: _Node, key: int | None, until: int, wanted: range) -> Iterator[Run]:
+        """Yield the runs of a node of the tree from ``key`` to ``until``, but for branches without wanted blocks."""
+        if not 0 < node.count <= len(node.entries) // 16:
+            raise self._damaged(f"a node has {node.count} entries")
+        if node.level == 0:
+            runs = list(_runs(node.entries[: node.count * _EXTENT.size]))
+            keys = [run.first for run in runs]
+        else:
+            keys = list(struct.unpack_from(f">{node.count}Q", node.entries))
+        if key not in {None, keys[0]} or any(one >= two for one, two in pairwise((*keys, until))):
+            raise self._damaged("its extents are not in order")
+        if node.level == 0:
+            yield from runs
             return
-        keys = struct.unpack_from(f">{count}Q", entries)
-        blocks = struct.unpack_from(f">{count}Q", entries, len(entries) // 16 * 8)
-        for key, until, block in zip(keys, (*keys[1:], end), blocks, strict=True):
-            if key < end and until > first:
-                yield from self._below(*self._node(block, level - 1), first, end)
+        blocks = struct.unpack_from(f">{node.count}Q", node.entries, len(node.entries) // 16 * 8)
+        for start, stop, block in zip(keys, (*keys[1:], until), blocks, strict=True):
+            if start < wanted.stop and stop > wanted.start:
+                yield from self._below(self._node(block, node.level - 1), start, stop, wanted)
 
-    def _node(self, block: int, level: int) -> tuple[bytes, int, int]:
-        """Return the entries of a node, its level, and how many there are."""
+    def _node(self, block: int, level: int) -> _Node:
         self._left -= 1
         if self._left < 0:
             raise self._damaged(f"more than {MAX_NODES} blocks say where they are")
@@ -107,7 +131,10 @@ class Extents:
         expected, head = _HEADS[self._superblock.version]
         if magic != expected or own != level:
             raise self._damaged(f"a node begins with {magic!r} and has level {own} instead of {level}")
-        return raw[head:], level, count
+        owner = int.from_bytes(raw[_OWNER], "big")
+        if self._superblock.version == 5 and owner != self._inode.number:  # noqa: PLR2004 - has owners
+            raise self._damaged(f"a node belongs to the inode {owner}")
+        return _Node(raw[head:], level, count)
 
     def _damaged(self, reason: str) -> Exception:
         return broken("filesystem-damaged", f"the blocks of the inode {self._inode.number} cannot be found: {reason}")
@@ -122,10 +149,31 @@ def read(reader: Reader, superblock: Superblock, inode: Inode, start: int, end: 
         if run.block is None:
             pieces.append(bytes(stop - begin))
         else:
-            superblock.place(run.block + run.length - 1)
             pieces.append(reader.read_at(superblock.place(run.block) + begin - run.first * size, stop - begin))
         place = stop
     return b"".join((*pieces, bytes(end - place)))
+
+
+def read_blocks(reader: Reader, superblock: Superblock, inode: Inode) -> Iterator[bytes]:
+    """Yield the blocks of a directory; where all names were removed, there is none."""
+    size, count = superblock.block, superblock.directory_block // superblock.block
+    for _, pieces in groupby(_places(reader, superblock, inode), lambda place: place[0] // count):
+        found = [reader.read_at(place, size) for _, place in pieces if place is not None]
+        if len(found) < count:
+            raise broken("filesystem-damaged", f"a block of the directory at the inode {inode.number} is not there")
+        yield b"".join(found)
+
+
+def _places(reader: Reader, superblock: Superblock, inode: Inode) -> Iterator[tuple[int, int | None]]:
+    """Yield the blocks with names and the bytes where they are; they end with the size of the directory."""
+    size = superblock.block
+    for run in Extents(reader, superblock, inode).runs(0, NAMES // size):
+        if (run.first + run.length) * size > inode.size:
+            raise broken("filesystem-damaged", f"the directory at the inode {inode.number} has {inode.size} bytes, but"
+                                               " blocks with names behind them")
+        place = None if run.block is None else superblock.place(run.block)
+        yield from ((run.first + number, None if place is None else place + number * size)
+                    for number in range(run.length))
 
 
 def _runs(raw: bytes) -> Iterator[Run]:

@@ -7,12 +7,18 @@ Numbers of inodes have 8 bytes where any entry has a long one, else 4.
  off   hex  size  field of a block of any other directory, big-endian
    0  0x00     4  magic: "XD2D", where it is the only block "XD2B"; in version 5 "XDD3" and "XDB3"
   16  0x10        entries, of version 5 from byte 64 on
+  40  0x28     8  owner, of version 5: the inode
 
  An entry: inode (8), name_len (1), name, file type (1, as above), padding, tag (2), up to a multiple of 8 bytes. Where
- there is none: 0xFFFF (2), length (2). An only block ends with hashes: in its last 8 bytes stands their number (4), and
- each has 8 bytes. In others hashes and free space lie from 32 GiB on, where nobody looks for names.
+ there is none: 0xFFFF (2), length (2), tag (2, at the end). The tag says where in the block the entry begins. An only
+ block ends with hashes of 8 bytes; behind them stands their number (4), and how many are of removed names (4). In
+ others hashes and free space lie from 32 GiB on, where nobody looks for names.
 
-A long target of a link is in blocks that begin, in version 5, with 56 bytes: "XSLM", offset (4), bytes (4), …
+A long target of a link is in extents, each of which begins, in version 5, with 56 bytes: "XSLM", offset in the target
+(4), bytes (4), checksum (4), UUID (16), the inode (8), …
+
+The checksums of version 5 are not computed: owners, tags and counts, which are next to free, tell of blocks that are
+another's or torn; what flips a bit of a name or a number is found by no one but xfs_repair.
 
 Chapters "Directories" and "Symbolic Links".
 """
@@ -35,12 +41,12 @@ if TYPE_CHECKING:
     from imgbuild.filesystems.xfs.superblock import Superblock
     from imgbuild.readers import Reader
 
-_ALONE, _ONE_OF = {b"XD2B", b"XDB3"}, {b"XD2D", b"XDD3"}
-_HEAD = {4: 16, 5: 64}
-_FREE, _TAG_BYTES, _HASH_BYTES = 0xFFFF, 2, 8
-_ENTRY = struct.Struct(">QB")
+_ALONE, _ONE_OF = {4: b"XD2B", 5: b"XDB3"}, {4: b"XD2D", 5: b"XDD3"}
+_HEAD, _OWNER = {4: 16, 5: 64}, slice(40, 48)
+_FREE, _ENTRY_BYTES, _TAG_BYTES, _HASH_BYTES = 0xFFFF, 9, 2, 8
 _UNUSED = struct.Struct(">HH")
-_LINK_MAGIC, _LINK_HEAD = b"XSLM", {4: 0, 5: 56}
+_TAIL = struct.Struct(">II")
+_LINK, _LINK_HEAD = struct.Struct(">4sI24xQ"), {4: 0, 5: 56}
 
 
 def open_xfs(reader: Reader) -> XfsFileSystem:
@@ -66,23 +72,34 @@ class XfsFileSystem(UnixFileSystem[Inode]):
         return extents.read(self._reader, self._superblock, inode, start, end)
 
     def _target(self, inode: Inode) -> bytes:
-        if inode.form == LOCAL:
-            return inode.data[: inode.size]
-        block, head = self._superblock.block, _LINK_HEAD[self._superblock.version]
+        target = inode.data if inode.form == LOCAL else self._long_target(inode)
+        if len(target) < inode.size:
+            raise _no_target(inode)
+        return target[: inode.size]
+
+    def _long_target(self, inode: Inode) -> bytes:
+        block, head, found = self._superblock.block, _LINK_HEAD[self._superblock.version], b""
         count = -(-inode.size // (block - head))
-        raw = self._bytes(inode, 0, count * block)
-        blocks = [raw[start : start + block] for start in range(0, len(raw), block)]
-        if head and not all(found.startswith(_LINK_MAGIC) for found in blocks):
-            raise broken("filesystem-damaged", f"the target of the link at the inode {inode.number} is not there")
-        return b"".join(found[head:] for found in blocks)[: inode.size]
+        for run in extents.Extents(self._reader, self._superblock, inode).runs(0, count):
+            raw = self._bytes(inode, run.first * block, min(run.first + run.length, count) * block)
+            if head and _LINK.unpack_from(raw) != (b"XSLM", len(found), inode.number):
+                raise _no_target(inode)
+            found += raw[head:]
+        return found
 
     def _entries(self, inode: Inode) -> Iterator[tuple[int, bytes]]:
         if inode.form == LOCAL:
             yield from self._short_entries(inode)
             return
-        size = self._superblock.directory_block
-        for start in range(0, inode.size, size):
-            yield from self._block_entries(self._bytes(inode, start, start + size), inode)
+        if inode.flags & REALTIME:
+            raise _damaged(inode, "is on a realtime device")
+        for raw in extents.read_blocks(self._reader, self._superblock, inode):
+            names = list(self._block_entries(raw, self._end(raw, inode), inode))
+            if raw.startswith(_ALONE[self._superblock.version]):
+                hashes, removed = _TAIL.unpack_from(raw, len(raw) - _TAIL.size)
+                if len(names) != hashes - removed:
+                    raise _damaged(inode, f"has {len(names)} entries instead of {hashes - removed}")
+            yield from ((number, name) for number, name in names if name not in {b".", b".."})
 
     def _short_entries(self, inode: Inode) -> Iterator[tuple[int, bytes]]:
         raw = inode.data[: inode.size]
@@ -91,33 +108,47 @@ class XfsFileSystem(UnixFileSystem[Inode]):
         width, types = 8 if raw[1] else 4, int(self._superblock.has_types)
         place = 2 + width
         for _ in range(raw[0]):
-            end = place + 3 + raw[place] + types + width if place < len(raw) else place + 1
+            end = place + 3 + raw[place] + types + width if place < len(raw) and raw[place] else len(raw) + 1
             if end > len(raw):
                 raise _damaged(inode, f"should have {raw[0]} entries, but there is no room for them")
             yield int.from_bytes(raw[end - width : end], "big"), raw[place + 3 : place + 3 + raw[place]]
             place = end
+        if place != len(raw):
+            raise _damaged(inode, f"has {len(raw)} bytes, but its entries take {place}")
 
-    def _block_entries(self, raw: bytes, inode: Inode) -> Iterator[tuple[int, bytes]]:
-        magic, place, types = raw[:4], _HEAD[self._superblock.version], int(self._superblock.has_types)
-        if magic not in _ALONE | _ONE_OF:
-            if any(raw):
-                raise _damaged(inode, f"has a block that begins with {magic!r}")
-            return  # a hole, where all names were removed
-        end = len(raw)
-        if magic in _ALONE:
-            end -= _HASH_BYTES * (1 + int.from_bytes(raw[-8:-4], "big"))
+    def _end(self, raw: bytes, inode: Inode) -> int:
+        """Return where the entries of a block end, if it is one of this directory."""
+        version, magic, end = self._superblock.version, raw[:4], len(raw)
+        if magic not in {_ALONE[version], _ONE_OF[version]}:
+            raise _damaged(inode, f"has a block that begins with {magic!r}")
+        owner = int.from_bytes(raw[_OWNER], "big")
+        if version == 5 and owner != inode.number:  # noqa: PLR2004 - has owners
+            raise _damaged(inode, f"has a block of the inode {owner}")
+        if magic == _ALONE[version]:
+            hashes, _ = _TAIL.unpack_from(raw, end - _TAIL.size)
+            end -= _TAIL.size + hashes * _HASH_BYTES
+        return end
+
+    def _block_entries(self, raw: bytes, end: int, inode: Inode) -> Iterator[tuple[int, bytes]]:
+        place, types = _HEAD[self._superblock.version], int(self._superblock.has_types)
+        if place > end:
+            raise _damaged(inode, "has a block without room for entries")
         while place < end:
             start, (tag, length) = place, _UNUSED.unpack_from(raw, place)
+            name = raw[start + _ENTRY_BYTES : start + _ENTRY_BYTES + raw[min(start + _ENTRY_BYTES, end) - 1]]
             if tag != _FREE:
-                number, name_length = _ENTRY.unpack_from(raw, start)
-                length = -(-(_ENTRY.size + name_length + types + _TAG_BYTES) // 8) * 8
+                length = -(-(_ENTRY_BYTES + len(name) + types + _TAG_BYTES) // 8) * 8
             place += length
-            if not length or length % 8 or place > end:
-                raise _damaged(inode, f"has an entry of {length} bytes in a block")
+            if not length or length % 8 or place > end or raw[place - _TAG_BYTES : place] != start.to_bytes(2, "big"):
+                raise _damaged(inode, f"has an entry of {length} bytes at {start} in a block")
             if tag != _FREE:
-                name = raw[start + _ENTRY.size : start + _ENTRY.size + name_length]
-                if name not in {b"", b".", b".."}:
-                    yield number, name
+                if not name:
+                    raise _damaged(inode, f"has an entry without a name at {start} in a block")
+                yield int.from_bytes(raw[start : start + 8], "big"), name
+
+
+def _no_target(inode: Inode) -> BrokenImage:
+    return broken("filesystem-damaged", f"the target of the link at the inode {inode.number} is not there")
 
 
 def _damaged(inode: Inode, what: str) -> BrokenImage:

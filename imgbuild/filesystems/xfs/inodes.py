@@ -5,7 +5,7 @@ bits; nothing else says where an inode is.
 
  off   hex  size  field, big-endian
    0  0x00     2  di_magic, "IN"
-   2  0x02     2  di_mode
+   2  0x02     2  di_mode, 0 where the inode is free
    4  0x04     1  di_version: 1 and 2 in version 4 of the file system, 3 in version 5
    5  0x05     1  di_format of the data: 1 in the inode, 2 extents, 3 a B+tree of extents
   24  0x18     8  di_big_nextents, where di_flags2 says so
@@ -60,7 +60,7 @@ def read_inode(reader: Reader, superblock: Superblock, number: int) -> Inode:
     block, index = number >> superblock.inode_bits, number & (1 << superblock.inode_bits) - 1
     raw = reader.read_at(superblock.place(block) + index * superblock.inode, superblock.inode)
     magic, mode, version, form, large, size, extents, fork, flags = _FIELDS.unpack_from(raw)
-    if magic != b"IN" or version not in _DATA_AT or (version == 3) != (superblock.version == 5):  # noqa: PLR2004
+    if magic != b"IN" or not mode or version not in _DATA_AT or (version == 3) != (superblock.version == 5):  # noqa: PLR2004
         raise broken("filesystem-damaged", f"there is no inode {number} where it should be", raw=raw[:6])
     if version == 3:  # noqa: PLR2004 - as above
         more, own = _MORE.unpack_from(raw, _MORE_AT)

@@ -65,11 +65,11 @@ class Superblock(msgspec.Struct, frozen=True):
     directory_block: int
     has_types: bool
 
-    def place(self, number: int) -> int:
-        """Return the byte where a block is, by its number: that of its group, and that in the group."""
+    def place(self, number: int, length: int = 1) -> int:
+        """Return the byte where blocks of one group are, by the number of the group and that of the first in it."""
         group, within = number >> self.group_bits, number & (1 << self.group_bits) - 1
         place = group * self.group_blocks + within
-        if within >= self.group_blocks or group >= self.groups or place >= self.blocks:
+        if within + length > self.group_blocks or group >= self.groups or place + length > self.blocks:
             raise broken("filesystem-damaged", f"something should be in block {within} of group {group}, but there are"
                                                f" {self.groups} groups of {self.group_blocks} blocks")
         return place * self.block
