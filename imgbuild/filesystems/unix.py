@@ -130,9 +130,9 @@ class UnixFileSystem(ABC, Generic[Inode]):
                 raise broken("directory-too-large", f"the directory {quoted(path)} has {inode.size} bytes, more than"
                                                     f" {MAX_DIRECTORY}")
             found: dict[bytes, int] = {}
-            for number, name in self._entries(inode):
+            for count, (number, name) in enumerate(self._entries(inode), start=1):
                 found.setdefault(name, number)
-                if len(found) > MAX_ENTRIES:
+                if count > MAX_ENTRIES:
                     raise broken("directory-too-large", f"the directory {quoted(path)} has more than {MAX_ENTRIES}"
                                                         " entries")
             if sum(map(len, self._listed.values())) + len(found) > _CACHED_NAMES or len(self._listed) >= _CACHED:

@@ -85,12 +85,13 @@ def test_a_root_that_is_no_directory():
                                                  "the root of the ext4 file system is no directory")
 
 
-@pytest.mark.parametrize(("size", "count", "message"), [
-    (MAX_DIRECTORY + 1, 0, f"the directory '/' has {MAX_DIRECTORY + 1} bytes, more than {MAX_DIRECTORY}"),
-    (4096, MAX_ENTRIES + 1, "the directory '/' has more than 100000 entries"),
+@pytest.mark.parametrize(("size", "count", "name", "message"), [
+    (MAX_DIRECTORY + 1, 0, "", f"the directory '/' has {MAX_DIRECTORY + 1} bytes, more than {MAX_DIRECTORY}"),
+    (4096, MAX_ENTRIES + 1, "{}", "the directory '/' has more than 100000 entries"),
+    (4096, MAX_ENTRIES + 1, "same", "the directory '/' has more than 100000 entries"),
 ])
-def test_directories_have_an_end(size, count, message):
-    files = Files(directory(0, *((0, b"%d" % number) for number in range(count)), size=size))
+def test_directories_have_an_end(size, count, name, message):
+    files = Files(directory(0, *((0, name.format(number).encode()) for number in range(count)), size=size))
     assert problem_of(files) == ("directory-too-large", message)
 
 

@@ -388,6 +388,7 @@ def block_of(filesystem: XfsFileSystem, path: str) -> int:
     ("/etc", 4095, b"\x01", "entries instead of"), ("/etc", 64 + 8, b"\x09", "has an entry of"),
     ("/etc", 64 + 8, b"\0", "without a name"), ("/etc", 64 + 15, b"\x41", "has an entry of"),
     ("/many", 64, b"\xff\xff" + (4024).to_bytes(2, "big"), "has an entry of"),
+    ("/many", 64, (b"\xff\xff\0\x08\0\0\0\x40" + b"\xff\xff\0\x08\0\0\0\x48"), "in two pieces"),
     # all of a block is free but for its last 8 bytes, which are too few for an entry
     ("/many", 64, (b"\xff\xff" + (4024).to_bytes(2, "big")).ljust(4022, b"\0") + b"\0\x40" + bytes(8), "of 16 bytes"),
 ])
