@@ -5,16 +5,16 @@ reads the rules and makes ready to report. ``digest.py`` is what it does; ``know
 ask for that. It trusts nobody: of the file it knows nothing but bytes to hash. It ends with this process, for it says
 now and then how far it is, and nobody would hear that.
 
-Over the pipe comes a zero byte for each MiB that is done, then the answer, as marshal has it.
+Over the pipe comes a zero byte for each MiB that is done, then the answer: ``digests``, the seconds that they took, and
+a word like ``md5=…`` for each; or ``changed`` or ``refused`` and why.
 """
 
 from __future__ import annotations
 
-import marshal
 import os
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from imgbuild import forking
 from imgbuild.digest import BUFFER_BYTES, FileChanged, algorithm_name, digest
@@ -60,17 +60,20 @@ class Hashing:
         from imgbuild.documents.inspection import Hashed  # noqa: PLC0415 - this comes before all other imports
         from imgbuild.model import Problem  # noqa: PLC0415 - as above
 
-        answer = self._wait(progress) if self._left else {"computed": {}, "seconds": None}
-        if "refused" in answer:
-            raise SourceError(answer["refused"])
-        if "changed" in answer:
-            return Hashed(problem=Problem(code="changed", message=answer["changed"]))
-        computed: dict[str, str] = answer["computed"]
-        if self._cache and computed:
+        if not self._left:
+            return Hashed(checksums=self._known or None, cached=tuple(self._known))
+        how, _, said = self._wait(progress).partition(" ")
+        if how == "refused":
+            raise SourceError(said)
+        if how == "changed":
+            return Hashed(problem=Problem(code="changed", message=said))
+        seconds, *words = said.split()
+        computed = dict(word.split("=") for word in words)
+        if self._cache:
             _remember(self.source, computed)
         both = self._known | computed
-        return Hashed(checksums={name: both[name] for name in self.algorithms} or None, cached=tuple(self._known),
-                      seconds=answer["seconds"])
+        return Hashed(checksums={name: both[name] for name in self.algorithms}, cached=tuple(self._known),
+                      seconds=float(seconds))
 
     def give_up(self) -> None:
         """End the process, if it is still there: nobody waits for its answer any more."""
@@ -85,7 +88,8 @@ class Hashing:
                  trace: TracebackType | None) -> None:
         self.give_up()
 
-    def _wait(self, progress: Progress | None) -> dict[str, Any]:
+    def _wait(self, progress: Progress | None) -> str:
+        """Return the answer of the process."""
         if self._process is None:
             return _outcome(self.source, self._left, progress)
         if progress is not None:
@@ -102,8 +106,7 @@ class Hashing:
                 progress.finish()
         if self._end() != forking.EXIT_DONE or not answer:
             raise SourceError(f"the process that hashes {self.source.path!r} was ended", cure="try again")
-        found: dict[str, Any] = marshal.loads(answer)  # noqa: S302 - from this very program
-        return found
+        return answer.decode("utf-8", "surrogateescape")
 
     def _end(self) -> int:
         process, self._process = self._process, None
@@ -132,19 +135,20 @@ class _Ticks:
 def _answer(source: Source, algorithms: Sequence[str], channel: int) -> None:
     """Do the work of the process."""
     with open(channel, "wb") as pipe:
-        pipe.write(marshal.dumps(_outcome(source, algorithms, _Ticks(channel))))
+        pipe.write(_outcome(source, algorithms, _Ticks(channel)).encode("utf-8", "surrogateescape"))
 
 
-def _outcome(source: Source, algorithms: Sequence[str], progress: Progress | None) -> dict[str, Any]:
-    """Return the digests and the seconds that they took, or why there are none."""
+def _outcome(source: Source, algorithms: Sequence[str], progress: Progress | None) -> str:
+    """Return the answer: the digests and the seconds that they took, or why there are none."""
     started = time.monotonic()
     try:
         computed = digest(source, algorithms, progress=progress)
     except FileChanged as changed:
-        return {"changed": str(changed)}
+        return f"changed {changed}"
     except SourceError as refused:
-        return {"refused": refused.message}
-    return {"computed": computed, "seconds": time.monotonic() - started}
+        return f"refused {refused.message}"
+    words = (f"{name}={said}" for name, said in computed.items())
+    return " ".join(["digests", str(time.monotonic() - started), *words])
 
 
 def _recall(source: Source, names: Sequence[str]) -> dict[str, str]:

@@ -99,6 +99,9 @@ def _opener(reader: Reader, last: Header, index: Index) -> Callable[[int], Block
         payload = read_payload(reader, record)
         if last.compress_method == ZSTD:
             return Unpacked(unzstd(payload, record, last.block_size))
-        return Growing(payload, record, last.block_size)
+        opened = Growing(payload, record, last.block_size)
+        if block == 0:
+            opened.read(last.block_size - 1, 1)  # a block that goes on behind its end shows it there alone
+        return opened
 
     return open_block
