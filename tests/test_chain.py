@@ -207,7 +207,7 @@ def test_a_guest_is_found_over_a_chain(disk, tmp_path):
 
 @pytest.mark.parametrize("change", ["write", "replace"])
 def test_a_parent_that_is_changed_while_it_is_read_is_said(change, tmp_path, monkeypatch):
-    from imgbuild import examination, inspection  # noqa: PLC0415 - this test only
+    from imgbuild import examination, inspection, looking  # noqa: PLC0415 - this test only
     from imgbuild.settings import Settings  # noqa: PLC0415 - as above
 
     base = tmp_path / "base"
@@ -222,8 +222,8 @@ def test_a_parent_that_is_changed_while_it_is_read_is_said(change, tmp_path, mon
         return found
 
     monkeypatch.setattr(inspection.chain, "complete", complete)
-    monkeypatch.setattr(examination.sandbox.child, "_confinement", lambda: lambda *_: ())  # it writes
-    monkeypatch.setattr(examination.sandbox.child, "limit", lambda _: None)
+    monkeypatch.setattr(looking.sandbox.child, "_confinement", lambda: lambda *_: ())  # it writes
+    monkeypatch.setattr(looking.sandbox.child, "limit", lambda _: None)
     found = examination.inspect(str(tmp_path / "top.qcow2"), Settings(checksums=None, allow_external=True)).problems
     assert [(problem.code, problem.message) for problem in found if problem.code == "changed"] == [
         ("changed", "'base' was changed or replaced while it was read")]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tools import needs
 
-from imgbuild import examination, hashing, sandbox
+from imgbuild import examination, hashing, looking, sandbox
 from imgbuild.documents.inspection import Inspection, Look
 from imgbuild.documents.run import Witness
 from imgbuild.errors import SourceError, UsageError
@@ -68,7 +68,7 @@ def test_without_them_the_same_file_gives_the_same_facts(image):
 
 
 def test_a_file_that_is_written_to_meanwhile_has_changed(image, monkeypatch):
-    monkeypatch.setattr(examination.qemu, "prepare", lambda: os.utime(image, ns=(2, 2)))
+    monkeypatch.setattr(looking.qemu, "prepare", lambda: os.utime(image, ns=(2, 2)))
     changed = examination.inspect(str(image), QUICK)
     assert [problem.code for problem in changed.problems][-1] == "changed"
     assert changed.checksums is None
@@ -81,7 +81,7 @@ def test_the_witness_is_asked_while_the_child_reads_the_guest(monkeypatch):
         opened.append(facts)
         return Witness(found="9.9.9", format="qcow2", virtual_size=facts.virtual_size)
 
-    monkeypatch.setattr(examination.qemu, "witness", witness)
+    monkeypatch.setattr(looking.qemu, "witness", witness)
     monkeypatch.setattr(sandbox.Child, "first", lambda _child, is_it: next(
         known for known in [Look(facts=Inspection(path="disk", size=1, virtual_size=1), reads=0, bytes_read=0,
                                  seconds=0.0, opened=True)] if is_it(known)))
@@ -94,11 +94,11 @@ def test_a_module_counts_as_compiled_where_the_child_may_read_that(monkeypatch, 
     monkeypatch.setattr(sys, "pycache_prefix", None)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "module_of_a_test.py").write_text("")
-    assert not examination._is_compiled("module_of_a_test")
+    assert not looking._is_compiled("module_of_a_test")
     py_compile.compile(str(tmp_path / "module_of_a_test.py"))
-    assert examination._is_compiled("module_of_a_test")
+    assert looking._is_compiled("module_of_a_test")
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
-    assert not examination._is_compiled("module_of_a_test")
+    assert not looking._is_compiled("module_of_a_test")
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
@@ -166,17 +166,17 @@ def test_what_fails_while_the_file_is_hashed_is_raised(image):
 
 def test_the_time_limit_grows_with_a_stream_that_is_read_forward_only(monkeypatch, image):
     limits = []
-    start = examination.sandbox.start
+    start = looking.sandbox.start
 
     def noted(work, kind, bounds, *rest):
         limits.append(bounds.seconds)
         return start(work, kind, bounds, *rest)
 
-    monkeypatch.setattr(examination.sandbox, "start", noted)
+    monkeypatch.setattr(looking.sandbox, "start", noted)
     sample = Path(__file__).parent.parent / "samples" / "zvhd" / "tiny-gpt-uefi-ext4.zvhd"
     for path in (sample, image):
         examination.inspect(str(path), QUICK)
-    assert limits == [QUICK.time_limit + sample.stat().st_size / examination.SLOWEST_INFLATE, QUICK.time_limit]
+    assert limits == [QUICK.time_limit + sample.stat().st_size / looking.SLOWEST_INFLATE, QUICK.time_limit]
 
 
 @pytest.fixture

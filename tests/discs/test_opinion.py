@@ -14,7 +14,7 @@ from images import discs as made
 from images import isos
 from tools import needs
 
-from imgbuild import discs, examination
+from imgbuild import discs, examination, looking
 from imgbuild.discs import opinion
 from imgbuild.settings import Settings
 from imgbuild.source import open_source
@@ -137,7 +137,7 @@ def test_a_failure_before_the_look_ends_the_child(tmp_path, monkeypatch):
     path = tmp_path / "small.iso"
     path.write_bytes(made.plain())
     before = len(list(Path("/proc/self/fd").iterdir()))
-    monkeypatch.setattr(examination.sandbox, "start", fail)
+    monkeypatch.setattr(looking.sandbox, "start", fail)
     with pytest.raises(OSError, match="no fork"):
         examination.inspect(str(path), HASHING)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
