@@ -5,16 +5,15 @@ import random
 import re
 import struct
 import subprocess
-import tomllib
 import zlib
 from typing import TYPE_CHECKING
 
 import pytest
 from pace import Clock
-from program import HOME
 from table_writer import DISK_GUID, ESP, LINUX, Disk, Gpt, Part, boot_sector, record
 from tools import needs
 
+from imgbuild import rulebook
 from imgbuild.readers import BrokenImage, Memory
 from imgbuild.volumes import gpt, open_partition, read_table
 
@@ -286,7 +285,9 @@ FAULTS = {
 @needs("gdisk", "sgdisk")
 @pytest.mark.parametrize("code", FAULTS)
 def test_the_cure_that_its_rule_names_cures_it(code: str, tmp_path: Path) -> None:
-    hint = common_rule(f"image-{code}")["hint"]
+    rule = rulebook.load().rule(f"image-{code}")
+    assert rule is not None
+    hint = rule.hint or ""
     named = re.search(r"(s?gdisk)( --[a-z-]+)? DISK(?:, then ([a-z, ]+))?", hint)
     assert named is not None
     words, keys = [named[1], *(named[2] or "").split()], (named[3] or "").split(", ")
@@ -298,12 +299,6 @@ def test_the_cure_that_its_rule_names_cures_it(code: str, tmp_path: Path) -> Non
     cured = read_table(Memory(path.read_bytes()))
     assert cured is not None
     assert (cured.problems, [part.start for part in cured.partitions]) == ((), [part.start for part in partitions])
-
-
-def common_rule(rule_id: str) -> dict[str, str]:
-    """Return a rule on disks as it is written."""
-    rules = tomllib.loads((HOME / "rules/common/disk.toml").read_text())["rule"]
-    return next(rule for rule in rules if rule["id"] == rule_id)
 
 
 def test_mutants_give_a_table_or_a_problem_in_time() -> None:
