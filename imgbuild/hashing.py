@@ -1,7 +1,7 @@
 """The checksums of an image: an open source and names of algorithms in, a process that computes them, digests out.
 
-The process is forked before anything else is imported or read, and has a core to itself while this one inspects,
-reads the rules and makes ready to report. ``digest.py`` is what it does; ``known.py`` keeps what it found for those who
+The process is forked before anything else is imported or read, and computes while this one inspects, reads the
+rules and makes ready to report. ``digest.py`` is what it does; ``known.py`` keeps what it found for those who
 ask for that. It trusts nobody: of the file it knows nothing but bytes to hash. It ends with this process, for it says
 now and then how far it is, and nobody would hear that.
 

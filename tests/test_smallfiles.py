@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -31,8 +32,8 @@ def fifo(tmp_path, monkeypatch):
 
 
 def write(path, *pieces):
-    """Write to a FIFO once it is read, each piece by itself."""
-    with open(path, "wb", buffering=0) as file:
+    """Write to a FIFO once it is read, each piece by itself; a reader may have enough before all are written."""
+    with suppress(BrokenPipeError), open(path, "wb", buffering=0) as file:
         file.writelines(pieces)
 
 
