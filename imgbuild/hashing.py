@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _TICK = b"\0"  # no answer begins with it
 _PIPE_BYTES = 1 << 16
 
+WORTH_A_PROCESS = 16 << 20
+"""Bytes of a file that is hashed by a process; a smaller one takes less time than is won."""
+
 
 class Hashing:
     """The checksums of one file in the making."""
@@ -47,7 +50,7 @@ class Hashing:
         self._cache = cache
         self._left = [name for name in self.algorithms if name not in self._known]
         self._process: int | None = None
-        if self._left and hasattr(os, "fork"):
+        if self._left and source.size >= WORTH_A_PROCESS and hasattr(os, "fork"):
             work = partial(_answer, source, self._left)
             self._process, self._channel = forking.fork(work, [source.descriptor])
 

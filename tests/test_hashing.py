@@ -22,14 +22,15 @@ SECONDS = 30  # that a process on a busy machine may take to end
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "WORTH_A_PROCESS", 0)
     with open_source(written(tmp_path, noise(3 * MIB + 5))) as opened:
         yield opened
 
 
 @pytest.fixture(params=["process", "here"])
 def way(request, monkeypatch):
-    """Both ways: in a process, and in this one where the system has none to give."""
+    """Both ways: in a process, and in this one where the system has none to give, or the file is small."""
     if request.param == "here":
         monkeypatch.delattr(os, "fork")
     return request.param
@@ -50,6 +51,13 @@ def test_the_digests_are_those_of_hashlib(source):
     assert list(found.checksums) == ["sha256", "md5"]
     assert found.seconds > 0
     assert not has_children()
+
+
+def test_a_small_file_is_not_worth_a_process(source, monkeypatch):
+    monkeypatch.setattr(module, "WORTH_A_PROCESS", source.size + 1)
+    with Hashing(source, ["md5"]) as hashing:
+        assert not has_children()
+        assert hashing.result().checksums == expected(noise(3 * MIB + 5), "md5")
 
 
 def test_no_algorithm_starts_nothing(source):
