@@ -13,7 +13,9 @@ from imgbuild.filesystems.base import MAX_ENTRIES, Kind, Stat, split
 from imgbuild.readers import broken, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from imgbuild.readers import Reader
 
 MAX_DIRECTORY = 64 << 20
 """Bytes of one directory: 100000 names of 255 letters take 26 MiB."""
@@ -154,3 +156,20 @@ def _text(name: bytes) -> str | None:
         return name.decode()
     except UnicodeDecodeError:
         return None
+
+
+def read_parts(reader: Reader, parts: Iterable[tuple[int, int, int | None]], start: int, end: int) -> bytes:
+    """Return the bytes of a file from ``start`` to ``end`` out of its parts, which come in their order.
+
+    A part is its first byte in the file, how many there are, and the first one on the disk; where that is ``None``, and
+    between parts, there are zeros.
+    """
+    pieces, place = list[bytes](), start
+    for first, length, at in parts:
+        begin, stop = max(place, first), min(end, first + length)
+        if begin >= stop:
+            continue
+        pieces.append(bytes(begin - place))
+        pieces.append(bytes(stop - begin) if at is None else reader.read_at(at + begin - first, stop - begin))
+        place = stop
+    return b"".join((*pieces, bytes(end - place)))

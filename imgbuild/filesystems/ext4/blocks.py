@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from imgbuild.filesystems.ext4.inodes import EXTENTS
+from imgbuild.filesystems.unix import read_parts
 from imgbuild.readers import broken
 
 if TYPE_CHECKING:
@@ -127,18 +128,10 @@ class BlockMap:
 
 def read(reader: Reader, superblock: Superblock, inode: Inode, start: int, end: int) -> bytes:
     """Return the bytes of a file from ``start`` to ``end``, which must not be after its end."""
-    size, pieces, place = superblock.block, list[bytes](), start
-    for run in BlockMap(reader, superblock, inode).runs(start // size, -(-end // size)):
-        begin, stop = max(place, run.first * size), min(end, (run.first + run.length) * size)
-        if begin >= stop:
-            continue
-        pieces.append(bytes(begin - place))
-        if run.place:
-            pieces.append(reader.read_at(run.place * size + begin - run.first * size, stop - begin))
-        else:
-            pieces.append(bytes(stop - begin))
-        place = stop
-    return b"".join((*pieces, bytes(end - place)))
+    size = superblock.block
+    runs = BlockMap(reader, superblock, inode).runs(start // size, -(-end // size))
+    return read_parts(reader, ((run.first * size, run.length * size, run.place * size or None) for run in runs),
+                      start, end)
 
 
 def _run(entry: tuple[int, ...]) -> Run:

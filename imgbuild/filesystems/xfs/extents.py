@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from imgbuild.filesystems.unix import read_parts
 from imgbuild.filesystems.xfs.inodes import BTREE, EXTENTS
 from imgbuild.readers import broken
 
@@ -142,16 +143,10 @@ class Extents:
 
 def read(reader: Reader, superblock: Superblock, inode: Inode, start: int, end: int) -> bytes:
     """Return the bytes of a file from ``start`` to ``end``, which must not be after its end."""
-    size, pieces, place = superblock.block, list[bytes](), start
-    for run in Extents(reader, superblock, inode).runs(start // size, -(-end // size)):
-        begin, stop = max(place, run.first * size), min(end, (run.first + run.length) * size)
-        pieces.append(bytes(begin - place))
-        if run.block is None:
-            pieces.append(bytes(stop - begin))
-        else:
-            pieces.append(reader.read_at(superblock.place(run.block) + begin - run.first * size, stop - begin))
-        place = stop
-    return b"".join((*pieces, bytes(end - place)))
+    size = superblock.block
+    runs = Extents(reader, superblock, inode).runs(start // size, -(-end // size))
+    return read_parts(reader, ((run.first * size, run.length * size, None if run.block is None
+                                else superblock.place(run.block)) for run in runs), start, end)
 
 
 def read_blocks(reader: Reader, superblock: Superblock, inode: Inode) -> Iterator[bytes]:
