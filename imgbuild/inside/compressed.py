@@ -6,12 +6,12 @@ compression has it written down. All facts are had where the image's data fit in
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from imgbuild.inside import Found, Part, inside_of, words
+from imgbuild.inside.hashes import Hashes
 from imgbuild.inside.indexes import size_inside
 from imgbuild.inside.kept import LIMIT, Head, Kept
 from imgbuild.inside.streams import Stream
@@ -67,18 +67,17 @@ def look(name: str, job: Job) -> None:
 
 def _unpack(name: str, job: Job, tell_head: Callable[[Kept], None]) -> _Unpacked:
     stream, kept, head = Stream(job.reader, name), Kept(), HEAD_BYTES.get(name, _HEAD_BYTES)
-    hashers = [hashlib.new(algorithm, usedforsecurity=False) for algorithm in job.checksums]
+    hashes = Hashes(job.checksums)
     for piece in stream.pieces():
         before = kept.size
         kept.add(piece)
-        for hasher in hashers:
-            hasher.update(piece)
+        hashes.update(piece)
         if before < head <= kept.size:
-            if not hashers:
+            if not job.checksums:
                 break
             tell_head(kept)
     kept.end()
-    sums = {algorithm: hasher.hexdigest() for algorithm, hasher in zip(job.checksums, hashers, strict=True)}
+    sums = hashes.digests()
     problems = list(stream.problems)
     if stream.unread is not None and not problems:
         problems.append(_unread(stream.unread))
