@@ -3,27 +3,28 @@
 Values are never cut or wrapped, sentences wrap at the width of the page, and what has no room beside stands below. All
 words are made printable here, before rich sees them, and it sees them as ``Text``: nothing in them is markup.
 
-Whoever imports this module imports rich, so text is drawn only by modules that are imported when text is asked for.
+Whoever imports this module imports rich's texts, so text is drawn only by modules that are imported when text is asked
+for. Its console takes four times as long to import, and is only asked for colours.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, cast
 
-from rich.console import Console
-from rich.padding import Padding
+import msgspec
 from rich.style import Style
-from rich.table import Column, Table
 from rich.text import Text
 
 from imgbuild.reports.escape import disarmed, visible
 from imgbuild.reports.page import Word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
 
     from imgbuild.reports.page import Page
 
@@ -40,6 +41,7 @@ _STYLES = {
 
 # The console is wider than anything that is drawn on it, so that rich cuts nothing; sentences are wrapped before.
 _BOUNDLESS = 1 << 30
+_NOBODY = cast("Console", None)  # wrapping asks for a console, and has a use for it where lines are to be filled
 
 # No line is broken inside a value: what stands in quotation marks, in which spaces count, and a number with its unit.
 # While rich looks for a place to break, a private character stands for such a space; printable text has none.
@@ -54,11 +56,7 @@ class Sheet:
     def __init__(self, page: Page) -> None:
         self.page = page
         self._written = io.StringIO()
-        # All is said here, so that rich asks neither the environment nor the terminal.
-        self._console = Console(
-            file=self._written, width=_BOUNDLESS, height=1, color_system="standard" if page.colour else None,
-            no_color=False, force_terminal=page.colour, force_interactive=False, force_jupyter=False,
-            legacy_windows=False, markup=False, highlight=False, emoji=False)
+        self._console = _console(self._written) if page.colour else None
 
     def text(self) -> str:
         """Return what has been written."""
@@ -116,10 +114,11 @@ class Sheet:
         for column in beside:
             if column.wraps:
                 self._wrap(column, self.page.width - indent - _least(beside) + column.least)
-        for part in _parts(len(rows), together=not below) if beside else ():
-            self._put(Padding(_grid(beside, part), (0, 0, 0, indent), expand=False))
-            for column in below if not heading or part.start else ():
-                self._put_below(column, part.start, indent + 2 * GAP, heading=heading)
+        for row in range(len(rows)):
+            for line in _beside(beside, row):
+                self._put(Text(" " * indent) + line)
+            for column in below if not heading or row else ():
+                self._put_below(column, row, indent + 2 * GAP, heading=heading)
 
     def _put_below(self, column: _Column, row: int, indent: int, *, heading: bool) -> None:
         if column.cells[row].plain not in _NOTHING:
@@ -143,20 +142,19 @@ class Sheet:
         glued = sentence.copy()
         glued.plain = _WHOLE.sub(lambda value: value[0].replace(" ", _GLUE), glued.plain)
         glued.overflow = "ignore"
-        lines = list(glued.wrap(self._console, max(SENTENCE, width))) or [Text()]
+        lines = list(glued.wrap(_NOBODY, max(SENTENCE, width))) or [Text()]
         for line in lines:
             line.plain = line.plain.replace(_GLUE, " ")
         return lines
 
-    def _put(self, drawn: Text | Padding) -> None:
-        if isinstance(drawn, Text) and not self.page.colour:
-            self._written.write(f"{drawn.plain}\n")  # all that rich would make of it, in a tenth of the time
+    def _put(self, drawn: Text) -> None:
+        if self._console is None:
+            self._written.write(f"{drawn.plain}\n")  # all that a console would make of it
         else:
             self._console.print(drawn, soft_wrap=True)
 
 
-@dataclass
-class _Column:
+class _Column(msgspec.Struct):
     """A column of a table; ``width`` is that of its widest line."""
 
     cells: list[Text]
@@ -179,6 +177,15 @@ def _columns(rows: Sequence[Sequence[str | Word]], sentence: int | None) -> list
             for number, cells in enumerate(columns)]
 
 
+def _console(written: io.StringIO) -> Console:
+    """Return what makes colours of styles. All is said here, so that rich asks neither environment nor terminal."""
+    from rich.console import Console  # noqa: PLC0415 - most output has no colours
+
+    return Console(file=written, width=_BOUNDLESS, height=1, color_system="standard", no_color=False,
+                   force_terminal=True, force_interactive=False, force_jupyter=False, legacy_windows=False,
+                   markup=False, highlight=False, emoji=False)
+
+
 def _split(columns: list[_Column], room: int) -> tuple[list[_Column], list[_Column]]:
     """Return the columns that have room side by side, one at least, and the others."""
     fitting = len(columns)
@@ -191,15 +198,14 @@ def _least(columns: Sequence[_Column]) -> int:
     return sum(column.least for column in columns) + GAP * (len(columns) - 1)
 
 
-def _parts(rows: int, *, together: bool) -> list[range]:
-    return [range(rows)] if together else [range(row, row + 1) for row in range(rows)]
-
-
-def _grid(columns: Sequence[_Column], part: range) -> Table:
-    grid = Table.grid(*(Column(width=max(1, column.width), no_wrap=True) for column in columns), padding=(0, GAP, 0, 0))
-    for row in part:
-        grid.add_row(*(column.cells[row] for column in columns))
-    return grid
+def _beside(columns: Sequence[_Column], row: int) -> Iterator[Text]:
+    """Yield the lines of a row."""
+    cells = [column.cells[row].split("\n", allow_blank=True) for column in columns]
+    for parts in zip_longest(*cells, fillvalue=Text()):
+        line = Text()
+        for column, part in zip(columns, parts, strict=True):
+            line.append_text(part).pad_right(column.width - part.cell_len + GAP)
+        yield line
 
 
 def _side_by_side(*words: str | Word) -> Text:
