@@ -17,8 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from imgbuild import forking
-from imgbuild.digest import BUFFER_BYTES, FileChanged, algorithm_name, digest
+from imgbuild.algorithms import algorithm_name
 from imgbuild.errors import SourceError
+from imgbuild.sizes import MIB
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _TICK = b"\0"  # no answer begins with it
 _PIPE_BYTES = 1 << 16
 
-WORTH_A_PROCESS = 16 << 20
+WORTH_A_PROCESS = 16 * MIB
 """Bytes of a file that is hashed by a process; a smaller one takes less time than is won."""
 
 
@@ -53,6 +54,11 @@ class Hashing:
         if self._left and source.size >= WORTH_A_PROCESS and hasattr(os, "fork"):
             work = partial(_answer, source, self._left)
             self._process, self._channel = forking.fork(work, [source.descriptor])
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether it is done by a process of its own, and not by this one once the result is wanted."""
+        return self._process is not None
 
     def result(self, progress: Progress | None = None) -> Hashed:
         """Wait for the digests and return them.
@@ -103,7 +109,7 @@ class Hashing:
                 ticks = 0 if answer else len(data) - len(data.lstrip(_TICK))
                 answer += data[ticks:]
                 if progress is not None:
-                    progress.advance(ticks * BUFFER_BYTES)
+                    progress.advance(ticks * MIB)
         finally:
             if progress is not None:
                 progress.finish()
@@ -128,7 +134,7 @@ class _Ticks:
         """Begin; nobody need be told."""
 
     def advance(self, count: int) -> None:
-        ticks, self._bytes = divmod(self._bytes + count, BUFFER_BYTES)
+        ticks, self._bytes = divmod(self._bytes + count, MIB)
         os.write(self._channel, _TICK * ticks)
 
     def finish(self) -> None:
@@ -143,6 +149,8 @@ def _answer(source: Source, algorithms: Sequence[str], channel: int) -> None:
 
 def _outcome(source: Source, algorithms: Sequence[str], progress: Progress | None) -> str:
     """Return the answer: the digests and the seconds that they took, or why there are none."""
+    from imgbuild.digest import FileChanged, digest  # noqa: PLC0415 - where the work is done
+
     started = time.monotonic()
     try:
         computed = digest(source, algorithms, progress=progress)

@@ -12,8 +12,8 @@ import tracemalloc
 import pytest
 from tools import needs
 
-from imgbuild import digest as module
-from imgbuild.digest import ALGORITHMS, BUFFER_BYTES, BUFFERS, FileChanged, algorithm_name, digest
+from imgbuild.algorithms import ALGORITHMS, algorithm_name
+from imgbuild.digest import BUFFER_BYTES, BUFFERS, FileChanged, digest
 from imgbuild.errors import SourceError, UsageError
 from imgbuild.source import open_source
 
@@ -222,4 +222,4 @@ def test_memory_does_not_follow_the_size(tmp_path):
 
 
 def test_the_module_names_only_what_hashlib_always_has():
-    assert set(module.ALGORITHMS) <= hashlib.algorithms_guaranteed
+    assert set(ALGORITHMS) <= hashlib.algorithms_guaranteed

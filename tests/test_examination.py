@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tools import needs
 
-from imgbuild import examination, hashing, looking, sandbox
+from imgbuild import digest, examination, hashing, looking, sandbox
 from imgbuild.documents.inspection import Inspection, Look
 from imgbuild.documents.run import Witness
 from imgbuild.errors import SourceError, UsageError
@@ -102,13 +102,13 @@ def test_a_module_counts_as_compiled_where_the_child_may_read_that(monkeypatch, 
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
-    original = hashing.digest
+    original = digest.digest
 
     def cut_first(source, algorithms, *, progress):
         os.truncate(image, 1000)
         return original(source, algorithms, progress=progress)
 
-    monkeypatch.setattr(hashing, "digest", cut_first)
+    monkeypatch.setattr(digest, "digest", cut_first)
     facts = examination.inspect(str(image))
     assert facts.checksums is None
     assert "changed" in [problem.code for problem in facts.problems]

@@ -13,6 +13,7 @@ import pytest
 from program import WHERE
 from test_digest import MIB, Recorder, expected, noise, written
 
+from imgbuild import digest
 from imgbuild import hashing as module
 from imgbuild.errors import SourceError, UsageError
 from imgbuild.hashing import Hashing
@@ -109,7 +110,7 @@ def _failing(*_words, **_more):
 
 @pytest.mark.parametrize("work", [_killed, _failing])
 def test_a_process_that_ends_without_an_answer_is_an_error(source, monkeypatch, work):
-    monkeypatch.setattr(module, "digest", work)
+    monkeypatch.setattr(digest, "digest", work)
     with pytest.raises(SourceError) as caught:
         Hashing(source, ["md5"]).result()
     assert str(caught.value) == f"the process that hashes {source.path!r} was ended (try again)"
@@ -122,7 +123,7 @@ def _sleeping(*_words, **_more):
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_is_given_up_leaves_no_process(source, monkeypatch, times):
-    monkeypatch.setattr(module, "digest", _sleeping)
+    monkeypatch.setattr(digest, "digest", _sleeping)
     started = time.monotonic()
     hashing = Hashing(source, ["md5"])
     assert has_children()

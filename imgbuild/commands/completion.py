@@ -109,7 +109,7 @@ def documents(_context: click.Context, _parameter: click.Parameter, begun: str) 
 
 
 def _checksums(_context: click.Context, _parameter: click.Parameter, begun: str) -> Completions:
-    from imgbuild.digest import ALGORITHMS  # noqa: PLC0415 - as with the reports
+    from imgbuild.algorithms import ALGORITHMS  # noqa: PLC0415 - as with the reports
 
     return _among(ALGORITHMS, begun)
 

@@ -184,6 +184,6 @@ def _checksums(words: dict[str, Any]) -> tuple[str, ...] | None:
         raise UsageError("--no-checksum and --checksum contradict each other", cure="give one of them")
     if not asked:
         return None if words.get("no_checksum") else ()
-    from imgbuild.digest import algorithm_name  # noqa: PLC0415 - as above
+    from imgbuild.algorithms import algorithm_name  # noqa: PLC0415 - as above
 
     return tuple(algorithm_name(algorithm) for algorithm in asked)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from imgbuild import jsontext, linting, rulebook
+from imgbuild.algorithms import ALGORITHMS
 from imgbuild.documents.verification import Verification
 from imgbuild.examination import nothing
 from imgbuild.pipeline.books import load_book
@@ -92,8 +93,6 @@ def _digests_of(statement: Attested | None) -> tuple[str, ...]:
     """Return the algorithms of the digests in a statement that can be computed here."""
     if statement is None:
         return ()
-    from imgbuild.digest import ALGORITHMS  # noqa: PLC0415 - while the child looks it is loaded anyway
-
     return tuple(name for _, digests in statement.subjects for name in digests if name in ALGORITHMS)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from caller import errors
 
+from imgbuild.algorithms import ALGORITHMS
 from imgbuild.choices import Choices, DataImage
 from imgbuild.commands.options import OPTIONS, choices_of, settings_of
 from imgbuild.commands.program import program
-from imgbuild.digest import ALGORITHMS
 from imgbuild.errors import UsageError
 from imgbuild.settings import Settings
 
