@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from imgbuild.commands.ahead import foresee
 from imgbuild.commands.ending import settle, take_signals
 from imgbuild.errors import Terminated
 
@@ -29,7 +30,8 @@ def main() -> None:
     sys.setswitchinterval(PATIENCE)
     try:
         take_signals()
-        from imgbuild.commands.program import program  # noqa: PLC0415 - with the threshold set
+        foresee(sys.argv[1:])
+        from imgbuild.commands.program import program  # noqa: PLC0415 - when the image has been begun with
 
         program(prog_name="imgbuild")
     except SystemExit as ended:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.hashing import Hashing
+    from imgbuild.headstart import HeadStart
     from imgbuild.profiles import Profile
     from imgbuild.source import Source
 
@@ -38,11 +39,11 @@ def nothing() -> None:
 
 
 def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | None = None,
-            meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Inspection:
+            meanwhile: Callable[[], object] = nothing, begun: HeadStart | None = None) -> Inspection:
     """Return the facts of the image file at ``path``.
 
     ``meanwhile`` is called while the file is read: what the caller will need next, and can be had in the time. What
-    hashes a file already may be given as ``begun``.
+    was begun for a file already may be given as ``begun``.
 
     Raises:
         SourceError: The file is missing, may not be read or is no regular file.
@@ -54,7 +55,7 @@ def inspect(path: str, settings: Settings = DEFAULTS, *, progress: Progress | No
 
 def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settings,
                 progress: Progress | None, meanwhile: Callable[[], object] = nothing,
-                begun: Hashing | None = None) -> Inspection:
+                begun: HeadStart | None = None) -> Inspection:
     """Return the facts of the image file at ``path`` for a cloud of this profile; raises as :func:`inspect` does.
 
     Where nothing is hashed, the profile is loaded while the child looks.
@@ -63,14 +64,16 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         formats_meant(settings.claim)  # a wrong word is told before any work
     questions_of(settings)  # so is a rule that does not hold together
     started = time.monotonic()
-    with _open(path, settings, begun) as source:
+    if begun is not None and not begun.take(path):
+        begun = None
+    with begun.source if begun is not None else open_source(path, allow_device=settings.allow_device) as source:
         ends = ends_of(source)
         # The child hashes what is inside of a compressed file, so it must be told how.
         early = load_profile() if settings.checksums is not None or is_one_of(ends, HOLDERS) else None
         algorithms = () if early is None else algorithms_of(settings, early)
         # What hashes and what looks are processes, forked before any thread starts.
         with _hashing(source, algorithms, settings, begun) as hashing:
-            looking = Looking(source, ends, settings, algorithms)
+            looking = Looking(source, ends, settings, algorithms, None if begun is None else begun.waiting)
             looks = time.monotonic()
             beside = Beside(meanwhile, NICENESS)
             try:
@@ -88,22 +91,15 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         return _with_run_facts(image, found, hashed, source, (started, looks))
 
 
-def _open(path: str, settings: Settings, begun: Hashing | None) -> Source:
-    """Return the open file: the one that is being hashed already, if it is this."""
-    if begun is not None and begun.source.path == path:
-        return begun.source
-    return open_source(path, allow_device=settings.allow_device)
-
-
 def _hashing(source: Source, algorithms: tuple[str, ...], settings: Settings,
-             begun: Hashing | None) -> AbstractContextManager[Hashing | None]:
+             begun: HeadStart | None) -> AbstractContextManager[Hashing | None]:
     """Return what hashes the file: what has begun with it, if it computes just these checksums."""
     if not algorithms:
         return nullcontext()
-    if begun is not None and begun.source is source:
-        if begun.algorithms == algorithms:
-            return begun
-        begun.give_up()
+    if begun is not None and begun.hashing is not None:
+        if begun.hashing.algorithms == algorithms:
+            return begun.hashing
+        begun.hashing.give_up()
     from imgbuild.hashing import Hashing  # noqa: PLC0415 - where it is asked for
 
     return Hashing(source, algorithms, cache=settings.cache)

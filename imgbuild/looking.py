@@ -24,6 +24,7 @@ from imgbuild.documents.inspection import Inspection, Look
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import HOLDERS, find
 from imgbuild.formats.served import NAMES
+from imgbuild.orders import Order
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import MIB
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from imgbuild.documents.run import DiscWitness, Witness
     from imgbuild.formats.base import Probe
     from imgbuild.guests.assertions import Question
+    from imgbuild.headstart import Waiting
     from imgbuild.model import Problem
     from imgbuild.serving import Service
     from imgbuild.settings import Settings
@@ -62,12 +64,19 @@ class Found(msgspec.Struct, frozen=True):
 class Looking:
     """The child at work, and a thread that waits for it and asks the witness as soon as it may."""
 
-    def __init__(self, source: Source, ends: Probe | None, settings: Settings, checksums: tuple[str, ...]) -> None:
+    def __init__(self, source: Source, ends: Probe | None, settings: Settings, checksums: tuple[str, ...],
+                 waiting: Waiting | None = None) -> None:
+        """Begin; ``waiting`` is a child that was forked for this file, and is given the order where it is the usual."""
         self._service = _serve(source, ends)
         self._disc = _ask_on_disc(source, ends, settings)
         try:
             more = _seconds_to_read_through(source, ends, checksums)
-            self._child = _start(source, settings, self._service, checksums, settings.time_limit + more)
+            seconds = settings.time_limit + more
+            if waiting is not None and self._service is None and _is_usual(settings):
+                self._child = waiting.order(_order(settings, checksums, seconds))
+                _import_for_children()
+            else:
+                self._child = _start(source, settings, self._service, checksums, seconds)
         except BaseException:
             self._end_service()
             self._give_up_disc()
@@ -137,9 +146,7 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
            seconds: float) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
-    parts = MOST_PARTS if settings.allow_external else 0
-    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
-                            niceness=0 if settings.checksums is None else NICENESS)
+    limits = _limits(settings, seconds)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content
@@ -156,6 +163,22 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
         if service is not None:
             service.hand_over()
         return child
+
+
+def _limits(settings: Settings, seconds: float) -> sandbox.Limits:
+    parts = MOST_PARTS if settings.allow_external else 0
+    return sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
+                          niceness=0 if settings.checksums is None else NICENESS)
+
+
+def _is_usual(settings: Settings) -> bool:
+    """Say whether an order says all: no folder is to be handed over, and no questions, which are of many kinds."""
+    return not settings.allow_external and not questions_of(settings)
+
+
+def _order(settings: Settings, checksums: tuple[str, ...], seconds: float) -> Order:
+    return Order(limits=_limits(settings, seconds), claim=settings.claim, initramfs=settings.initramfs,
+                 space=settings.space, checksums=checksums)
 
 
 def _import_for_children() -> None:

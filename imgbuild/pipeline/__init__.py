@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from imgbuild.documents.findings import Findings
     from imgbuild.documents.inspection import Inspection
     from imgbuild.fixing import Fixed
-    from imgbuild.hashing import Hashing
+    from imgbuild.headstart import HeadStart
     from imgbuild.jsontext import JsonDocument
     from imgbuild.packer import Record
     from imgbuild.rulebook import RuleBook
@@ -63,7 +63,7 @@ class Checked:
 
 def build(path: str, settings: Settings = DEFAULTS, choices: Choices = NO_CHOICES, *, whole: bool = False,
           progress: Progress | None = None, meanwhile: Callable[[], object] = nothing,
-          begun: Hashing | None = None) -> Built:
+          begun: HeadStart | None = None) -> Built:
     """Return the manifest of the image at ``path`` with its create request; raises as :func:`inspect` does.
 
     The findings are those on the image, and what the request cannot do without and only a person knows; with ``whole``
@@ -117,12 +117,12 @@ def _lint(settings: Settings, facts: Inspection | None, name: str, data: bytes) 
 def check(paths: Sequence[str] | str, settings: Settings = DEFAULTS,  # noqa: PLR0913 - each is given by its name
           choices: Choices = NO_CHOICES, *, request: tuple[str, bytes] | None = None,
           records: Sequence[Record] = (), progress: Progress | None = None,
-          meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Checked:
+          meanwhile: Callable[[], object] = nothing, begun: HeadStart | None = None) -> Checked:
     """Inspect, build and lint each image in one pass.
 
     ``request`` (its name and its JSON) takes the place of the one that would be built. ``records`` is what was recorded
-    of the images when they were built; the digests in them are computed, too. ``begun`` is what hashes one of them by
-    now.
+    of the images when they were built; the digests in them are computed, too. ``begun`` is what was begun for one
+    of them.
     """
     paths = [paths] if isinstance(paths, str) else paths
     recorded = {record.path: record for record in records}

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from imgbuild.digest import Progress
     from imgbuild.documents.inspection import Inspection
-    from imgbuild.hashing import Hashing
+    from imgbuild.headstart import HeadStart
     from imgbuild.settings import Settings
 
 
 def examine(path: str, settings: Settings, progress: Progress | None,
-            meanwhile: Callable[[], object] = nothing, begun: Hashing | None = None) -> Inspection:
+            meanwhile: Callable[[], object] = nothing, begun: HeadStart | None = None) -> Inspection:
     """Return the facts of an image; while the file is hashed, what comes after that is made ready."""
     profile = rulebook.load_profile(settings.cloud)
     if settings.rules or settings.catalogue or settings.operation not in {None, profile.default_operation}:

@@ -7,7 +7,7 @@ calls.
 
 from __future__ import annotations
 
-from imgbuild.sandbox.child import Child, Outcome, fork, run, start
+from imgbuild.sandbox.child import Child, Outcome, fork, run, shut_in, start
 from imgbuild.sandbox.limits import Limits
 
-__all__ = ["Child", "Limits", "Outcome", "fork", "run", "start"]
+__all__ = ["Child", "Limits", "Outcome", "fork", "run", "shut_in", "start"]

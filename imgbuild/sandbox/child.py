@@ -136,6 +136,15 @@ def fork(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Lim
     return Child(*forking.fork(partial(_shut_in, work, limits, confine), keep), kind, limits)
 
 
+def shut_in(work: Callable[[Callable[[T], None]], None], limits: Limits, keep: Sequence[int], parent: int,
+            channel: int) -> None:
+    """Run ``work(report)`` in this process, a child that was forked before it was known what it is to do.
+
+    It is shut in as one of :func:`fork` is, and answers over ``channel``; ``parent`` is the process that forked it.
+    """
+    _shut_in(work, limits, partial(_confinement(), keep, parent), channel)
+
+
 def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
         keep: Sequence[int] = ()) -> Outcome[T]:
     """Run ``work`` in a child, or in this process where the system has no ``fork``, and wait for it."""

@@ -1,4 +1,4 @@
-"""What is hashed ahead, and what is not: the checksums must be those that the command would compute anyway."""
+"""What begins ahead, and what does not: facts and checksums must be those that the command would give anyway."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 import pytest
 from commands.caller import call
 
-from imgbuild import hashing
+from imgbuild import hashing, looking
+from imgbuild.commands import ahead
 from imgbuild.defaults import DEFAULT_CHECKSUMS, DEFAULT_CLOUD
 from imgbuild.rulebook import load_profile
 
@@ -74,3 +75,76 @@ def test_a_command_that_is_refused_leaves_no_process(image, begun, words):
     assert len(begun) <= 1
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.fixture
+def foreseen(monkeypatch):
+    """Return what was foreseen; what nobody took is given up."""
+    kept = []
+    monkeypatch.setattr(ahead, "_foreseen", kept)
+    yield kept
+    for start in kept:
+        start.give_up()
+
+
+def hashes(start):
+    return None if start.hashing is None else start.hashing.algorithms
+
+
+@pytest.mark.parametrize(("words", "worth", "expected"), [
+    (["inspect", "disk.raw"], 0, (DEFAULT_CHECKSUMS, False)),
+    (["inspect", "disk.raw"], 1 << 30, (DEFAULT_CHECKSUMS, True)),
+    (["check", "--cloud=otc", "disk.raw"], 0, (None, True)),
+    (["build", "--no-checksum", "disk.raw"], 0, (None, True)),
+    (["check", "--checksum", "sha1", "disk.raw"], 0, (None, True)),
+    (["inspect", "--cache", "disk.raw"], 0, (None, True)),
+])
+def test_what_the_words_seem_to_name_is_begun_with(words, worth, expected, image, foreseen, monkeypatch):
+    monkeypatch.chdir(image.parent)
+    monkeypatch.setattr(hashing, "WORTH_A_PROCESS", worth)
+    ahead.foresee(words)
+    assert [(start.source.path, hashes(start), start.waiting is not None) for start in foreseen] == [
+        ("disk.raw", *expected)]
+
+
+@pytest.mark.parametrize("words", [
+    [], ["inspect"], ["lint", "disk.raw"], ["verify", "disk.raw"], ["inspect", "not-there"], ["inspect", "."],
+    ["inspect", "disk.raw", "--help"], ["check", "-h", "disk.raw"], ["--version"], ["inspect", "-"]])
+def test_nothing_is_begun_with_otherwise(words, image, foreseen, monkeypatch):
+    monkeypatch.chdir(image.parent)
+    ahead.foresee(words)
+    assert foreseen == []
+
+
+@pytest.mark.parametrize("worth", [0, 1 << 30])
+@pytest.mark.parametrize("words", [
+    ("inspect", "disk.raw"), ("inspect", "disk.raw", "disk.raw"), ("check", "disk.raw", "--no-checksum"),
+    ("build", "--name", "disk.raw", "other.raw"), ("inspect", "--claim", "raw", "disk.raw", "--no-checksum"),
+    ("check", "--request", "r.json", "disk.raw"), ("inspect", "disk.raw", "--cloud", "openstack"),
+    ("inspect", "--allow-external", "disk.raw"), ("check", "--time-limit", "20", "other.raw", "disk.raw")])
+def test_what_was_foreseen_changes_no_answer(words, worth, image, foreseen, monkeypatch):
+    monkeypatch.chdir(image.parent)
+    monkeypatch.setattr(hashing, "WORTH_A_PROCESS", worth)
+    image.with_name("other.raw").write_bytes(DATA[::-1])
+    image.with_name("r.json").write_text('{"name": "disk"}')
+    plain = call(*words, "--format", "json")
+    ahead.foresee(words)
+    assert len(foreseen) == 1
+    said = call(*words, "--format", "json")
+    assert (said.exit_code, said.stdout, said.stderr) == (plain.exit_code, plain.stdout, plain.stderr)
+    assert foreseen == []
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_the_child_that_waits_is_the_one_that_looks(image, foreseen, monkeypatch):
+    monkeypatch.setattr(looking, "_start", lambda *_: pytest.fail("another one was started"))
+    ahead.foresee(["inspect", str(image), "--no-checksum"])
+    assert len(foreseen) == 1
+    assert call("inspect", image, "--no-checksum", "--format", "json").exit_code == 0
+
+
+def test_without_forks_nothing_is_begun_with(image, foreseen, monkeypatch):
+    monkeypatch.delattr(os, "fork")
+    ahead.foresee(["inspect", str(image)])
+    assert foreseen == []

@@ -1,0 +1,143 @@
+"""What begins before it is known what for: the child that waits for its order, and what becomes of it without one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+from program import WHERE
+
+from imgbuild import examination, looking
+from imgbuild.headstart import HeadStart, Waiting
+from imgbuild.settings import Settings
+from imgbuild.source import open_source
+
+SECONDS = 30  # that a process on a busy machine may take to end
+SAMPLES = Path(__file__).parents[1] / "samples"
+DISK = str(SAMPLES / "debian-12-tiny.qcow2")
+QUICK = Settings(checksums=None)
+
+
+@pytest.fixture
+def begun():
+    """Return a head start for the sample, with a child that waits."""
+    source = open_source(DISK)
+    start = HeadStart(source, waiting=Waiting(source))
+    yield start
+    start.give_up()
+
+
+def has_children():
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+@pytest.fixture
+def no_fork(monkeypatch):
+    """Let no other child be started."""
+    def refuse(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(looking, "_start", refuse)
+
+
+@pytest.mark.usefixtures("no_fork")
+@pytest.mark.parametrize("settings", [
+    QUICK, msgspec.structs.replace(QUICK, initramfs=False), msgspec.structs.replace(QUICK, space=True),
+    msgspec.structs.replace(QUICK, claim="raw")], ids=["usual", "no-initramfs", "space", "claim"])
+def test_a_child_that_waited_finds_what_any_child_finds(settings, begun, monkeypatch):
+    found = examination.inspect(DISK, settings, begun=begun)
+    monkeypatch.undo()
+    assert found == examination.inspect(DISK, settings)
+    assert not has_children()
+
+
+@pytest.mark.usefixtures("no_fork")
+def test_it_is_shut_in_as_any_child_is(begun, monkeypatch):
+    settings = msgspec.structs.replace(QUICK, run_facts=True)
+    found = examination.inspect(DISK, settings, begun=begun).run.sandbox
+    monkeypatch.undo()
+    assert found == examination.inspect(DISK, settings).run.sandbox
+
+
+RULE = """
+[[rule]]
+id = "own-motd"
+title = "There is a motd"
+severity = "warning"
+why = "People read it."
+hint = "Write one."
+sources = ["own"]
+check = { kind = "guest-file", path = "/etc/motd" }
+
+[sources.own]
+title = "Our handbook"
+url = "https://handbook.example/motd"
+date = "2026-11-01"
+"""
+
+
+@pytest.mark.parametrize("words", [{"allow_external": True}, {"rules": "own"}], ids=["folder", "questions"])
+def test_what_no_order_can_say_is_for_another_child(words, begun, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "rules.toml").write_text(RULE)
+    settings = msgspec.structs.replace(QUICK, **words)
+    assert examination.inspect(DISK, settings, begun=begun) == examination.inspect(DISK, settings)
+    assert has_children()
+    begun.give_up()
+    assert not has_children()
+
+
+def test_it_is_for_one_file_and_for_that_once(begun):
+    assert [begun.take("other"), begun.take(DISK), begun.take(DISK)] == [False, True, False]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_is_given_up_leaves_no_process_and_no_open_file(times):
+    before = len(os.listdir("/dev/fd"))
+    source = open_source(DISK)
+    start = HeadStart(source, waiting=Waiting(source))
+    assert has_children()
+    for _ in range(times):
+        start.give_up()
+    assert not has_children()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_a_child_that_is_no_more_when_it_is_wanted_is_a_finding(begun):
+    os.kill(begun.waiting._process, signal.SIGKILL)
+    facts = examination.inspect(DISK, QUICK, begun=begun)
+    assert facts.format is None
+    assert {problem.code for problem in facts.problems} & {"inspection-timeout", "inspection-died"}
+    assert not has_children()
+
+
+KILLED = f"""
+import os, signal
+from imgbuild.headstart import Waiting
+from imgbuild.source import open_source
+waiting = Waiting(open_source({DISK!r}))
+print(waiting._process, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes are left")
+def test_it_ends_with_the_program_that_gives_no_order(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, check=False,
+                          env={**os.environ, **WHERE})
+    assert done.returncode == -signal.SIGKILL
+    end = time.monotonic() + SECONDS
+    while os.path.exists(f"/proc/{int(done.stdout)}/fd"):
+        assert time.monotonic() < end
+        time.sleep(0.01)
