@@ -70,11 +70,10 @@ class TagCharacters(Check, frozen=True, kw_only=True, tag="tag-characters"):
 
     def find(self, case: Case) -> Hits:
         """Yield what holds others, and name those."""
-        others = re.compile(f"[^{self.only}]")
         for pieces in _pieces_of(case, self.part):
             for piece in pieces:
                 text = piece.text.strip(" ") if self.trims and piece.is_of_object else piece.text
-                found = list(dict.fromkeys(others.findall(text)))
+                found = list(dict.fromkeys(re.findall(f"[^{self.only}]", text)))
                 if found:
                     yield Hit(message=f"{label(piece.pointer)}: the {self.part} holds {listed(found[:MANY], 'and')}:"
                               f" accepted are {self.accepts}", pointer=piece.pointer, value=piece.text)

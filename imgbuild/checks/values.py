@@ -95,9 +95,9 @@ class Characters(Check, frozen=True, kw_only=True, tag="characters"):
 
     def find(self, case: Case) -> Hits:
         """Yield strings with other characters, and name those."""
-        others = re.compile(f"[{self.refused}]" if self.refused is not None else f"[^{self.only or ''}]")
+        others = f"[{self.refused}]" if self.refused is not None else f"[^{self.only or ''}]"
         for pointer, text in texts_at(case):
-            found = list(dict.fromkeys(others.findall(text)))
+            found = list(dict.fromkeys(re.findall(others, text)))
             if found:
                 yield Hit(message=f"{label(pointer)} holds {listed(found[:MANY], 'and')}: accepted are {self.accepts}",
                           pointer=pointer, value=text)
@@ -111,9 +111,8 @@ class Matches(Check, frozen=True, kw_only=True, tag="matches"):
 
     def find(self, case: Case) -> Hits:
         """Yield strings of another form."""
-        form = re.compile(self.pattern)
         for pointer, text in texts_at(case):
-            if not form.search(text):
+            if not re.search(self.pattern, text):
                 yield Hit(message=f"{label(pointer)} is {quoted(text)}: {self.accepts} is accepted",
                           pointer=pointer, value=text)
 

@@ -13,6 +13,7 @@ from imgbuild.profiles.leaf import Leaf
 ARM = frozenset({"aarch64", "arm"})
 """The architectures of guests, 64 and 32 bit, that the clouds call arm."""
 SERVICE_PACK = re.compile(r"(?:SP|U)\d+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 UNKNOWN_SYSTEM = "unknown"
 """The ``id`` of a spelling in a region's list that no row of the built-in catalogue explains."""
 
@@ -78,7 +79,7 @@ def exact_version(system: OperatingSystem) -> str | None:
 
 def fold(text: str) -> str:
     """Return the text without case, spaces and punctuation, to tell a misspelling from another system."""
-    return "".join(char for char in text.casefold() if char.isalnum())
+    return _PUNCTUATION.sub("", text.casefold())
 
 
 class Catalogue:

@@ -139,6 +139,8 @@ class Sheet:
 
     def _lines(self, sentence: Text, width: int) -> list[Text]:
         """Return a sentence as lines of at most ``width`` columns, at least one; a longer word stays whole."""
+        if sentence.cell_len <= width:
+            return [sentence]
         glued = sentence.copy()
         glued.plain = _WHOLE.sub(lambda value: value[0].replace(" ", _GLUE), glued.plain)
         glued.overflow = "ignore"

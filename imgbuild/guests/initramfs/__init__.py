@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Budget", "Contents", "module_name", "scan"]
 
-PIECE = 1 << 16
+PIECE = 1 << 17
 """Bytes of the file that are read at once."""
 
 NEAR = 4 << 20

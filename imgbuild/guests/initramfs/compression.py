@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from imgbuild.guests.initramfs.flow import Flow
 
-PIECE = 1 << 18
+PIECE = 1 << 16
 """Bytes that are unpacked at once."""
 
 _DICTIONARY = 128 << 20
