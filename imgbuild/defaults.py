@@ -7,3 +7,11 @@ ALL = "all"
 """What stands for all clouds where these are compared."""
 DEFAULT_CHECKSUMS = ("md5", "sha256")
 TIME_LIMIT = 30.0
+NICENESS = 5
+"""How far what looks into a file steps back behind what hashes it, which sets the pace where there are two processors;
+as nice(1) has it."""
+
+
+def niceness_of(checksums: tuple[str, ...] | None) -> int:
+    """Return how far a look steps back: not at all where there are no checksums (``None``)."""
+    return 0 if checksums is None else NICENESS

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from imgbuild.beside import Beside
-from imgbuild.defaults import DEFAULT_CHECKSUMS
+from imgbuild.defaults import DEFAULT_CHECKSUMS, NICENESS
 from imgbuild.detection import formats_meant
 from imgbuild.documents.inspection import Hashed, Inspection, Look
 from imgbuild.documents.run import Run, Step
 from imgbuild.formats import HOLDERS
-from imgbuild.looking import NICENESS, Found, Looking, ends_of, is_one_of, questions_of
+from imgbuild.looking import Found, Looking, ends_of, is_one_of, questions_of
 from imgbuild.model import Problem
 from imgbuild.settings import DEFAULTS, Settings
 from imgbuild.source import open_source
@@ -73,7 +73,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         algorithms = () if early is None else algorithms_of(settings, early)
         # What hashes and what looks are processes, forked before any thread starts.
         with _hashing(source, algorithms, settings, begun) as hashing:
-            looking = Looking(source, ends, settings, algorithms, None if begun is None else begun.waiting)
+            looking = Looking(source, ends, settings, algorithms, None if begun is None else begun.early)
             looks = time.monotonic()
             beside = Beside(meanwhile, NICENESS)
             try:

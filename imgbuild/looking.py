@@ -19,12 +19,13 @@ import msgspec
 
 from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
+from imgbuild.defaults import niceness_of
 from imgbuild.detection import probe_of
 from imgbuild.documents.inspection import Inspection, Look
 from imgbuild.folder import MOST_PARTS, open_folder
 from imgbuild.formats import HOLDERS, find
 from imgbuild.formats.served import NAMES
-from imgbuild.orders import Order
+from imgbuild.headstart import Terms
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import MIB
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from imgbuild.documents.run import DiscWitness, Witness
     from imgbuild.formats.base import Probe
     from imgbuild.guests.assertions import Question
-    from imgbuild.headstart import Waiting
+    from imgbuild.headstart import EarlyLook
     from imgbuild.model import Problem
     from imgbuild.serving import Service
     from imgbuild.settings import Settings
@@ -45,7 +46,6 @@ _children = count(1)
 # What the names of nearly all images end in; parts of split ones do not.
 NAMES_OF_WHOLES = (".qcow2", ".raw", ".img", ".iso", ".vhd", ".vhdx", ".vdi", ".gz", ".xz", ".zst", ".bz2", ".zvhd2",
                    ".ova", ".tar")
-NICENESS = 5  # of what need not be done before the file is hashed, which sets the pace where there are two cores
 SLOWEST_PASS = 2 * MIB  # as below, where what comes out is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
 SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
 
@@ -65,18 +65,15 @@ class Looking:
     """The child at work, and a thread that waits for it and asks the witness as soon as it may."""
 
     def __init__(self, source: Source, ends: Probe | None, settings: Settings, checksums: tuple[str, ...],
-                 waiting: Waiting | None = None) -> None:
-        """Begin; ``waiting`` is a child that was forked for this file, and is given the order where it is the usual."""
+                 early: EarlyLook | None = None) -> None:
+        """Begin; ``early`` is what looks into this file already, and is taken where its terms are the right ones."""
         self._service = _serve(source, ends)
         self._disc = _ask_on_disc(source, ends, settings)
         try:
             more = _seconds_to_read_through(source, ends, checksums)
             seconds = settings.time_limit + more
-            if waiting is not None and self._service is None and _is_usual(settings):
-                self._child = waiting.order(_order(settings, checksums, seconds))
-                _import_for_children()
-            else:
-                self._child = _start(source, settings, self._service, checksums, seconds)
+            begun = None if early is None else _take(early, settings, self._service, checksums, seconds)
+            self._child = begun or _start(source, settings, self._service, checksums, seconds)
         except BaseException:
             self._end_service()
             self._give_up_disc()
@@ -146,7 +143,9 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
            seconds: float) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
-    limits = _limits(settings, seconds)
+    parts = MOST_PARTS if settings.allow_external else 0
+    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
+                            niceness=niceness_of(settings.checksums))
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content
@@ -165,20 +164,17 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
         return child
 
 
-def _limits(settings: Settings, seconds: float) -> sandbox.Limits:
-    parts = MOST_PARTS if settings.allow_external else 0
-    return sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
-                          niceness=0 if settings.checksums is None else NICENESS)
-
-
-def _is_usual(settings: Settings) -> bool:
-    """Say whether an order says all: no folder is to be handed over, and no questions, which are of many kinds."""
-    return not settings.allow_external and not questions_of(settings)
-
-
-def _order(settings: Settings, checksums: tuple[str, ...], seconds: float) -> Order:
-    return Order(limits=_limits(settings, seconds), claim=settings.claim, initramfs=settings.initramfs,
-                 space=settings.space, checksums=checksums)
+def _take(early: EarlyLook, settings: Settings, service: Service | None, checksums: tuple[str, ...],
+          seconds: float) -> sandbox.Child[Look] | None:
+    """Return the child that looks already, where terms say all: no folder or service, and nobody has questions."""
+    if settings.allow_external or service is not None or questions_of(settings):
+        return None
+    child = early.take(Terms(
+        seconds=seconds, niceness=niceness_of(settings.checksums), claim=settings.claim, initramfs=settings.initramfs,
+        space=settings.space, checksums=checksums))
+    if child is not None:
+        next(_children)
+    return child
 
 
 def _import_for_children() -> None:

@@ -1,4 +1,4 @@
-"""What begins before it is known what for: the child that waits for its order, and what becomes of it without one."""
+"""What begins before the words are known: the child that looks on the usual terms, and what becomes of it on others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from program import WHERE
 
 from imgbuild import examination, looking
-from imgbuild.headstart import HeadStart, Waiting
+from imgbuild.defaults import DEFAULT_CHECKSUMS, NICENESS
+from imgbuild.headstart import EarlyLook, HeadStart, Terms
 from imgbuild.settings import Settings
 from imgbuild.source import open_source
 
@@ -26,9 +27,9 @@ QUICK = Settings(checksums=None)
 
 @pytest.fixture
 def begun():
-    """Return a head start for the sample, with a child that waits."""
+    """Return a head start for the sample, on the terms for a look without checksums."""
     source = open_source(DISK)
-    start = HeadStart(source, waiting=Waiting(source))
+    start = HeadStart(source, early=EarlyLook(source, Terms()))
     yield start
     start.give_up()
 
@@ -51,11 +52,13 @@ def no_fork(monkeypatch):
 
 
 @pytest.mark.usefixtures("no_fork")
-@pytest.mark.parametrize("settings", [
-    QUICK, msgspec.structs.replace(QUICK, initramfs=False), msgspec.structs.replace(QUICK, space=True),
-    msgspec.structs.replace(QUICK, claim="raw")], ids=["usual", "no-initramfs", "space", "claim"])
-def test_a_child_that_waited_finds_what_any_child_finds(settings, begun, monkeypatch):
-    found = examination.inspect(DISK, settings, begun=begun)
+@pytest.mark.parametrize(("words", "terms"), [
+    ({}, Terms()), ({"initramfs": False}, Terms(initramfs=False)), ({"space": True}, Terms(space=True)),
+    ({"claim": "raw"}, Terms(claim="raw")), ({"time_limit": 20.0}, Terms(seconds=20.0)),
+    ({"checksums": ()}, Terms(niceness=NICENESS, checksums=DEFAULT_CHECKSUMS))], ids=str)
+def test_a_child_that_looked_early_finds_what_any_child_finds(words, terms, monkeypatch):
+    settings, source = msgspec.structs.replace(QUICK, **words), open_source(DISK)
+    found = examination.inspect(DISK, settings, begun=HeadStart(source, early=EarlyLook(source, terms)))
     monkeypatch.undo()
     assert found == examination.inspect(DISK, settings)
     assert not has_children()
@@ -86,14 +89,15 @@ date = "2026-11-01"
 """
 
 
-@pytest.mark.parametrize("words", [{"allow_external": True}, {"rules": "own"}], ids=["folder", "questions"])
-def test_what_no_order_can_say_is_for_another_child(words, begun, tmp_path, monkeypatch):
+@pytest.mark.parametrize("words", [
+    {"allow_external": True}, {"rules": "own"}, {"claim": "raw"}, {"initramfs": False}, {"space": True},
+    {"time_limit": 20.0}, {"checksums": ()}], ids=str)
+def test_on_other_terms_another_child_looks(words, begun, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "rules.toml").write_text(RULE)
     settings = msgspec.structs.replace(QUICK, **words)
     assert examination.inspect(DISK, settings, begun=begun) == examination.inspect(DISK, settings)
-    assert has_children()
     begun.give_up()
     assert not has_children()
 
@@ -106,7 +110,7 @@ def test_it_is_for_one_file_and_for_that_once(begun):
 def test_what_is_given_up_leaves_no_process_and_no_open_file(times):
     before = len(os.listdir("/dev/fd"))
     source = open_source(DISK)
-    start = HeadStart(source, waiting=Waiting(source))
+    start = HeadStart(source, early=EarlyLook(source, Terms()))
     assert has_children()
     for _ in range(times):
         start.give_up()
@@ -115,7 +119,7 @@ def test_what_is_given_up_leaves_no_process_and_no_open_file(times):
 
 
 def test_a_child_that_is_no_more_when_it_is_wanted_is_a_finding(begun):
-    os.kill(begun.waiting._process, signal.SIGKILL)
+    os.kill(begun.early._process, signal.SIGKILL)
     facts = examination.inspect(DISK, QUICK, begun=begun)
     assert facts.format is None
     assert {problem.code for problem in facts.problems} & {"inspection-timeout", "inspection-died"}
@@ -124,16 +128,16 @@ def test_a_child_that_is_no_more_when_it_is_wanted_is_a_finding(begun):
 
 KILLED = f"""
 import os, signal
-from imgbuild.headstart import Waiting
+from imgbuild.headstart import EarlyLook, Terms
 from imgbuild.source import open_source
-waiting = Waiting(open_source({DISK!r}))
-print(waiting._process, flush=True)
+early = EarlyLook(open_source({DISK!r}), Terms())
+print(early._process, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes are left")
-def test_it_ends_with_the_program_that_gives_no_order(tmp_path):
+def test_it_ends_with_the_program_that_wanted_it(tmp_path):
     done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, check=False,
                           env={**os.environ, **WHERE})
     assert done.returncode == -signal.SIGKILL

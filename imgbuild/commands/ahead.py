@@ -1,7 +1,7 @@
-"""What begins before a command does: the image is hashed, and a child imports what looks into it.
+"""What begins before a command does: the image is hashed, or looked into.
 
 It takes 50 ms until click has read the words, and a fifth of a second until everything is there that a check needs. So
-the words are looked over at once for what is likely to be meant, and nothing is done that reads more than that file.
+the words are looked over at once for what is likely to be meant; that is all that happens on a guess.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from imgbuild.defaults import DEFAULT_CHECKSUMS, DEFAULT_CLOUD
+from imgbuild.defaults import DEFAULT_CHECKSUMS, DEFAULT_CLOUD, niceness_of
 from imgbuild.errors import ImgbuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from imgbuild.hashing import Hashing
-    from imgbuild.headstart import HeadStart
+    from imgbuild.headstart import EarlyLook, HeadStart
     from imgbuild.source import Source
 
 _COMMANDS = frozenset({"inspect", "build", "check"})
 _HELP = frozenset({"-h", "--help"})
 _OTHER_CHECKSUMS = frozenset({"--no-checksum", "--checksum", "--cache", "--cloud"})
+_OTHER_TERMS = frozenset({"--checksum", "--claim", "--allow-external", "--rules", "--time-limit"})
 _foreseen: list[HeadStart] = []
 
 
@@ -33,16 +34,17 @@ def foresee(words: Sequence[str]) -> None:
     path = next((word for word in words[1:] if not word.startswith("-") and os.path.isfile(word)), None)
     if path is None:
         return
-    from imgbuild.headstart import HeadStart, Waiting  # noqa: PLC0415 - other commands need none of it
+    from imgbuild.headstart import HeadStart  # noqa: PLC0415 - other commands need none of it
     from imgbuild.source import open_source  # noqa: PLC0415 - as above
 
+    options = {word.partition("=")[0] for word in words}
     with suppress(ImgbuildError):
         source = open_source(path)
-        is_usual = _OTHER_CHECKSUMS.isdisjoint(word.partition("=")[0] for word in words)
-        hashing = _hash(source, DEFAULT_CHECKSUMS) if is_usual else None
+        hashing = _hash(source, DEFAULT_CHECKSUMS) if _OTHER_CHECKSUMS.isdisjoint(options) else None
         # While a file is hashed no processor is idle, and what a child imports early is imported twice.
-        busy = hashing is not None and hashing.is_apart
-        _foreseen.append(HeadStart(source, hashing, None if busy else Waiting(source)))
+        is_idle = hashing is None or not hashing.is_apart
+        early = _look(source, options) if is_idle and _OTHER_TERMS.isdisjoint(options) else None
+        _foreseen.append(HeadStart(source, hashing, early))
 
 
 def begin(images: Sequence[str], words: dict[str, Any]) -> HeadStart | None:
@@ -85,6 +87,14 @@ def _see_to_checksums(begun: HeadStart, words: dict[str, Any]) -> None:
     if wanted and begun.hashing is None:
         with suppress(ImgbuildError):
             begun.hashing = _hash(begun.source, wanted)
+
+
+def _look(source: Source, options: Collection[str]) -> EarlyLook:
+    from imgbuild.headstart import EarlyLook, Terms  # noqa: PLC0415 - as above
+
+    checksums = None if "--no-checksum" in options else DEFAULT_CHECKSUMS
+    return EarlyLook(source, Terms(niceness=niceness_of(checksums), initramfs="--no-initramfs" not in options,
+                                   checksums=checksums or ()))
 
 
 def _hash(source: Source, algorithms: Sequence[str]) -> Hashing:

@@ -96,14 +96,15 @@ def hashes(start):
     (["inspect", "disk.raw"], 1 << 30, (DEFAULT_CHECKSUMS, True)),
     (["check", "--cloud=otc", "disk.raw"], 0, (None, True)),
     (["build", "--no-checksum", "disk.raw"], 0, (None, True)),
-    (["check", "--checksum", "sha1", "disk.raw"], 0, (None, True)),
+    (["inspect", "--no-checksum", "--claim=raw", "disk.raw"], 0, (None, False)),
+    (["check", "--checksum", "sha1", "disk.raw"], 0, (None, False)),
     (["inspect", "--cache", "disk.raw"], 0, (None, True)),
 ])
 def test_what_the_words_seem_to_name_is_begun_with(words, worth, expected, image, foreseen, monkeypatch):
     monkeypatch.chdir(image.parent)
     monkeypatch.setattr(hashing, "WORTH_A_PROCESS", worth)
     ahead.foresee(words)
-    assert [(start.source.path, hashes(start), start.waiting is not None) for start in foreseen] == [
+    assert [(start.source.path, hashes(start), start.early is not None) for start in foreseen] == [
         ("disk.raw", *expected)]
 
 
@@ -137,11 +138,12 @@ def test_what_was_foreseen_changes_no_answer(words, worth, image, foreseen, monk
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_the_child_that_waits_is_the_one_that_looks(image, foreseen, monkeypatch):
+@pytest.mark.parametrize("words", [("--no-checksum",), (), ("--no-initramfs",), ("--no-checksum", "--no-initramfs")])
+def test_the_child_that_looks_early_is_the_only_one(words, image, foreseen, monkeypatch):
     monkeypatch.setattr(looking, "_start", lambda *_: pytest.fail("another one was started"))
-    ahead.foresee(["inspect", str(image), "--no-checksum"])
+    ahead.foresee(["inspect", str(image), *words])
     assert len(foreseen) == 1
-    assert call("inspect", image, "--no-checksum", "--format", "json").exit_code == 0
+    assert call("inspect", image, *words, "--format", "json").exit_code == 0
 
 
 def test_without_forks_nothing_is_begun_with(image, foreseen, monkeypatch):
