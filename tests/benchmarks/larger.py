@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import struct
 import subprocess
+import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from crowds import crowd
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from measuring import Words
 
 GIB, MIB = 1 << 30, 1 << 20
+FICLONERANGE = 0x4020940D  # <linux/fs.h>
 QUICK = (IMGBUILD, "inspect", "--no-checksum")
 
 
@@ -35,13 +40,33 @@ def hashed(folder: Path, gib: int) -> Words:
 
 
 def full(folder: Path, gib: int) -> Words:
-    """Return the check of a file of random bytes, with md5 and sha256."""
+    """Return the check of a file of random bytes, with md5 and sha256; one GiB is written if blocks can be shared."""
     path = _file(folder, 0)
     piece = os.urandom(MIB)
     with path.open("wb") as file:
-        for _ in range(gib * GIB // MIB):
-            file.write(piece)
+        for number in range(gib):
+            if not number or not _share(file.fileno(), number * GIB, GIB):
+                for _ in range(GIB // MIB):
+                    file.write(piece)
+                file.flush()
     return (IMGBUILD, "check", str(path))
+
+
+def shares(folder: Path | None) -> bool:
+    """Say whether the file system of a folder can put the same blocks at several places of a file."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(MIB))
+        file.flush()
+        return _share(file.fileno(), MIB, MIB)
+
+
+def _share(descriptor: int, offset: int, length: int) -> bool:
+    """Put the first bytes of a file at an offset once more, or say that they cannot be. ioctl_ficlonerange(2)"""
+    with suppress(OSError):
+        fcntl.ioctl(descriptor, FICLONERANGE, struct.pack("=qQQQ", descriptor, 0, length, offset))
+        os.lseek(descriptor, 0, os.SEEK_END)
+        return True
+    return False
 
 
 def _file(folder: Path, size: int) -> Path:

@@ -67,7 +67,8 @@ def main() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--disks", type=Path, help="raw disks to inspect; their names say ext4, xfs, lvm or btrfs")
-    parser.add_argument("--folder", type=Path, help="where files are made (a temporary folder); needs 12 GB")
+    parser.add_argument("--folder", type=Path, help="where files are made (a temporary folder); needs 12 GB, and more "
+                        "for large full files unless it can share blocks, as XFS does")
     parser.add_argument("--rounds", type=int, default=11, help="how often each pair is compared (11)")
     parser.add_argument("--only", choices=TABLES, action="append", help="only this table; may be repeated")
     parser.add_argument("--largest", type=int, default=16, help="GiB of the largest full file, if it fits (16)")

@@ -71,6 +71,7 @@ ROWS = (
 def rows(where: Path | None, rounds: int, largest: int) -> Iterator[tuple[str, ...]]:
     """Give a row for each thing that grows; full files have no more than ``largest`` GiB, and fit."""
     room = (shutil.disk_usage(where or tempfile.gettempdir()).free - SPARE) >> 30
+    room = largest if larger.shares(where) else room
     for row in ROWS:
         if any(shutil.which(program, path=_PATH) is None for program in row.programs):
             continue
