@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
 import sys
 import time
 
 import pytest
-from program import WHERE
+from processes import SECONDS, ends_with_its_parent, has_children
 from test_digest import MIB, Recorder, expected, noise, written
 
 from imgbuild import digest
@@ -18,8 +17,6 @@ from imgbuild import hashing as module
 from imgbuild.errors import SourceError, UsageError
 from imgbuild.hashing import Hashing
 from imgbuild.source import open_source
-
-SECONDS = 30  # that a process on a busy machine may take to end
 
 
 @pytest.fixture
@@ -35,14 +32,6 @@ def way(request, monkeypatch):
     if request.param == "here":
         monkeypatch.delattr(os, "fork")
     return request.param
-
-
-def has_children():
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
 
 
 @pytest.mark.usefixtures("way")
@@ -158,13 +147,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_it_ends_with_the_program_that_wanted_it(tmp_path):
     with (tmp_path / "large.raw").open("wb") as file:
         file.truncate(500 << 30)
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, check=False,
-                          env={**os.environ, **WHERE})
-    assert done.returncode == -signal.SIGKILL
-    end = time.monotonic() + SECONDS
-    while os.path.exists(f"/proc/{int(done.stdout)}/fd"):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    assert ends_with_its_parent(KILLED, tmp_path)
 
 
 def test_it_reads_what_was_opened_whatever_lies_there_now(tmp_path):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
 import pytest
-from program import WHERE
+from processes import ends_with_its_parent, has_children
 
 from imgbuild import examination, looking
 from imgbuild.defaults import DEFAULT_CHECKSUMS, NICENESS
@@ -19,7 +17,6 @@ from imgbuild.headstart import EarlyLook, HeadStart, Terms
 from imgbuild.settings import Settings
 from imgbuild.source import open_source
 
-SECONDS = 30  # that a process on a busy machine may take to end
 SAMPLES = Path(__file__).parents[1] / "samples"
 DISK = str(SAMPLES / "debian-12-tiny.qcow2")
 QUICK = Settings(checksums=None)
@@ -32,14 +29,6 @@ def begun():
     start = HeadStart(source, early=EarlyLook(source, Terms()))
     yield start
     start.give_up()
-
-
-def has_children():
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -138,10 +127,4 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes are left")
 def test_it_ends_with_the_program_that_wanted_it(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, capture_output=True, text=True, check=False,
-                          env={**os.environ, **WHERE})
-    assert done.returncode == -signal.SIGKILL
-    end = time.monotonic() + SECONDS
-    while os.path.exists(f"/proc/{int(done.stdout)}/fd"):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    assert ends_with_its_parent(KILLED, tmp_path)
