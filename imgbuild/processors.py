@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from threading import get_native_id
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,9 @@ def step_aside(threads: Iterable[int]) -> None:
     taken = {processor_of(thread) for thread in threads}
     allowed = os.sched_getaffinity(0)
     if processor_of(get_native_id()) in taken and allowed - taken:
-        os.sched_setaffinity(0, {processor for processor in allowed if processor not in taken})
-        os.sched_setaffinity(0, allowed)
+        with suppress(OSError):  # whoever shut the program in may have kept that to himself
+            os.sched_setaffinity(0, allowed - taken)
+            os.sched_setaffinity(0, allowed)
 
 
 def processor_of(thread: int) -> int:

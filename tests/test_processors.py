@@ -63,3 +63,13 @@ def test_what_the_thread_may_run_on_stays():
     allowed = os.sched_getaffinity(0)
     step_aside([threading.get_native_id()])
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_a_system_that_lets_nobody_move_is_no_failure(moves, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    monkeypatch.setattr(processors, "processor_of", lambda _: 1)
+    step_aside([7])
+    assert moves == []
