@@ -53,4 +53,6 @@ def test_nothing_is_evaluated_or_unpickled():
 
 def test_no_file_is_mapped_into_memory():
     """A mapped file that shrinks ends its reader by SIGBUS; one that is read gives fewer bytes, which is a finding."""
-    assert "mmap" not in {name.partition(".")[0] for tree in MODULES_OF.values() for name in imported(tree)}
+    calls = [node for tree in MODULES_OF.values() for node in ast.walk(tree)
+             if isinstance(node, ast.Call) and "mmap" in ast.unparse(node.func)]
+    assert {ast.unparse(call.args[0]) for call in calls} == {"-1"}  # memory of no file
