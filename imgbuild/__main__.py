@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from imgbuild.commands.ahead import foresee
+from imgbuild.commands.ahead import foresee, forget
 from imgbuild.commands.ending import settle, take_signals
 from imgbuild.errors import Terminated
 
@@ -37,6 +37,7 @@ def main() -> None:
     except SystemExit as ended:
         if isinstance(ended.code, int):
             _end(ended.code)
+        forget()
         raise
     except (KeyboardInterrupt, Terminated) as ending:  # before there was a command to end, or while it ended
         settle()
@@ -48,6 +49,7 @@ def _end(status: int) -> NoReturn:
 
     What was printed has been written by then, or could not be; nothing is left open but what was read.
     """
+    forget()
     for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):
             stream.flush()

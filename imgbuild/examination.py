@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     from imgbuild.headstart import HeadStart
     from imgbuild.profiles import Profile
     from imgbuild.source import Source
+
+
+class _Times(NamedTuple):
+    """When something was begun for the file, when the file was opened, and when the child had been started."""
+
+    begun: float
+    opened: float
+    looks: float
 
 
 def nothing() -> None:
@@ -63,21 +71,21 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
     if settings.claim is not None:
         formats_meant(settings.claim)  # a wrong word is told before any work
     questions_of(settings)  # so is a rule that does not hold together
-    started = time.monotonic()
-    if begun is not None and not begun.take(path):
+    if begun is not None and not begun.is_for(path):
         begun = None
+    started = time.monotonic()
     with begun.source if begun is not None else open_source(path, allow_device=settings.allow_device) as source:
         ends = ends_of(source)
         # The child hashes what is inside of a compressed file, so it must be told how.
-        early = load_profile() if settings.checksums is not None or is_one_of(ends, HOLDERS) else None
-        algorithms = () if early is None else algorithms_of(settings, early)
+        known = load_profile() if settings.checksums is not None or is_one_of(ends, HOLDERS) else None
+        algorithms = () if known is None else algorithms_of(settings, known)
         # What hashes and what looks are processes, forked before any thread starts.
         with _hashing(source, algorithms, settings, begun) as hashing:
             looking = Looking(source, ends, settings, algorithms, None if begun is None else begun.early)
             looks = time.monotonic()
             beside = Beside(meanwhile, NICENESS)
             try:
-                profile = early or load_profile()
+                profile = known or load_profile()
                 hashed = Hashed() if hashing is None else hashing.result(progress)
                 found = looking.result()
                 beside.result()
@@ -88,7 +96,7 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         image = _complete(found, hashed, source, profile)
         if not settings.run_facts:
             return image
-        return _with_run_facts(image, found, hashed, source, (started, looks))
+        return _with_run_facts(image, found, hashed, source, _Times(begun.since if begun else started, started, looks))
 
 
 def _hashing(source: Source, algorithms: tuple[str, ...], settings: Settings,
@@ -128,12 +136,11 @@ def _complete(found: Found, hashed: Hashed, source: Source, profile: Profile) ->
 
 
 def _with_run_facts(image: Inspection, found: Found, hashed: Hashed, source: Source,
-                    times: tuple[float, float]) -> Inspection:
-    """Return the facts with those on the run; ``times`` are when it began, and when the child had been started."""
-    started, begun = times
-    seconds = time.monotonic() - started
+                    times: _Times) -> Inspection:
+    """Return the facts with those on the run."""
+    seconds = time.monotonic() - times.begun
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
-    steps = (_opening(looked, begun - started), *looked.steps, *_step("qemu-img", found.asking),
+    steps = (_opening(looked, times.looks - times.opened), *looked.steps, *_step("qemu-img", found.asking),
              *_step("hash", hashed.seconds))
     run = Run(seconds=seconds, steps=steps, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,

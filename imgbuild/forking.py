@@ -29,7 +29,12 @@ def fork(work: Callable[[int], None], keep: Iterable[int]) -> tuple[int, int]:
     """
     reading, writing = os.pipe()
     with _no_signals():  # one that came in between would run the parent's handlers, and its code, in the child
-        process = os.fork()
+        try:
+            process = os.fork()
+        except OSError:
+            os.close(reading)
+            os.close(writing)
+            raise
         if process == 0:
             _be_child(work, writing, {*keep, writing})
     os.close(writing)

@@ -7,6 +7,7 @@ and the other processor would have nothing to do meanwhile. Where the words then
 from __future__ import annotations
 
 import os
+import time
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from imgbuild.hashing import Hashing
     from imgbuild.sandbox import Child
     from imgbuild.source import Source
+
+
+FRESH_SECONDS = 2.0
+"""After that a child is begun anew: while a request is waited for, nobody hears what it says, and its time runs out."""
 
 
 class Terms(NamedTuple):
@@ -37,18 +42,19 @@ class Terms(NamedTuple):
 
 
 class HeadStart:
-    """What has begun for the file of ``source``: ``hashing`` its checksums, ``early`` a look into it."""
+    """What has begun for the file of ``source`` and since when: ``hashing`` its checksums, ``early`` a look into it."""
 
     def __init__(self, source: Source, hashing: Hashing | None = None, early: EarlyLook | None = None) -> None:
         self.source = source
         self.hashing = hashing
         self.early = early
-        self._taken = False
+        self.since = time.monotonic()
+        self._used = False
 
-    def take(self, path: str) -> bool:
+    def is_for(self, path: str) -> bool:
         """Say whether it is for the file at ``path``; once, for what has begun is used up with the first who asks."""
-        taken, self._taken = self._taken, self._taken or self.source.path == path
-        return self._taken and not taken
+        used, self._used = self._used, self._used or self.source.path == path
+        return self._used and not used
 
     def give_up(self) -> None:
         """End what nobody has waited for."""
@@ -64,11 +70,12 @@ class EarlyLook:
     def __init__(self, source: Source, terms: Terms) -> None:
         self._terms = terms
         self._process, self._channel = forking.fork(partial(_look, source, terms, os.getpid()), [source.descriptor])
+        self._since = time.monotonic()
         self._over = False
 
     def take(self, terms: Terms) -> Child[Look] | None:
-        """Return the child, if these are its terms; otherwise it is given up."""
-        if self._over or terms != self._terms:
+        """Return the child, if these are its terms and its time has just begun; otherwise it is given up."""
+        if self._over or terms != self._terms or time.monotonic() - self._since > FRESH_SECONDS:
             self.give_up()
             return None
         from imgbuild.documents.inspection import Look  # noqa: PLC0415 - a head start comes before all other imports

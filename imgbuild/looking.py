@@ -73,6 +73,7 @@ class Looking:
             more = _seconds_to_read_through(source, ends, checksums)
             seconds = settings.time_limit + more
             begun = None if early is None else _take(early, settings, self._service, checksums, seconds)
+            self._is_early = begun is not None
             self._child = begun or _start(source, settings, self._service, checksums, seconds)
         except BaseException:
             self._end_service()
@@ -108,7 +109,11 @@ class Looking:
         asking = time.monotonic() - begun if said is not None and said.found else None
         outcome = self._child.result()
         found = _conclude(outcome, self._end_service(), said, self._source, self._settings)
-        return msgspec.structs.replace(found, asking=asking)
+        look = found.look
+        if self._is_early and look is not None:  # any other child has counted on from what was read of the ends
+            look = msgspec.structs.replace(look, reads=look.reads + self._source.reads,
+                                           bytes_read=look.bytes_read + self._source.bytes_read)
+        return msgspec.structs.replace(found, asking=asking, look=look)
 
     def _end_service(self) -> tuple[Problem, ...]:
         return () if self._service is None else self._service.end()

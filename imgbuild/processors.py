@@ -27,11 +27,13 @@ def step_aside(threads: Iterable[int]) -> None:
     if sys.platform != "linux":
         return
     taken = {processor_of(thread) for thread in threads}
-    allowed = os.sched_getaffinity(0)
-    if processor_of(get_native_id()) in taken and allowed - taken:
-        with suppress(OSError):  # whoever shut the program in may have kept that to himself
-            os.sched_setaffinity(0, allowed - taken)
-            os.sched_setaffinity(0, allowed)
+    with suppress(OSError):  # whoever shut the program in may have kept that to himself
+        allowed = os.sched_getaffinity(0)
+        if processor_of(get_native_id()) in taken and allowed - taken:
+            try:
+                os.sched_setaffinity(0, allowed - taken)
+            finally:
+                os.sched_setaffinity(0, allowed)
 
 
 def processor_of(thread: int) -> int:

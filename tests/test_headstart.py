@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from processes import ends_with_its_parent, has_children
 
-from imgbuild import examination, looking
+from imgbuild import examination, headstart, looking
 from imgbuild.defaults import DEFAULT_CHECKSUMS, NICENESS
 from imgbuild.headstart import EarlyLook, HeadStart, Terms
 from imgbuild.settings import Settings
@@ -92,7 +92,7 @@ def test_on_other_terms_another_child_looks(words, begun, tmp_path, monkeypatch)
 
 
 def test_it_is_for_one_file_and_for_that_once(begun):
-    assert [begun.take("other"), begun.take(DISK), begun.take(DISK)] == [False, True, False]
+    assert [begun.is_for("other"), begun.is_for(DISK), begun.is_for(DISK)] == [False, True, False]
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -105,6 +105,25 @@ def test_what_is_given_up_leaves_no_process_and_no_open_file(times):
         start.give_up()
     assert not has_children()
     assert len(os.listdir("/dev/fd")) == before
+
+
+def test_a_child_that_nobody_heard_for_long_is_begun_anew(begun, monkeypatch):
+    monkeypatch.setattr(headstart, "FRESH_SECONDS", 0.0)
+    process = begun.early._process
+    assert examination.inspect(DISK, QUICK, begun=begun) == examination.inspect(DISK, QUICK)
+    assert not Path(f"/proc/{process}/fd").exists()
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_reads_and_seconds_count_from_the_first(early):
+    settings, source = msgspec.structs.replace(QUICK, run_facts=True), open_source(DISK)
+    begun = HeadStart(source, early=EarlyLook(source, Terms()) if early else None)
+    run = examination.inspect(DISK, settings, begun=begun).run
+    plain = examination.inspect(DISK, settings).run
+    assert (run.reads, run.bytes_read) == (plain.reads, plain.bytes_read)
+    assert [(step.name, step.reads, step.bytes_read) for step in run.steps] == [
+        (step.name, step.reads, step.bytes_read) for step in plain.steps]
+    assert run.inspect_seconds <= run.seconds
 
 
 def test_a_child_that_is_no_more_when_it_is_wanted_is_a_finding(begun):

@@ -162,6 +162,12 @@ BAD = {
     RULE.format(name="x", check='{ kind = "matches", pattern = "(", accepts = "x" }'):
         "4: rule 'web-x': '(' is no regular expression: missing ), unterminated subpattern at position 0"
         " (write it as Python's re has it)",
+    RULE.format(name="x", check='{ kind = "characters", only = "z-a", accepts = "x" }'):
+        "4: rule 'web-x': '[z-a]' is no regular expression: bad character range z-a at position 1"
+        " (write it as Python's re has it)",
+    RULE.format(name="x", check='{ kind = "tag-characters", part = "key", only = "\\\\", accepts = "x" }'):
+        "4: rule 'web-x': '[\\\\]' is no regular expression: unterminated character set at position 0"
+        " (write it as Python's re has it)",
     RULE.format(name="x", check='{ kind = "guest-package", name = "x", version = "1" }'):
         "4: rule 'web-x': '1' is no relation such as '>= 22.1' (mend it there)",
     RULE.format(name="x", check='{ kind = "guest-packages", name = "x" }'):

@@ -65,11 +65,12 @@ def test_what_the_thread_may_run_on_stays():
     assert os.sched_getaffinity(0) == allowed
 
 
-def test_a_system_that_lets_nobody_move_is_no_failure(moves, monkeypatch):
+@pytest.mark.parametrize("call", ["sched_setaffinity", "sched_getaffinity"])
+def test_a_system_that_lets_nobody_move_is_no_failure(call, moves, monkeypatch):
     def refuse(*_):
         raise PermissionError
 
-    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    monkeypatch.setattr(os, call, refuse)
     monkeypatch.setattr(processors, "processor_of", lambda _: 1)
     step_aside([7])
     assert moves == []

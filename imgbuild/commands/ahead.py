@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _COMMANDS = frozenset({"inspect", "build", "check"})
 _HELP = frozenset({"-h", "--help"})
+FLAGS = frozenset({"--allow-device", "--allow-external", "--cache", "--initramfs", "--no-cache", "--no-checksum",
+                   "--no-initramfs", "--no-protected", "--protected", "--quiet", "--request-only", "--run-facts",
+                   "--verbose", "-q", "-v"})
+# With these nothing is begun that would be given up; whether what has begun is right is seen when it is taken.
 _OTHER_CHECKSUMS = frozenset({"--no-checksum", "--checksum", "--cache", "--cloud"})
 _OTHER_TERMS = frozenset({"--checksum", "--claim", "--allow-external", "--rules", "--time-limit"})
 _foreseen: list[HeadStart] = []
@@ -31,20 +35,44 @@ def foresee(words: Sequence[str]) -> None:
     """Begin with the image that these words of a command line seem to name, if they do: the first that is a file."""
     if not words or words[0] not in _COMMANDS or not _HELP.isdisjoint(words) or not hasattr(os, "fork"):
         return
-    path = next((word for word in words[1:] if not word.startswith("-") and os.path.isfile(word)), None)
+    path = _image_among(words[1:])
     if path is None:
         return
     from imgbuild.headstart import HeadStart  # noqa: PLC0415 - other commands need none of it
     from imgbuild.source import open_source  # noqa: PLC0415 - as above
 
-    options = {word.partition("=")[0] for word in words}
-    with suppress(ImgbuildError):
-        source = open_source(path)
-        hashing = _hash(source, DEFAULT_CHECKSUMS) if _OTHER_CHECKSUMS.isdisjoint(options) else None
-        # While a file is hashed no processor is idle, and what a child imports early is imported twice.
-        is_idle = hashing is None or not hashing.is_apart
-        early = _look(source, options) if is_idle and _OTHER_TERMS.isdisjoint(options) else None
-        _foreseen.append(HeadStart(source, hashing, early))
+    with suppress(ImgbuildError, OSError):  # begin() comes to it again, and there it is said
+        start = HeadStart(open_source(path))
+        try:
+            _begin_with(start, {word.partition("=")[0] for word in words})
+        except BaseException:
+            start.give_up()
+            raise
+        _foreseen.append(start)
+
+
+def forget() -> None:
+    """Give up what was foreseen and never asked for: the words were refused."""
+    while _foreseen:
+        _foreseen.pop().give_up()
+
+
+def _image_among(words: Sequence[str]) -> str | None:
+    """Return the first word that is a file, and no value of an option: what is behind one that is no flag."""
+    for before, word in zip(("", *words), words, strict=False):
+        is_value = before.startswith("-") and before != "--" and before not in FLAGS and "=" not in before
+        if not word.startswith("-") and not is_value and os.path.isfile(word):
+            return word
+    return None
+
+
+def _begin_with(start: HeadStart, options: Collection[str]) -> None:
+    if _OTHER_CHECKSUMS.isdisjoint(options):
+        start.hashing = _hash(start.source, DEFAULT_CHECKSUMS)
+    # While a file is hashed no processor is idle, and what a child imports early is imported twice.
+    is_idle = start.hashing is None or not start.hashing.is_apart
+    if is_idle and _OTHER_TERMS.isdisjoint(options):
+        start.early = _begin_to_look(start.source, options)
 
 
 def begin(images: Sequence[str], words: dict[str, Any]) -> HeadStart | None:
@@ -81,7 +109,7 @@ def _see_to_checksums(begun: HeadStart, words: dict[str, Any]) -> None:
     """Hash the file, unless it is hashed already as is wanted."""
     known = not words["no_checksum"] and not words["cache"] and words["cloud"] == DEFAULT_CLOUD
     wanted = words["checksums"] or DEFAULT_CHECKSUMS if known else ()
-    if begun.hashing is not None and begun.hashing.algorithms != wanted:
+    if begun.hashing is not None and begun.hashing.algorithms != tuple(dict.fromkeys(wanted)):
         begun.hashing.give_up()
         begun.hashing = None
     if wanted and begun.hashing is None:
@@ -89,7 +117,7 @@ def _see_to_checksums(begun: HeadStart, words: dict[str, Any]) -> None:
             begun.hashing = _hash(begun.source, wanted)
 
 
-def _look(source: Source, options: Collection[str]) -> EarlyLook:
+def _begin_to_look(source: Source, options: Collection[str]) -> EarlyLook:
     from imgbuild.headstart import EarlyLook, Terms  # noqa: PLC0415 - as above
 
     checksums = None if "--no-checksum" in options else DEFAULT_CHECKSUMS

@@ -93,9 +93,10 @@ def _read(rule_id: str, packs: Packs) -> Rule:
 
 
 def _check_pattern_of(rule: Rule, packs: Packs) -> None:
-    pattern = getattr(rule.check, "pattern", None)
+    classes = (getattr(rule.check, name, None) for name in ("only", "refused"))
+    patterns = (getattr(rule.check, "pattern", None), *(f"[{inside}]" for inside in classes if isinstance(inside, str)))
     try:
-        if isinstance(pattern, str):
+        for pattern in filter(None, patterns):
             check_pattern(pattern)
     except ValueError as error:
         raise _broken(rule.id, packs, str(error), "write it as Python's re has it", "check") from error

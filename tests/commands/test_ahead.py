@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
+from pathlib import Path
 
+import click
 import pytest
 from commands.caller import call
 from processes import has_children
+from program import WHERE
 
 from imgbuild import hashing, looking
 from imgbuild.commands import ahead
+from imgbuild.commands.program import program
 from imgbuild.defaults import DEFAULT_CHECKSUMS, DEFAULT_CLOUD
 from imgbuild.rulebook import load_profile
 
@@ -143,6 +149,70 @@ def test_the_child_that_looks_early_is_the_only_one(words, image, foreseen, monk
     ahead.foresee(["inspect", str(image), *words])
     assert len(foreseen) == 1
     assert call("inspect", image, *words, "--format", "json").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [
+    ("check", "--request", "r.json", "disk.raw"), ("build", "--name=r.json", "disk.raw", "r.json"),
+    ("inspect", "-q", "disk.raw"), ("inspect", "--", "disk.raw"), ("check", "--sign-key", "r.json", "-v", "disk.raw")])
+def test_the_value_of_an_option_is_no_image(words, image, foreseen, monkeypatch):
+    monkeypatch.chdir(image.parent)
+    image.with_name("r.json").write_text("{}")
+    ahead.foresee(words)
+    assert [start.source.path for start in foreseen] == ["disk.raw"]
+
+
+def test_the_flags_are_those_of_the_commands():
+    options = [option for name in ahead._COMMANDS for option in program.get_command(None, name).params
+               if isinstance(option, click.Option)]
+    assert {word for option in options if option.is_flag for word in (*option.opts, *option.secondary_opts)
+            } - {"--help", "-h"} == ahead.FLAGS
+
+
+@pytest.mark.parametrize("failing", [(os, "fork"), (os, "pipe")], ids=["fork", "pipe"])
+@pytest.mark.parametrize("worth", [0, 1 << 30])
+def test_where_there_are_no_processes_to_be_had_the_command_says_so(failing, worth, image, foreseen, monkeypatch):
+    def refuse():
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(hashing, "WORTH_A_PROCESS", worth)
+    monkeypatch.setattr(*failing, refuse)
+    before = len(os.listdir("/dev/fd"))
+    ahead.foresee(["check", str(image)])
+    assert foreseen == []
+    assert len(os.listdir("/dev/fd")) == before
+    said = call("check", image)
+    assert (said.exit_code, said.stderr) == (3, "imgbuild: the system refused: Resource temporarily unavailable\n")
+
+
+@pytest.mark.parametrize("worth", [0, 1 << 30])
+def test_what_was_foreseen_and_never_asked_for_is_given_up(worth, image, foreseen, monkeypatch):
+    monkeypatch.setattr(hashing, "WORTH_A_PROCESS", worth)
+    ahead.foresee(["check", str(image), "--nonsense"])
+    assert has_children()
+    ahead.forget()
+    assert foreseen == []
+    assert not has_children()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes are left")
+@pytest.mark.parametrize("words", [("--nonsense",), ("--cloud",), ("--version",), ("--time-limit", "x")])
+def test_a_program_that_refuses_its_words_leaves_no_process(words, tmp_path):
+    image = tmp_path / "disk.raw"
+    with image.open("wb") as file:
+        file.truncate(50 << 30)
+    done = subprocess.run([sys.executable, "-m", "imgbuild", "check", image, *words], cwd=tmp_path, check=False,
+                          capture_output=True, env={**os.environ, **WHERE, "IMGBUILD_TRACEBACK": "1"})
+    assert done.returncode in {0, 2}
+    assert b"Traceback" not in done.stderr
+    mine = [path for path in Path("/proc").glob("[0-9]*/cmdline") if os.fsencode(image) in _content(path)]
+    assert mine == []
+
+
+def _content(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_without_forks_nothing_is_begun_with(image, foreseen, monkeypatch):
