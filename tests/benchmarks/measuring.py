@@ -128,6 +128,7 @@ def compare(pair: Pair, rounds: int) -> tuple[str, ...]:
 
 
 def _in_turn(pair: Pair, rounds: int) -> list[tuple[Run, Run]]:
+    os.sync()  # what was made for the measurement is written by now, not beside it
     measure(pair.ours, pair.variables)
     if pair.rounds > 1:
         measure(pair.other, pair.variables)
