@@ -21,6 +21,7 @@ from imgbuild.formats import HOLDERS
 from imgbuild.looking import Found, Looking, ends_of, is_one_of, questions_of
 from imgbuild.model import Problem
 from imgbuild.settings import DEFAULTS, Settings
+from imgbuild.sizes import MIB
 from imgbuild.source import open_source
 
 if TYPE_CHECKING:
@@ -34,12 +35,22 @@ if TYPE_CHECKING:
     from imgbuild.source import Source
 
 
+LONG_TO_HASH = 256 * MIB
+"""Bytes of a file that takes longer to hash than to look into."""
+
+
 class _Times(NamedTuple):
     """When something was begun for the file, when the file was opened, and when the child had been started."""
 
     begun: float
     opened: float
     looks: float
+
+
+def _after(looking: Looking, meanwhile: Callable[[], object]) -> None:
+    """Do what there is to do once the look has ended: until then both processors have work, then one has time."""
+    looking.wait()
+    meanwhile()
 
 
 def nothing() -> None:
@@ -83,7 +94,8 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
         with _hashing(source, algorithms, settings, begun) as hashing:
             looking = Looking(source, ends, settings, algorithms, None if begun is None else begun.early)
             looks = time.monotonic()
-            beside = Beside(meanwhile, NICENESS)
+            is_long = hashing is not None and source.size >= LONG_TO_HASH
+            beside = Beside(partial(_after, looking, meanwhile) if is_long else meanwhile, NICENESS)
             try:
                 profile = known or load_profile()
                 hashed = Hashed() if hashing is None else hashing.result(progress)

@@ -90,6 +90,10 @@ class Looking:
         found = self._waiter.result()
         return found if self._disc is None else _with_second_opinion(found, self._disc.result())
 
+    def wait(self) -> None:
+        """Wait until both have ended, however that was."""
+        self._waiter.wait()
+
     def give_up(self) -> None:
         """End the child and the witness, for nobody waits for their answers any more."""
         self._child.kill()

@@ -8,6 +8,7 @@ import py_compile
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,21 @@ def test_a_block_device_is_read_where_that_is_allowed(image, device):
     assert (facts.size, facts.format, facts.virtual_size) == (1 << 20, "raw", 1 << 20)
     assert facts.checksums == {"sha256": hashlib.sha256(image.read_bytes()).hexdigest()}
     assert [found.code for found in facts.problems] == ["nothing-inside"]
+
+
+@pytest.mark.parametrize(("long", "order"), [(1 << 40, ["meanwhile", "looked"]), (0, ["looked", "meanwhile"])])
+def test_what_comes_next_is_made_ready_when_a_processor_has_time(long, order, image, monkeypatch):
+    """While a large file is hashed, not before the look has ended."""
+    told = []
+    waited = looking.Looking._wait
+
+    def slow(self):
+        time.sleep(0.2)
+        found = waited(self)
+        told.append("looked")
+        return found
+
+    monkeypatch.setattr(looking.Looking, "_wait", slow)
+    monkeypatch.setattr(examination, "LONG_TO_HASH", long)
+    examination.inspect(str(image), meanwhile=lambda: told.append("meanwhile"))
+    assert told == order
