@@ -113,13 +113,13 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
 
 def _hashing(source: Source, algorithms: tuple[str, ...], settings: Settings,
              begun: HeadStart | None) -> AbstractContextManager[Hashing | None]:
-    """Return what hashes the file: what has begun with it, if it computes just these checksums."""
-    if not algorithms:
-        return nullcontext()
+    """Return what hashes the file: what has begun with it, if it computes just these checksums, none of them known."""
     if begun is not None and begun.hashing is not None:
-        if begun.hashing.algorithms == algorithms:
+        if begun.hashing.algorithms == algorithms and not settings.cache:
             return begun.hashing
         begun.hashing.give_up()
+    if not algorithms:
+        return nullcontext()
     from imgbuild.hashing import Hashing  # noqa: PLC0415 - where it is asked for
 
     return Hashing(source, algorithms, cache=settings.cache)

@@ -71,10 +71,10 @@ class Looking:
         self._disc = _ask_on_disc(source, ends, settings)
         try:
             more = _seconds_to_read_through(source, ends, checksums)
-            seconds = settings.time_limit + more
-            begun = None if early is None else _take(early, settings, self._service, checksums, seconds)
+            terms = _terms_of(settings, checksums, settings.time_limit + more)
+            begun = None if early is None else _take(early, settings, self._service, terms)
             self._is_early = begun is not None
-            self._child = begun or _start(source, settings, self._service, checksums, seconds)
+            self._child = begun or _start(source, settings, self._service, terms)
         except BaseException:
             self._end_service()
             self._give_up_disc()
@@ -148,13 +148,17 @@ def _serve(source: Source, ends: Probe | None) -> Service | None:
     return serve(source)
 
 
-def _start(source: Source, settings: Settings, service: Service | None, checksums: tuple[str, ...],
-           seconds: float) -> sandbox.Child[Look]:
+def _terms_of(settings: Settings, checksums: tuple[str, ...], seconds: float) -> Terms:
+    return Terms(seconds=seconds, niceness=niceness_of(settings.checksums), claim=settings.claim,
+                 initramfs=settings.initramfs, space=settings.space, checksums=checksums)
+
+
+def _start(source: Source, settings: Settings, service: Service | None, terms: Terms) -> sandbox.Child[Look]:
     """Start the child; folder and service, where it may use them, are open in this process just until then."""
     questions = questions_of(settings)
     parts = MOST_PARTS if settings.allow_external else 0
-    limits = sandbox.Limits(seconds=seconds, open_files=sandbox.Limits().open_files + parts,
-                            niceness=niceness_of(settings.checksums))
+    limits = sandbox.Limits(seconds=terms.seconds, open_files=sandbox.Limits().open_files + parts,
+                            niceness=terms.niceness)
     with open_folder(source.path) if settings.allow_external else nullcontext() as folder:
         keep = [opened.descriptor for opened in (source, folder) if opened is not None]
         content = None if service is None else service.content
@@ -163,8 +167,8 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
             from imgbuild.inspection import look  # noqa: PLC0415 - in the child, while this process does other things
             from imgbuild.state import Wanted  # noqa: PLC0415 - as above
 
-            look(source, settings.claim, report, folder, content,
-                 Wanted(initramfs=settings.initramfs, questions=questions, space=settings.space, checksums=checksums))
+            look(source, terms.claim, report, folder, content,
+                 Wanted(initramfs=terms.initramfs, questions=questions, space=terms.space, checksums=terms.checksums))
 
         _import_for_children()
         child = sandbox.start(work, Look, limits, [*keep, *(() if service is None else service.descriptors)])
@@ -173,14 +177,12 @@ def _start(source: Source, settings: Settings, service: Service | None, checksum
         return child
 
 
-def _take(early: EarlyLook, settings: Settings, service: Service | None, checksums: tuple[str, ...],
-          seconds: float) -> sandbox.Child[Look] | None:
+def _take(early: EarlyLook, settings: Settings, service: Service | None, terms: Terms) -> sandbox.Child[Look] | None:
     """Return the child that looks already, where terms say all: no folder or service, and nobody has questions."""
     if settings.allow_external or service is not None or questions_of(settings):
+        early.give_up()
         return None
-    child = early.take(Terms(
-        seconds=seconds, niceness=niceness_of(settings.checksums), claim=settings.claim, initramfs=settings.initramfs,
-        space=settings.space, checksums=checksums))
+    child = early.take(terms)
     if child is not None:
         next(_children)
     return child

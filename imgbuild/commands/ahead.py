@@ -106,15 +106,11 @@ def _open(path: str, words: dict[str, Any]) -> HeadStart | None:
 
 
 def _see_to_checksums(begun: HeadStart, words: dict[str, Any]) -> None:
-    """Hash the file, unless it is hashed already as is wanted."""
+    """Hash the file, unless it is hashed already: whether as is wanted is seen by those who wait for it."""
     known = not words["no_checksum"] and not words["cache"] and words["cloud"] == DEFAULT_CLOUD
-    wanted = words["checksums"] or DEFAULT_CHECKSUMS if known else ()
-    if begun.hashing is not None and begun.hashing.algorithms != tuple(dict.fromkeys(wanted)):
-        begun.hashing.give_up()
-        begun.hashing = None
-    if wanted and begun.hashing is None:
+    if known and begun.hashing is None:
         with suppress(ImgbuildError):
-            begun.hashing = _hash(begun.source, wanted)
+            begun.hashing = _hash(begun.source, words["checksums"] or DEFAULT_CHECKSUMS)
 
 
 def _begin_to_look(source: Source, options: Collection[str]) -> EarlyLook:

@@ -132,17 +132,21 @@ def fork(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Lim
     It ends with the thread that started it. Nobody takes in what it says before :meth:`Child.watch`, which starts a
     thread: where several children are forked, all of them are forked first.
     """
-    confine = partial(_confinement(), keep, os.getpid())
-    return Child(*forking.fork(partial(_shut_in, work, limits, confine), keep), kind, limits)
+    _confinement()  # imported here, once for all children
+    return Child(*forking.fork(partial(shut_in, work, limits, keep, os.getpid()), keep), kind, limits)
 
 
 def shut_in(work: Callable[[Callable[[T], None]], None], limits: Limits, keep: Sequence[int], parent: int,
             channel: int) -> None:
-    """Run ``work(report)`` in this process, a child that was forked before it was known what it is to do.
+    """Run ``work(report)`` in this process, which ``parent`` has forked, and answer over ``channel``.
 
-    It is shut in as one of :func:`fork` is, and answers over ``channel``; ``parent`` is the process that forked it.
+    It works under the limits, with the descriptors in ``keep``, and says first what is in force.
     """
-    _shut_in(work, limits, partial(_confinement(), keep, parent), channel)
+    limit(limits)
+    in_force = ("fork", "rlimits", *_confinement()(keep, parent))
+    with open(channel, "wb") as pipe:
+        _send(pipe, in_force)
+        work(lambda value: _send(pipe, value))
 
 
 def run(work: Callable[[Callable[[T], None]], None], kind: type[T], limits: Limits,
@@ -163,16 +167,6 @@ def _confinement() -> Callable[[Sequence[int], int], tuple[str, ...]]:
 
             return confine_reader
     return lambda _keep, _parent: ()
-
-
-def _shut_in(work: Callable[[Callable[[T], None]], None], limits: Limits, confine: Callable[[], tuple[str, ...]],
-             channel: int) -> None:
-    """Work under the limits, and say first what is in force."""
-    limit(limits)
-    in_force = ("fork", "rlimits", *confine())
-    with open(channel, "wb") as pipe:
-        _send(pipe, in_force)
-        work(lambda value: _send(pipe, value))
 
 
 def _send(pipe: BinaryIO, value: object) -> None:

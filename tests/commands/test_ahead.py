@@ -143,6 +143,19 @@ def test_what_was_foreseen_changes_no_answer(words, worth, image, foreseen, monk
     assert not has_children()
 
 
+@pytest.mark.parametrize("words", [("--no-checksum",), ("--checksum", "sha1"), ("--cache",)], ids=str)
+def test_what_hashes_is_given_up_where_a_configuration_wants_otherwise(words, image, foreseen, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(hashing, "WORTH_A_PROCESS", 0)
+    os.utime(image, (1, 1))
+    plain = call("inspect", image, *words, "--format", "json")
+    ahead.foresee(["inspect", str(image)])
+    [start] = foreseen
+    assert call("inspect", image, *words, "--format", "json").stdout == plain.stdout
+    assert start.hashing._process is None
+    assert not has_children()
+
+
 @pytest.mark.parametrize("words", [("--no-checksum",), (), ("--no-initramfs",), ("--no-checksum", "--no-initramfs")])
 def test_the_child_that_looks_early_is_the_only_one(words, image, foreseen, monkeypatch):
     monkeypatch.setattr(looking, "_start", lambda *_: pytest.fail("another one was started"))
