@@ -43,7 +43,7 @@ def full(folder: Path, gib: int) -> Words:
     """Return the check of a file of random bytes, with md5 and sha256; one GiB is written if blocks can be shared."""
     path = _file(folder, 0)
     piece = os.urandom(MIB)
-    with path.open("wb") as file:
+    with path.open("w+b") as file:  # what is shared must be readable
         for number in range(gib):
             if not number or not _share(file.fileno(), number * GIB, GIB):
                 for _ in range(GIB // MIB):
