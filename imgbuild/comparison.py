@@ -17,6 +17,7 @@ from imgbuild.documents.difference import Change, Difference
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from imgbuild.documents.inspection import Inspection
     from imgbuild.documents.manifest import Manifest
 
 _NAMED = {"partitions": "index", "volumes": "name", "guest": "check", "problems": "code", "others": "operation"}
@@ -35,7 +36,16 @@ def compare(before: Manifest, after: Manifest, names: tuple[str, str]) -> Differ
     old, new = (_named(msgspec.to_builtins(manifest)) for manifest in (before, after))
     old["derived"], new["derived"] = _beside(old), _beside(new)
     changes = sorted(_changes("", old, new), key=lambda change: (_rank(change.pointer), change.pointer))
-    return Difference(before=names[0], after=names[1], changes=tuple(changes))
+    same = same_disk(before.image, after.image)
+    return Difference(before=names[0], after=names[1], same_disk=msgspec.UNSET if same is None else same,
+                      changes=tuple(changes))
+
+
+def same_disk(one: Inspection, other: Inspection) -> bool | None:
+    """Say whether both have the same disk, zeros at its end left aside; ``None`` where one was not read whole."""
+    if not one.content or not other.content:
+        return None
+    return (one.content.data_end, one.content.data_sha256) == (other.content.data_end, other.content.data_sha256)
 
 
 def _beside(document: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,9 @@ ALL = "all"
 """What stands for all clouds where these are compared."""
 DEFAULT_CHECKSUMS = ("md5", "sha256")
 TIME_LIMIT = 30.0
+SLOWEST_INFLATE = 8 << 20
+"""Compressed bytes in a second, where a file is read through to its end; measured: 30 MiB and more, on a busy
+machine."""
 NICENESS = 5
 """How far what looks into a file steps back behind what hashes it, which sets the pace where there are two processors;
 as nice(1) has it."""

@@ -40,11 +40,15 @@ LONG_TO_HASH = 256 * MIB
 
 
 class _Times(NamedTuple):
-    """When something was begun for the file, when the file was opened, and when the child had been started."""
+    """When something was begun for the file, when the file was opened, and when the child had been started.
+
+    ``content`` is the seconds that it took to read the whole disk.
+    """
 
     begun: float
     opened: float
     looks: float
+    content: float | None = None
 
 
 def _after(looking: Looking, meanwhile: Callable[[], object]) -> None:
@@ -105,10 +109,21 @@ def inspect_for(load_profile: Callable[[], Profile], path: str, settings: Settin
                 looking.give_up()
                 beside.wait()
                 raise
+        times = _Times(begun.since if begun else started, started, looks)
+        if settings.content:
+            found, times = _with_content(found, source, settings, progress, times)
         image = _complete(found, hashed, source, profile)
-        if not settings.run_facts:
-            return image
-        return _with_run_facts(image, found, hashed, source, _Times(begun.since if begun else started, started, looks))
+        return image if not settings.run_facts else _with_run_facts(image, found, hashed, source, times)
+
+
+def _with_content(found: Found, source: Source, settings: Settings, progress: Progress | None,
+                  times: _Times) -> tuple[Found, _Times]:
+    """Return what was found with the content of the disk: it is read once all else has ended."""
+    from imgbuild import content  # noqa: PLC0415 - for those who ask for it
+
+    started = time.monotonic()
+    facts = content.read(source, found.facts, settings, progress)
+    return (msgspec.structs.replace(found, facts=facts), times._replace(content=time.monotonic() - started))
 
 
 def _hashing(source: Source, algorithms: tuple[str, ...], settings: Settings,
@@ -142,6 +157,7 @@ def _complete(found: Found, hashed: Hashed, source: Source, profile: Profile) ->
     problem, checksums = hashed.problem, hashed.checksums
     if problem is None and source.changed():
         problem, checksums = Problem(code="changed", message="the file was changed or replaced while it was read"), None
+        found = msgspec.structs.replace(found, facts=msgspec.structs.replace(found.facts, content=msgspec.UNSET))
     problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
     return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,
                                    disk_format=profile.disk_formats.get(found.facts.format or ""))
@@ -153,7 +169,7 @@ def _with_run_facts(image: Inspection, found: Found, hashed: Hashed, source: Sou
     seconds = time.monotonic() - times.begun
     looked = found.look or Look(facts=image, reads=0, bytes_read=0, seconds=seconds)
     steps = (_opening(looked, times.looks - times.opened), *looked.steps, *_step("qemu-img", found.asking),
-             *_step("hash", hashed.seconds))
+             *_step("hash", hashed.seconds), *_step("content", times.content))
     run = Run(seconds=seconds, steps=steps, hash_seconds=hashed.seconds, cached=hashed.cached,
               inspect_seconds=looked.seconds, reads=looked.reads, bytes_read=looked.bytes_read,
               allocated=source.allocated, sandbox=found.sandbox, qemu=found.witness,

@@ -13,17 +13,20 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from imgbuild.errors import SourceError
-from imgbuild.readers import BrokenImage, broken, quoted
+from imgbuild.readers import BrokenImage, broken, problem, quoted
 from imgbuild.source import Source, kind_of, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from imgbuild.model import Problem
 
 MOST_PARTS = 512
 """So many files may a disk be split into: a TiB in files of 2 GiB."""
 
 MOST_LISTED = 1 << 16
 """So many names of a folder are looked at where a parent is known by its identity and not by its name."""
+_SHOWN_PARTS = 4
 
 
 class ImageFolder:
@@ -61,9 +64,11 @@ class ImageFolder:
             self._parts[name] = Source(os.path.join(self.path, name), _open_beside(self.descriptor, name))
         return self._parts[name]
 
-    def changed(self) -> list[str]:
-        """Return the names of the files that were written to or replaced since they were opened."""
-        return [name for name, part in self._parts.items() if part.changed()]
+    def objections(self) -> list[Problem]:
+        """Return a problem for each of the first files that were written to or replaced since they were opened."""
+        changed = (name for name, part in self._parts.items() if part.changed())
+        return [problem("changed", f"{quoted(name)} was changed or replaced while it was read")
+                for name in islice(changed, _SHOWN_PARTS)]
 
     def find(self, ending: str, is_it: Callable[[Source], bool]) -> tuple[str, Source]:
         """Return the first file of the folder (name and file) whose name has that ending and that ``is_it``.

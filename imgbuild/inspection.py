@@ -14,11 +14,11 @@ import msgspec
 
 from imgbuild import chain, filesystems, inside, volumes
 from imgbuild.detection import detect, detect_inside
-from imgbuild.formats.served import Served
 from imgbuild.guests import firmware, layout, provisioning, readiness, systems
 from imgbuild.guests.layout import Block
 from imgbuild.model import Firmware, Partition, Problem, Volume
-from imgbuild.readers import BrokenImage, problem, quoted
+from imgbuild.opening import open_disk
+from imgbuild.readers import BrokenImage, problem
 from imgbuild.sizes import human_size
 from imgbuild.state import USUAL, State, Wanted
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 # qemu-img rounds a VHD up to its CHS geometry, the vendor's driver a ZVHD to a whole GiB: the backup GPT stays behind.
 GROWN_BY_WRITERS = frozenset({"vhd", "zvhd", "zvhd2"})
-_SHOWN_PARTS = 4
 USUAL_BLOCK = 512
 """Bytes of a logical block of a disk, where nothing says otherwise."""
 READ_FORWARD_ONLY = frozenset({"zvhd"})
@@ -71,10 +70,9 @@ def look(source: Source, claim: str | None, report: Callable[[Look], None],
     state.content = content
     further = ((_ask_questions, wanted.questions), (_measure_space, wanted.space))
     _take(state, (*_STEPS, *(step for step, asked in further if asked)))
-    changed = () if folder is None else folder.changed()
+    changed = () if folder is None else folder.objections()
     if changed:
-        state.object(*(problem("changed", f"{quoted(name)} was changed or replaced while it was read")
-                       for name in changed[:_SHOWN_PARTS]))
+        state.object(*changed)
         state.report()
 
 
@@ -105,16 +103,8 @@ def _read_container(state: State) -> bool:
         return False
     if inside.is_opened(found.format.name, state.around):
         return _look_inside(state, found.format.name, found.format.open(state.source))
-    if state.folder is not None and found.format.open_with is not None:
-        container = found.format.open_with(state.source, state.folder)
-    else:
-        container = found.format.open(state.source)
-    if isinstance(container, Served):
-        _attach_content(state, container)
-    state.container = container
-    if state.folder is not None and container.parent is not None:
-        file = cast("Source", state.source)  # a part of a file has no folder
-        state.parents = chain.complete(container, file, state.folder)
+    state.container, state.parents = open_disk(state.source, found.format, state.folder, state.content)
+    container = state.container
     state.object(*chain.objections(container, state.parents))
     state.learn(virtual_size=container.virtual_size, container=container.header)
     state.disk = container if container.readable and container.virtual_size else None
@@ -151,13 +141,6 @@ def _examine_part(state: State, around: str, part: Part) -> Inspection:
 def _read_raw_table(state: State) -> bool:
     """Read the partition table of a disk that is known at its ends alone."""
     return state.facts.format == "raw" and getattr(state.source, "ended", True) and _read_table(state)
-
-
-def _attach_content(state: State, container: Served) -> None:
-    if isinstance(state.content, Problem):
-        container.refuse(state.content)
-    elif state.content is not None:
-        container.attach(state.content)
 
 
 def _read_table(state: State) -> bool:

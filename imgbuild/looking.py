@@ -19,7 +19,7 @@ import msgspec
 
 from imgbuild import qemu, sandbox
 from imgbuild.beside import Beside
-from imgbuild.defaults import niceness_of
+from imgbuild.defaults import SLOWEST_INFLATE, niceness_of
 from imgbuild.detection import probe_of
 from imgbuild.documents.inspection import Inspection, Look
 from imgbuild.folder import MOST_PARTS, open_folder
@@ -46,8 +46,7 @@ _children = count(1)
 # What the names of nearly all images end in; parts of split ones do not.
 NAMES_OF_WHOLES = (".qcow2", ".raw", ".img", ".iso", ".vhd", ".vhdx", ".vdi", ".gz", ".xz", ".zst", ".bz2", ".zvhd2",
                    ".ova", ".tar")
-SLOWEST_PASS = 2 * MIB  # as below, where what comes out is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
-SLOWEST_INFLATE = 8 * MIB  # compressed bytes in a second; measured: 30 MiB and more, on a busy machine
+SLOWEST_PASS = 2 * MIB  # as SLOWEST_INFLATE, where it is hashed as well; measured: bzip2 6 MiB, xz 10, gzip 60
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -43,3 +43,10 @@ def processor_of(thread: int) -> int:
             return int(stat.read().rpartition(b")")[2].split()[_PROCESSOR])
     except (OSError, IndexError, ValueError):
         return -1
+
+
+def usable() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         initramfs: Whether initramfs archives may be opened, which can take a moment.
         cache: Whether checksums are kept in the user's cache folder, and those of a file that has not changed taken
             from there.
+        content: Whether the whole virtual disk is read, unpacked and hashed.
         space: Whether it is measured where the disks have data, for a report that draws them.
         run_facts: Whether facts on the run itself are given.
         rules: A folder with rules of one's own.
@@ -48,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_device: bool = False
     initramfs: bool = True
     cache: bool = False
+    content: bool = False
     space: bool = False
     run_facts: bool = False
     rules: str | None = None

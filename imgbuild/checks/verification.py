@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What a newer version may see better, and what is of the run or of the place of the file.
 _NOT_IDENTITY = frozenset({"imgbuild", "schema", "kind", "path", "problems", "guest", "inside", "run", "space",
-                           "checksums", "size", "disk_format", "firmware"})
+                           "content",                           "checksums", "size", "disk_format", "firmware"})
 _LONGEST_PATTERN_INPUT = 1024
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "boolean": (bool,), "string-list": (list,), "object-list": (list,),

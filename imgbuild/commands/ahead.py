@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 _COMMANDS = frozenset({"inspect", "build", "check"})
 _HELP = frozenset({"-h", "--help"})
-FLAGS = frozenset({"--allow-device", "--allow-external", "--cache", "--initramfs", "--no-cache", "--no-checksum",
-                   "--no-initramfs", "--no-protected", "--protected", "--quiet", "--request-only", "--run-facts",
-                   "--verbose", "-q", "-v"})
+FLAGS = frozenset({"--allow-device", "--allow-external", "--cache", "--content", "--initramfs", "--no-cache",
+                   "--no-checksum", "--no-initramfs", "--no-protected", "--protected", "--quiet", "--request-only",
+                   "--run-facts", "--verbose", "-q", "-v"})
 # With these nothing is begun that would be given up; whether what has begun is right is seen when it is taken.
 _OTHER_CHECKSUMS = frozenset({"--no-checksum", "--checksum", "--cache", "--cloud"})
 _OTHER_TERMS = frozenset({"--checksum", "--claim", "--allow-external", "--rules", "--time-limit"})

@@ -66,6 +66,8 @@ OPTIONS: dict[str, Decorator] = {
     "no-checksum": option("--no-checksum", is_flag=True, help="Do not read the whole file."),
     "cache": option("--cache/--no-cache", default=None, help="Keep checksums in the user's cache folder, and take "
                     "from there those of a file that has not changed."),
+    "content": option("--content", is_flag=True, help="Read the whole virtual disk, unpack all of it, and give "
+                      "digests of it that are the same in any container."),
     "rules": option("--rules", metavar="DIR", help="Rules of your own, in TOML files; they are added, or change those "
                                                 "of their ids."),
     "catalogue": option("--catalogue", metavar="FILE", help="The OS versions of your region: what it answers to GET "
@@ -107,8 +109,8 @@ OPTIONS: dict[str, Decorator] = {
 _FIELDS = {"os_version": ("os_version", "__os_version"), "address": ("image_url",)}
 STATEMENT = ("statement", "sign-key")
 REPORT = ("format", "output", "verbose", "quiet")
-IMAGE = ("claim", "allow-external", "allow-device", "checksum", "no-checksum", "cache", "initramfs", "time-limit",
-         "rules", "run-facts")
+IMAGE = ("claim", "allow-external", "allow-device", "checksum", "no-checksum", "cache", "content", "initramfs",
+         "time-limit", "rules", "run-facts")
 CHOICES = ("name", "os-version", "min-disk", "min-ram", "tag", "protected", "visibility", "object", "data-image",
            "set")
 
@@ -130,8 +132,8 @@ def settings_of(words: dict[str, Any]) -> Settings:
 
     if not words.get("time_limit", MOST_SECONDS) > 0:  # click lets nan pass, which is neither in a range nor out of it
         raise UsageError("--time-limit 'nan' is no time", cure="give seconds")
-    names = ("cloud", "operation", "claim", "allow_external", "allow_device", "initramfs", "cache", "time_limit",
-             "min_disk_policy", "select", "ignore", "rules", "catalogue", "space")
+    names = ("cloud", "operation", "claim", "allow_external", "allow_device", "initramfs", "cache", "content",
+             "time_limit", "min_disk_policy", "select", "ignore", "rules", "catalogue", "space")
     given = {name: words[name] for name in names if words.get(name) is not None}
     facts = bool(words.get("run_facts") or words.get("verbose"))
     return Settings(**given, checksums=_checksums(words), run_facts=facts, acceptance=acceptance_of(words))

@@ -31,6 +31,20 @@ class Space(Value, frozen=True, kw_only=True):
     file_systems: tuple[Usage, ...] = ()
 
 
+class Content(Value, frozen=True, kw_only=True):
+    """What the whole virtual disk holds as the guest sees it, in whatever container: it was all read and unpacked.
+
+    ``size`` is its bytes and ``sha256`` the digest of all of them, that of a raw copy of the disk. ``data_end`` is
+    where the last MiB ends that holds anything but zeros, ``data_sha256`` the digest of the disk up to there: it is the
+    same for a disk that a writer has rounded up. (The last MiB is taken whole, with zeros where the disk ends in it.)
+    """
+
+    size: int
+    sha256: str
+    data_end: int
+    data_sha256: str
+
+
 class Inside(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What lies inside of a file that is no image itself: the content of a compressed file, a disk in an archive.
 
@@ -59,7 +73,8 @@ class Inside(Value, frozen=True, kw_only=True, omit_defaults=True):
 class Inspection(Value, frozen=True, kw_only=True):
     """The facts of one image file; the document of ``imgbuild inspect``.
 
-    ``space`` and ``run`` are there only where they were asked for, ``inside`` for compressed files and archives alone.
+    ``content``, ``space`` and ``run`` are there only where they were asked for, ``inside`` for compressed files and
+    archives alone.
     """
 
     imgbuild: str = __version__
@@ -80,6 +95,7 @@ class Inspection(Value, frozen=True, kw_only=True):
     os: OperatingSystem | None = None
     other_os: tuple[OperatingSystem, ...] = ()
     guest: tuple[GuestCheck, ...] = ()
+    content: Content | msgspec.UnsetType = msgspec.UNSET
     inside: tuple[Inside, ...] | msgspec.UnsetType = msgspec.UNSET
     space: Space | msgspec.UnsetType = msgspec.UNSET
     run: Run | msgspec.UnsetType = msgspec.UNSET

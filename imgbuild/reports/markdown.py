@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from imgbuild.reports.escape import visible
 from imgbuild.reports.findings import address_of, findings_view
 from imgbuild.reports.page import counted, flat
-from imgbuild.reports.text_container import size_words
+from imgbuild.reports.text_container import content_words, size_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +61,8 @@ def _image(image: Inspection) -> Iterator[str]:
         yield f"— {plain(flat((image.os.name or image.os.id, image.os.release, image.os.architecture)))}"
     for name, digest in (image.checksums or {}).items():
         yield from ("", f"{plain(name)} `{digest}`")
+    for _, digest, words in content_words(image):
+        yield from ("", f"{plain(words)} `{digest}`")
 
 
 def _row(finding: Finding) -> str:

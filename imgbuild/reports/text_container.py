@@ -49,6 +49,15 @@ def format_words(image: Inspection) -> str:
     return image.format or "unknown format"
 
 
+def content_words(image: Inspection) -> Iterator[tuple[str, str, str]]:
+    """Give the digests of the whole disk, where it was read: name, digest, and what it is of."""
+    content = image.content
+    if content:
+        yield "disk", content.sha256, f"sha256 of all {human_size(content.size)} of the disk, in any container"
+        if content.data_end < content.size:
+            yield "data", content.data_sha256, f"sha256 of its first {human_size(content.data_end)}, then it is zeros"
+
+
 def container_words(image: Inspection) -> str:
     """Return what else the header says that people ask about, an empty string where there is nothing."""
     words = _WORDS.get(image.format or "")

@@ -6,16 +6,19 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from imgbuild.reports.json import value_words
-from imgbuild.reports.page import Word, counted
+from imgbuild.reports.page import Word, counted, flat
 
 if TYPE_CHECKING:
     from imgbuild.documents.difference import Change, Difference
     from imgbuild.reports.sheet import Sheet
 
+_DISKS = {True: "the same disk", False: "another disk"}
+
 
 def write(sheet: Sheet, difference: Difference) -> None:
     """Write the changes."""
-    sheet.head(f"{difference.before} -> {difference.after}", counted(len(difference.changes), "change"))
+    disks = _DISKS.get(difference.same_disk) if isinstance(difference.same_disk, bool) else None
+    sheet.head(f"{difference.before} -> {difference.after}", flat((counted(len(difference.changes), "change"), disks)))
     if sheet.page.quiet:
         return
     for part, changes in groupby(difference.changes, key=lambda change: change.pointer.split("/")[1]):

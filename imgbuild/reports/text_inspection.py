@@ -8,7 +8,7 @@ from imgbuild.inside.views import image_of
 from imgbuild.reports import text_readiness
 from imgbuild.reports.page import Word, counted, flat
 from imgbuild.reports.sheet import INDENT, LABEL
-from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words
+from imgbuild.reports.text_container import boot_answers, container_words, content_words, format_words, safety_words
 from imgbuild.reports.text_evidence import evidence_words
 from imgbuild.sizes import human_size
 
@@ -30,8 +30,7 @@ def write(sheet: Sheet, image: Inspection) -> None:
         sheet.line(Word(image.path, "title"), headline(image))
         return
     sheet.head(image.path, headline(image))
-    for name, words in digest_words(image):
-        sheet.fact(name, words)
+    write_digests(sheet, image)
     _write_container(sheet, image)
     _write_problems(sheet, image.problems)
     if image.virtual_size is not None:
@@ -42,11 +41,13 @@ def write(sheet: Sheet, image: Inspection) -> None:
     write_run(sheet, image)
 
 
-def digest_words(image: Inspection) -> Iterator[tuple[str, str]]:
-    """Give the checksums by their names, and say of which the file was not read."""
+def write_digests(sheet: Sheet, image: Inspection) -> None:
+    """Write the checksums by their names, and say of which the file was not read; then those of the whole disk."""
     cached = image.run.cached if image.run else ()
     for name, digest in (image.checksums or {}).items():
-        yield name, f"{digest} (from the cache)" if name in cached else digest
+        sheet.fact(name, f"{digest} (from the cache)" if name in cached else digest)
+    for name, digest, words in content_words(image):
+        sheet.fact(name, digest, words)
 
 
 def _write_inside(sheet: Sheet, inside: Inside) -> None:
@@ -54,8 +55,7 @@ def _write_inside(sheet: Sheet, inside: Inside) -> None:
     image = image_of(inside)
     known = headline(image) if inside.size is not None else f"{format_words(image)}, {_size_of_disk(image)}"
     sheet.section("Inside", flat((inside.name, known)))
-    for name, words in digest_words(image):
-        sheet.fact(name, words)
+    write_digests(sheet, image)
     _write_container(sheet, image)
     if image.virtual_size is not None and (image.partitions or image.volumes):
         _write_content(sheet, image)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, flat
-from imgbuild.reports.text_inspection import boot_words, digest_words, headline, system_words, write_run
+from imgbuild.reports.text_inspection import boot_words, headline, system_words, write_digests, write_run
 
 if TYPE_CHECKING:
     from imgbuild.documents.inspection import Inspection
@@ -31,8 +31,7 @@ def write_image(sheet: Sheet, image: Inspection) -> None:
         sheet.fact("system", system_words(image.os))
     if image.virtual_size is not None:
         sheet.fact("boots", boot_words(image))
-    for name, words in digest_words(image):
-        sheet.fact(name, words)
+    write_digests(sheet, image)
 
 
 def write_request(sheet: Sheet, manifest: Manifest) -> None:

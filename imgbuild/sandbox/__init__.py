@@ -7,7 +7,19 @@ calls.
 
 from __future__ import annotations
 
-from imgbuild.sandbox.child import Child, Outcome, fork, run, shut_in, start
+from imgbuild.sandbox.child import (
+    GARBLED,
+    GRACE_SECONDS,
+    Child,
+    Outcome,
+    ending,
+    fork,
+    frames,
+    run,
+    shut_in,
+    start,
+)
 from imgbuild.sandbox.limits import Limits
 
-__all__ = ["Child", "Limits", "Outcome", "fork", "run", "shut_in", "start"]
+__all__ = ["GARBLED", "GRACE_SECONDS", "Child", "Limits", "Outcome", "ending", "fork", "frames", "run", "shut_in",
+           "start"]

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 FRAME_LIMIT = 64 * MIB
 GRACE_SECONDS = 2.0
-_GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
+GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
                    " have taken it over; what it said before is kept")
 
 
@@ -83,7 +83,7 @@ class Child(Generic[T]):
             self.kill()
         status = forking.wait_for(self._process)
         self._drain.join()
-        return Outcome(self._value, _GARBLED if self._garbled else _ending(status, self._limits), self._in_force)
+        return Outcome(self._value, GARBLED if self._garbled else ending(status, self._limits), self._in_force)
 
     def kill(self) -> None:
         """End the child at once."""
@@ -91,11 +91,11 @@ class Child(Generic[T]):
 
     def _collect(self, channel: int) -> None:
         with open(channel, "rb") as pipe:
-            frames = _frames(pipe)
+            answer = frames(pipe)
             try:
-                for first in islice(frames, 1):
+                for first in islice(answer, 1):
                     self._in_force = msgspec.msgpack.decode(first, type=tuple[str, ...])
-                for frame in frames:
+                for frame in answer:
                     self._learn(self._decoder.decode(frame))
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 self._garbled = True
@@ -108,7 +108,8 @@ class Child(Generic[T]):
             self._reported.notify_all()
 
 
-def _frames(pipe: BinaryIO) -> Iterator[bytes]:
+def frames(pipe: BinaryIO) -> Iterator[bytes]:
+    """Yield the frames that a child sends, until it ends or sends one that is too large."""
     while len(header := pipe.read(4)) == 4:  # noqa: PLR2004 - the frame's length field
         length = int.from_bytes(header, "big")
         if length > FRAME_LIMIT or len(frame := pipe.read(length)) < length:
@@ -175,7 +176,8 @@ def _send(pipe: BinaryIO, value: object) -> None:
     pipe.flush()
 
 
-def _ending(status: int, limits: Limits) -> Problem | None:
+def ending(status: int, limits: Limits) -> Problem | None:
+    """Return what was wrong with the end of a child, by its status as wait(2) has it."""
     if os.WIFSIGNALED(status):
         return _killed(os.WTERMSIG(status), limits)
     code = os.WEXITSTATUS(status)

@@ -9,7 +9,14 @@ import msgspec
 
 from imgbuild.reports.html.elements import code, facts, lines, mark, more, section
 from imgbuild.reports.page import counted, flat
-from imgbuild.reports.text_container import boot_answers, container_words, format_words, safety_words, size_words
+from imgbuild.reports.text_container import (
+    boot_answers,
+    container_words,
+    content_words,
+    format_words,
+    safety_words,
+    size_words,
+)
 from imgbuild.sizes import human_size
 
 if TYPE_CHECKING:
@@ -73,6 +80,7 @@ def write_file(image: Inspection, level: int, prefix: str) -> h.Element:
               ("Called by the cloud", image.disk_format),
               ("Size of the file", f"{human_size(image.size)} ({image.size} bytes)"),
               *((name, code(digest)) for name, digest in (image.checksums or {}).items()),
+              *((words, code(digest)) for _, digest, words in content_words(image)),
               ("Safe" if safe else "Beware", answers if not (safe and image.problems) else None)),
         more("All fields of the header", lines(header.splitlines())) if header else None)
 
