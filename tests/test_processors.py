@@ -79,3 +79,10 @@ def test_a_system_that_lets_nobody_move_is_no_failure(call, moves, monkeypatch):
     monkeypatch.setattr(processors, "processor_of", lambda _: 1)
     step_aside([7])
     assert moves == []
+
+
+def test_how_many_this_process_may_run_on(moves, monkeypatch):
+    assert (processors.usable(), moves) == (3, [])
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert processors.usable() == 1

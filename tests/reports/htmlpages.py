@@ -7,7 +7,7 @@ from documents import BELOW, CUT, GIB, HOSTILE, IMAGE, MANIFEST, MIB, NEAR, REQU
 
 from imgbuild import reports
 from imgbuild.documents.findings import Accepted
-from imgbuild.documents.inspection import Inside, Space, Usage
+from imgbuild.documents.inspection import Content, Inside, Space, Usage
 from imgbuild.documents.verification import Verification
 from imgbuild.model import GuestCheck, Partition, Place, Volume
 from imgbuild.reports.page import Page
@@ -23,7 +23,8 @@ GUEST = (
 )
 SPACE = Space(piece=4 * MIB, stored=tuple([4 * MIB] * 100 + [MIB] * 50 + [0] * 340 + [None] * 22),
               file_systems=(Usage(partition=15, used=6 * MIB), Usage(volume="vg0/root", used=600 * MIB)))
-FULL = msgspec.structs.replace(IMAGE, guest=GUEST, space=SPACE)
+CONTENT = Content(size=2 * GIB, sha256="digest of all", data_end=6 * MIB, data_sha256="digest of the data")
+FULL = msgspec.structs.replace(IMAGE, guest=GUEST, space=SPACE, content=CONTENT)
 
 NAMES = ("<script>document.title='hit'</script>", '"><img src=x onerror="document.title=\'hit\'">', "</style><b>hit",
          "</title><h1>hit", "a\u202eb\x00c\x1b[31m\ud800", "--><svg onload=document.title='hit'>", "x" * 5000,

@@ -116,7 +116,8 @@ def test_the_facts_the_fields_the_body_and_the_way():
     for words in ("Debian GNU/Linux 12 (bookworm)", "d41d8cd98f00b204e9800998ecf8427e", "EFI system “ESP”", "vg0/root",
                   "6 MiB (5%)", "124 MiB", "least for Linux; the disk needs 3", '"min_disk": 10',
                   "654 MiB, limit 2 GB", "fstab names another disk", "/dev/sdb1 /data", "remove the line",
-                  "1 failed, 1 good, 1 not seen, 1 tip", "POST /v2/images", "upload-file"):
+                  "1 failed, 1 good, 1 not seen, 1 tip", "POST /v2/images", "upload-file",
+                  "digest of all", "sha256 of its first 6 MiB, then it is zeros", "digest of the data"):
         assert words in said
 
 

@@ -7,6 +7,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from imgbuild import reports
+from imgbuild.documents.inspection import Content
 from imgbuild.reports.markdown import plain
 from imgbuild.reports.page import Page
 from imgbuild.reports.views import FindingsView
@@ -26,6 +27,12 @@ def test_an_image_and_its_findings():
     text = made(CUT, images=(IMAGE,), manifests=(MANIFEST,))
     assert "**disk.qcow2**: qcow2, 2 GiB disk in a file of 654 MiB" in text
     assert "| ⚠️ | **image-truncated**<br>the file ends before its tables | disk.qcow2 | Copy it again. |" in text
+
+
+def test_the_digest_of_the_whole_disk():
+    content = Content(size=2 << 30, sha256="aa", data_end=2 << 30, data_sha256="bb")
+    assert "\n\nsha256 of all 2 GiB of the disk, in any container `aa`\n" in made(
+        images=(replace(IMAGE, content=content),), manifests=(MANIFEST,))
 
 
 def test_reasons_and_documents():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from imgbuild.documents.inspection import Inspection
-from imgbuild.reports.text_container import container_words, format_words, safety_words
+from imgbuild.documents.inspection import Content, Inspection
+from imgbuild.reports.text_container import container_words, content_words, format_words, safety_words
 
 GIB = 1 << 30
 CASES = [  # format, header, its name, its words
@@ -63,3 +63,14 @@ SAFETY = [  # format, header, whether the disk is all there, its words
 @pytest.mark.parametrize(("name", "header", "safe", "words"), SAFETY)
 def test_what_the_header_says_on_being_all_there(name, header, safe, words):
     assert safety_words(Inspection(path="x", size=1, format=name, container=header)) == (safe, words)
+
+
+@pytest.mark.parametrize(("data_end", "rows"), [
+    (2 << 30, [("disk", "aa", "sha256 of all 2 GiB of the disk, in any container")]),
+    (5 << 20, [("disk", "aa", "sha256 of all 2 GiB of the disk, in any container"),
+               ("data", "bb", "sha256 of its first 5 MiB, then it is zeros")]),
+])
+def test_the_digests_of_the_whole_disk(data_end, rows):
+    content = Content(size=2 << 30, sha256="aa", data_end=data_end, data_sha256="bb")
+    assert list(content_words(Inspection(path="x", size=1, content=content))) == rows
+    assert list(content_words(Inspection(path="x", size=1))) == []
