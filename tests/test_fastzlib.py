@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from imgbuild import fastzlib
+from imgbuild.formats.qcow2 import disk
+from imgbuild.formats.vmdk import grains
 from imgbuild.formats.zvhd.records import Record, inflate
 from imgbuild.formats.zvhd2.growing import Growing
 from imgbuild.readers import BrokenImage
@@ -43,6 +45,36 @@ def test_a_damaged_block_is_what_zlib_says_it_is():
                     for case in cases]
     assert said[0] == whole
     assert len(set(said)) > 5
+
+
+def damaged(chance, wbits):
+    """Give a packed cluster: whole, of another length, damaged or cut, with the rest of its sector."""
+    data = (chance.randbytes(chance.randrange(1, 20000)) + b"some text " * chance.randrange(6000))[:BLOCK]
+    stream = zlib.compressobj(chance.randrange(1, 10), zlib.DEFLATED, wbits)
+    case = bytearray(stream.compress(data.ljust(BLOCK + chance.choice([0, 0, 0, -9, 1]), b"\0")) + stream.flush())
+    for _ in range(chance.randrange(4)):
+        case[chance.randrange(len(case))] ^= 1 << chance.randrange(8)
+    return bytes(case[: chance.randrange(len(case))] if chance.random() < 0.2 else case) + bytes(chance.randrange(512))
+
+
+@pytest.mark.parametrize(("unpack", "wbits"), [
+    (lambda case: disk._inflate(case, BLOCK + 1), -15), (lambda case: disk._inflate(case, BLOCK + 1), -12),
+    (lambda case: grains._inflate(case, BLOCK, BLOCK), 15), (lambda case: grains._inflate(case, BLOCK, 512), 15),
+], ids=["qcow2", "qcow2 of qemu", "vmdk", "vmdk, last grain"])
+def test_a_damaged_cluster_is_what_zlib_says_it_is(unpack, wbits, monkeypatch):
+    chance = random.Random(20261129)  # noqa: S311 - cases, no secret
+    cases = [damaged(chance, wbits) for _ in range(80)]
+    said = [said_of(unpack, case) for case in cases]
+    monkeypatch.setattr(fastzlib, "library", lambda: zlib)
+    assert said == [said_of(unpack, case) for case in cases]
+    assert len(set(said)) > 5
+
+
+def said_of(unpack, case):
+    try:
+        return unpack(case)
+    except ValueError as error:
+        return str(error)
 
 
 def test_without_a_wheel_zlib_does_it(monkeypatch):

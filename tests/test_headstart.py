@@ -80,7 +80,7 @@ date = "2026-11-01"
 
 @pytest.mark.parametrize("words", [
     {"allow_external": True}, {"rules": "own"}, {"claim": "raw"}, {"initramfs": False}, {"space": True},
-    {"content": True},    {"time_limit": 20.0}, {"checksums": ()}], ids=str)
+    {"content": True}, {"time_limit": 20.0}, {"checksums": ()}], ids=str)
 def test_on_other_terms_another_child_looks(words, begun, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own").mkdir()

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import struct
 import zlib
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from imgbuild import fastzlib
 from imgbuild.formats.blocks import MOST_COUNTED, MOST_COUNTED_BYTES, BlockCache, pieces, stored_bytes
 from imgbuild.formats.tables import NUMBER_BYTES, NumberTable, read_numbers, read_pieces
 from imgbuild.formats.vmdk.descriptor import SECTOR
@@ -200,6 +202,17 @@ def marker_problem(geometry: Geometry, entry: int, grain: int, sector: int) -> P
 
 
 def _inflate(data: bytes, limit: int, least: int) -> bytes:
+    library = fastzlib.library()
+    unpacker = library.decompressobj()
+    with suppress(library.error):
+        grain: bytes = unpacker.decompress(data, limit + 1)
+        if unpacker.eof and least <= len(grain) <= limit:
+            return grain
+    return _inflate_by_zlib(data, limit, least)
+
+
+def _inflate_by_zlib(data: bytes, limit: int, least: int) -> bytes:
+    """Return the grain, or raise ValueError: zlib has the word on what is damaged."""
     unpacker = zlib.decompressobj()
     try:
         grain = unpacker.decompress(data, limit + 1)
