@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CONTAINERS = ("raw", "qcow2", "qcow2-zlib", "vhd-dynamic", "vhdx-dynamic", "vmdk-sparse", "vdi", "zvhd2-zlib")
 OSLO = "import sys; from oslo_utils.imageutils.format_inspector import detect_file_format as d; d(sys.argv[1])"
+PACKED = ("qcow2-zlib", "qcow2-zstd", "zvhd2-zlib", "zvhd2-zstd", "vmdk-stream")
 QUICK = (IMGBUILD, "inspect", "--no-checksum")
 SELDOM = 5
 """Pairs of what takes a second or more, at most."""
@@ -92,3 +93,17 @@ def hash_pairs(large: str, folder: Path) -> Iterator[Pair]:
         yield Pair(title, check, "`qemu-img convert -O raw`", ("qemu-img", "convert", "-O", "raw", large, out))
     yield Pair("the same with `--cache`, its checksums known", (*check, "--cache"), "`md5sum`", ("md5sum", large), 1.05,
                80, variables=(("XDG_CACHE_HOME", str(folder)),))
+
+
+def content_pairs(raw: Path, folder: Path) -> Iterator[Pair]:
+    """Give what is compared with programs that read and unpack all of a disk: ours by one processor, and qemu-img."""
+    out = str(folder / "converted.raw")
+    for name in PACKED:
+        path = in_container(name, raw, folder)
+        words, title = (*QUICK, "--content", str(path)), f"`--content`, {name} of {path.stat().st_size // 10**6} MB"
+        if shutil.which("taskset"):
+            yield Pair(title, words, "the same on one processor", ("taskset", "-c", "0", *words), peak=80)
+        if shutil.which("qemu-img"):  # which has no reader of ZVHD2
+            there = in_container("qcow2-zlib", raw, folder) if name.startswith("zvhd2") else path
+            against = f"`qemu-img convert -O raw`{'' if there == path else ' of qcow2-zlib'}"
+            yield Pair(title, words, against, ("qemu-img", "convert", "-O", "raw", str(there), out), peak=80)

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import reading
 import scaling
 from apart import apart
-from comparisons import hash_pairs, info_pairs, start_pairs
+from comparisons import SELDOM, content_pairs, hash_pairs, info_pairs, start_pairs
 from measuring import RATIOS, compare, machine
 from subjects import find_disks, in_container, large_file, make_disks
 from tables import Page, write_into
@@ -28,7 +28,7 @@ from tables import Page, write_into
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLES = ("ratios", "reads", "growth")
+TABLES = ("ratios", "content", "reads", "growth")
 
 
 def ratios(raws: dict[str, Path], folder: Path, rounds: int) -> Iterator[tuple[str, ...]]:
@@ -54,6 +54,10 @@ def main() -> None:
         if "ratios" in wanted:
             page.say(f"Medians of pairs that ran in turn, {words.rounds} at most, with {machine()}:", "")
             page.table(*RATIOS, ratios(raws, folder, words.rounds))
+        if "content" in wanted:
+            page.say("The whole disk read and unpacked by `inspect --no-checksum --content`:", "")
+            pairs = content_pairs(raws["ext4"], folder)
+            page.table(*RATIOS, (compare(pair, min(SELDOM, words.rounds)) for pair in pairs))
         if "reads" in wanted:
             page.say("What `inspect --no-checksum` reads:", "")
             page.table(*reading.READS, reading.rows(raws, folder))
