@@ -6,9 +6,9 @@ table (``request``), as text (``json``, filled up with spaces to ``bytes``) or a
 ``recognise``, which finds it from the request), ``policy`` (of min_disk), ``path`` (of a call that was built) and
 ``region`` (with an exact OS list). ``manifest`` holds the facts of the image that a manifest was built of, ``answer``
 what the server said and ``expected`` what was foretold of it, ``record`` what Packer recorded, ``statement`` what was
-stated of the image when it was verified. A failing case gives the ``message`` in full, and the ``pointer`` or
-``guest_path`` where there is one. The cases of a cloud's pack are asked of its own book, those of the common pack of
-Huawei Cloud's. The ``[[fix]]`` tables are those of test_fixes.py.
+stated of the image when it was verified; ``by_content`` compares the disk with that of the manifest. A failing case
+gives the ``message`` in full, and the ``pointer`` or ``guest_path`` where there is one. The cases of a cloud's pack are
+asked of its own book, those of the common pack of Huawei Cloud's. The ``[[fix]]`` tables are those of test_fixes.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REGION = json.dumps([{"platform": "Ubuntu", "version_list": [
      "os_bit": 64, "os_type": "Linux"}]}])
 KEYS = {"says", "request", "json", "bytes", "hex", "image", "undecided", "operation", "policy", "region", "message",
         "pointer", "guest_path", "hint", "path", "recognise", "manifest", "answer", "expected", "severity", "record",
-        "statement"}
+        "statement", "by_content"}
 
 
 @cache
@@ -87,8 +87,8 @@ def context_of(case: dict[str, Any], cloud: str = "huaweicloud") -> Context:
     operation = found.operation if found is not None else case.get("operation", "create-metadata")
     return Context(operation=operation, recognised=found, document=document, body=body, path=case.get("path"),
                    image=image_of(case), min_disk_policy=case.get("policy"), request_path="request.json",
-                   record=record_of(case), manifest=manifest_of(case), answer=answer_of(case),
-                   expected=case.get("expected", {}), statement=statement_of(case))
+                   record=record_of(case), manifest=manifest_of(case), by_content="by_content" in case,
+                   answer=answer_of(case), expected=case.get("expected", {}), statement=statement_of(case))
 
 
 def manifest_of(case: dict[str, Any]) -> Manifest | None:

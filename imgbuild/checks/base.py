@@ -52,6 +52,7 @@ class Context:
         request_path: Where the request came from; findings have lines only where it is given.
         record: What was recorded of the image when it was built.
         manifest: The manifest that image and answer are compared with.
+        by_content: Whether it is the disk that is compared with the manifest's, whatever file it is in.
         answer: The server's answer as it was read, with positions; ``answer_path`` is where it came from.
         expected: What the answer must show at its stage, field by field.
         statement: What was stated of the image when it was verified.
@@ -72,6 +73,7 @@ class Context:
     path: str | None = None
     record: Record | None = None
     manifest: Manifest | None = None
+    by_content: bool = False
     answer: JsonDocument | None = None
     answer_path: str | None = None
     expected: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from imgbuild.checks.base import Case, Check, Hit, Hits, escaped, listed, quoted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from imgbuild.documents.inspection import Inspection
+    from imgbuild.documents.inspection import Content, Inspection
     from imgbuild.profiles import ResponseField
 
 # What a newer version may see better, and what is of the run or of the place of the file.
@@ -26,18 +26,23 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 class ManifestImage(Check, frozen=True, kw_only=True, tag="manifest-image"):
-    """The image is the one of the manifest, by its ``fact``: ``size``, ``checksum``, or what was seen in it."""
+    """The image is the one of the manifest, by its ``fact``: ``size``, ``checksum``, or what was seen in it.
+
+    Where disks are compared, whatever file they are in, ``content`` stands for these three.
+    """
 
     needs: ClassVar[frozenset[str]] = frozenset({"image", "manifest"})
 
-    fact: Literal["size", "checksum", "seen"]
+    fact: Literal["size", "checksum", "seen", "content"]
 
     def find(self, case: Case) -> Hits:
         """Yield what differs."""
         manifest, image = case.context.manifest, case.image
-        if manifest is None or image is None:
+        if manifest is None or image is None or case.context.by_content != (self.fact == "content"):
             return
-        if self.fact == "size" and image.size != manifest.image.size:
+        if self.fact == "content":
+            yield from _content(manifest.image.content, image.content)
+        elif self.fact == "size" and image.size != manifest.image.size:
             yield Hit(message=f"the file has {image.size} bytes, that of the manifest {manifest.image.size}",
                       on="image", value=image.size)
         elif self.fact == "checksum":
@@ -54,6 +59,15 @@ def _checksums(then: dict[str, str], now: dict[str, str]) -> Iterator[Hit]:
     if not then.keys() & now.keys():
         yield Hit(message="the manifest has no checksum to compare: whether the bytes are the same was not seen",
                   on="image")
+
+
+def _content(then: Content | msgspec.UnsetType, now: Content | msgspec.UnsetType) -> Hits:
+    if not now or not then:
+        yield Hit(message="whether the disk is that of the manifest was not seen: it was not read whole", on="image")
+    elif (now.data_end, now.data_sha256) != (then.data_end, then.data_sha256):
+        yield Hit(message=f"the sha256 of the disk up to the end of its data, byte {now.data_end}, is"
+                          f" {now.data_sha256}; that of the manifest, up to byte {then.data_end}, is"
+                          f" {then.data_sha256}", on="image", value=now.data_sha256)
 
 
 def _seen(then: Inspection, now: Inspection) -> Iterator[Hit]:

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
               "with what the manifest foretold; the image is then read only if it is named.")
 @option("--statement", metavar="FILE", help="Verify this statement on the image, too: signature, image, rule book.")
 @option("--key", metavar="FILE", help="The public key, in PEM, of whoever signed the statement.")
-@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
+@options("content", "select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
          "rules", "catalogue", *REPORT)
 def command(manifest: str, image: str | None, response: str | None, statement: str | None, key: str | None,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
-    """Say whether an image is still the one that MANIFEST describes: size, checksums, content, and today's rules.
+    """Say whether an image is still the one that MANIFEST describes: size, checksums, facts, and today's rules.
 
     IMAGE is looked for beside the manifest, then as it was typed when the manifest was built. MANIFEST may also be a
-    statement that imgbuild check --statement wrote, with or without a signature.
+    statement that imgbuild check --statement wrote, with or without a signature. With --content it is the disk that is
+    compared, by a digest that MANIFEST has from build --content: IMAGE may then be the same disk in another container.
     """
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
@@ -67,6 +68,8 @@ def _verify(document: tuple[str, bytes], image: str | None, answer: tuple[str, b
     path, data = document
     settings, progress = settings_of(words), bar(quiet=words["quiet"])
     if is_statement(data):
+        if settings.content:
+            raise UsageError(f"{path!r} is a statement, which has no digest of the disk", cure="name the manifest")
         if answer is not None or statement is not None:
             raise UsageError(f"{path!r} is a statement: no answer and no other statement is compared with it",
                              cure="name the manifest, and the statement with --statement")

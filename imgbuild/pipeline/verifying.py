@@ -10,6 +10,7 @@ import msgspec
 from imgbuild import jsontext, linting, rulebook
 from imgbuild.algorithms import ALGORITHMS
 from imgbuild.documents.verification import Verification
+from imgbuild.errors import UsageError
 from imgbuild.examination import nothing
 from imgbuild.pipeline.books import load_book
 from imgbuild.pipeline.contexts import context_of
@@ -34,7 +35,8 @@ def verify(path: str, settings: Settings = DEFAULTS, *, data: bytes,  # noqa: PL
     """Say whether all is still as the manifest ``data`` says; ``path`` is where it is.
 
     The image is looked for beside the manifest, then as it was typed, unless ``image`` names it; it is always read
-    whole. With ``answer`` (its name and its JSON) it is read only where it is named. The request is compared with
+    whole. With ``content`` in the settings its disk is compared, in whatever file, and not that file or the request.
+    With ``answer`` (its name and its JSON) it is read only where it is named. The request is compared with
     the rules of today, the image with what ``statement`` says of it. Raises ImgbuildError for what is no manifest,
     SourceError where there is no image.
     """
@@ -48,13 +50,17 @@ def verify_manifest(manifest: Manifest, path: str, settings: Settings, *,  # noq
     """Do what :func:`verify` does, of a manifest that is read already."""
     settings = msgspec.structs.replace(settings, cloud=manifest.cloud, operation=manifest.request.operation,
                                        min_disk_policy=manifest.policy.min_disk)
-    named = image if image is not None or answer is not None else find_image(manifest, path)
-    digests = (*(manifest.image.checksums or ()), *_digests_of(statement))
+    asked = answer is None or settings.content
+    named = find_image(manifest, path) if image is None and asked else image
+    if settings.content and not manifest.image.content:
+        raise UsageError(f"{path!r} has no digest of the whole disk", cure="imgbuild build --content makes one")
+    digests = (*(() if settings.content else manifest.image.checksums or ()), *_digests_of(statement))
     facts = None if named is None else examine(named, _hashing(settings, digests), progress, meanwhile)
     book = load_book(settings)
-    context = replace(context_of(settings, book, image=facts, body=manifest.request.body), manifest=manifest,
-                      request_path=path, path=manifest.request.path, statement=_on_today(statement, settings),
-                      **_answered(manifest, answer))
+    body = None if settings.content else manifest.request.body  # another container is not what would be uploaded
+    context = replace(context_of(settings, book, image=facts, body=body), manifest=manifest,
+                      by_content=settings.content, request_path=path, path=manifest.request.path,
+                      statement=_on_today(statement, settings), **_answered(manifest, answer))
     findings, tally = linting.lint(book, context, select=settings.select, ignore=settings.ignore)
     found = document_of(findings, tally, manifest.request.operation, settings)
     value = context.answer.value if context.answer is not None else None
@@ -85,8 +91,12 @@ def verify_statement(said: Attested, settings: Settings = DEFAULTS, *, image: st
 
 
 def _hashing(settings: Settings, digests: Sequence[str]) -> Settings:
-    """Return the settings with these checksums, or those of the cloud where there are none; the file is always read."""
-    return msgspec.structs.replace(settings, cache=False, checksums=tuple(dict.fromkeys(digests)))
+    """Return the settings with these checksums, or those of the cloud where there are none; the file is always read.
+
+    It is not where its disk is, unless something is said of the file as well.
+    """
+    checksums = tuple(dict.fromkeys(digests))
+    return msgspec.structs.replace(settings, cache=False, checksums=checksums or (None if settings.content else ()))
 
 
 def _digests_of(statement: Attested | None) -> tuple[str, ...]:

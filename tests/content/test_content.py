@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 import random
 import struct
@@ -26,6 +27,7 @@ MIB = 1 << 20
 SIZE = 21 * MIB + 512
 ASKED = Settings(checksums=None, content=True, time_limit=60)
 SAMPLES = Path(__file__).parents[2] / "samples"
+MANIFEST = str(SAMPLES / "debian-12-tiny.manifest.json")
 
 
 def noise(seed: int, size: int) -> bytes:
@@ -221,20 +223,53 @@ def test_the_time_runs_out(tmp_path, monkeypatch):
     assert not has_children()
 
 
-@needs("qemu-img")
-def test_manifests_and_diff_say_whether_it_is_the_same_disk(raw, tmp_path):
-    small = tmp_path / "small.raw"
+@pytest.fixture(scope="module")
+def made(raw, tmp_path_factory):
+    """A small disk in three containers, the last of them with another byte at its end, and their manifests."""
+    folder = tmp_path_factory.mktemp("made")
+    small = folder / "small.raw"
     small.write_bytes(raw.read_bytes()[: 2 * MIB])
-    made = []
-    for number, (name, disk) in enumerate([("qcow2-zlib", small), ("vhd-dynamic", small), ("raw", small)]):
-        path = wrap(name, disk, tmp_path)
-        if number == 2:
-            path.write_bytes(path.read_bytes()[:-1] + b"!")
-        made.append(tmp_path / f"{number}.json")
-        assert call("build", "--content", path, "-o", made[-1]).exit_code == 0
-    assert "the same disk" in call("diff", *made[:2]).stdout
-    assert '"same_disk": true' in call("diff", "--format", "json", *made[:2]).stdout
-    assert "another disk" in call("diff", *made[1:]).stdout
+    files = [wrap(name, small, folder) for name in ("qcow2-zlib", "vhd-dynamic", "raw")]
+    files[2].write_bytes(files[2].read_bytes()[:-1] + b"!")
+    for path in files:
+        assert call("build", "--content", path, "-o", f"{path}.json").exit_code == 0
+    return [str(path) for path in files]
+
+
+@needs("qemu-img")
+def test_diff_says_whether_it_is_the_same_disk(made):
+    first, second, third = (f"{path}.json" for path in made)
+    assert "the same disk" in call("diff", first, second).stdout
+    assert '"same_disk": true' in call("diff", "--format", "json", first, second).stdout
+    assert "another disk" in call("diff", second, third).stdout
+    assert not {"same_disk"} & json.loads(call("diff", "--format", "json", first, MANIFEST).stdout).keys()
+
+
+@needs("qemu-img")
+def test_verify_takes_another_container_of_the_same_disk(made):
+    manifest, (first, second, third) = f"{made[0]}.json", made
+    for path in (first, second):
+        good = call("verify", "--content", manifest, path)
+        assert (good.exit_code, "VERIFIED" in good.stdout, "NOT" in good.stdout) == (0, True, False)
+    assert call("verify", manifest, second).exit_code == 1
+    other = json.loads(call("verify", "--content", "--format", "json", manifest, third).stdout)
+    assert [found["rule"] for found in other["findings"] if found["severity"] == "error"] == [
+        "image-content-not-the-manifests"]
+    assert not other["verified"]
+
+
+@needs("qemu-img")
+def test_verify_finds_the_image_itself_also_beside_an_answer(made, tmp_path):
+    (tmp_path / "answer.json").write_text('{"id": "1", "status": "queued"}')
+    said = json.loads(call("verify", "--content", "--format", "json", "--response", tmp_path / "answer.json",
+                           f"{made[0]}.json").stdout)
+    assert said["image"] == made[0]
+
+
+def test_verify_needs_a_digest_to_compare_with(made):
+    said = call("verify", "--content", MANIFEST, made[0])
+    assert (said.exit_code, said.stderr) == (
+        2, f"imgbuild: {MANIFEST!r} has no digest of the whole disk (imgbuild build --content makes one)\n")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the budget is one of Linux")
