@@ -23,15 +23,18 @@ if TYPE_CHECKING:
               "with what the manifest foretold; the image is then read only if it is named.")
 @option("--statement", metavar="FILE", help="Verify this statement on the image, too: signature, image, rule book.")
 @option("--key", metavar="FILE", help="The public key, in PEM, of whoever signed the statement.")
-@options("content", "select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
+# Of this command alone: whoever has his manifests built with content does not want less compared than the file.
+@click.option("--content", "by_content", is_flag=True, help="Compare the disk with the one that MANIFEST, built with "
+              "--content, has a digest of, and not the file: IMAGE may be another container of it.")
+@options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
          "rules", "catalogue", *REPORT)
-def command(manifest: str, image: str | None, response: str | None, statement: str | None, key: str | None,
+def command(manifest: str, image: str | None, response: str | None,
+            statement: str | None, key: str | None, *, by_content: bool,
             **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether an image is still the one that MANIFEST describes: size, checksums, facts, and today's rules.
 
     IMAGE is looked for beside the manifest, then as it was typed when the manifest was built. MANIFEST may also be a
-    statement that imgbuild check --statement wrote, with or without a signature. With --content it is the disk that is
-    compared, by a digest that MANIFEST has from build --content: IMAGE may then be the same disk in another container.
+    statement that imgbuild check --statement wrote, with or without a signature.
     """
     from imgbuild.commands.files import read_request  # noqa: PLC0415 - --help needs none of it
     from imgbuild.commands.output import Output  # noqa: PLC0415 - as above
@@ -45,7 +48,7 @@ def command(manifest: str, image: str | None, response: str | None, statement: s
     data = read_request(manifest, MANIFEST_BYTES + 1)
     answer = (response, read_request(response)) if response is not None else None
     made, cloud, described = _verify((manifest, data), image, answer, statement,
-                                     words | {"key": key, "meanwhile": output.prepare})
+                                     words | {"key": key, "content": by_content, "meanwhile": output.prepare})
     status = exit_status(made.findings, words["fail_on"])
     findings = Findings(summary=made.summary, rules=made.rules, findings=made.findings, accepted=made.accepted)
     output.show(FindingsView(findings=findings, cloud=cloud, status=status, name=response or manifest,

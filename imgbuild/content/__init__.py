@@ -45,6 +45,7 @@ QUICKEST_HASH = 4 * GIB
 
 # One stream, one file that is read as it is, one server that answers one client: there is nothing to be shared.
 _BY_ONE = frozenset({"zvhd", "raw", "iso", *NAMES})
+_CHANGED = "changed"
 _ENDED = frozenset({"inspection-timeout", "inspection-memory", "inspection-died"})
 
 
@@ -53,20 +54,33 @@ def read(source: Source, facts: Inspection, settings: Settings, progress: Progre
 
     Every byte is read in the time limit of the settings and what the size of the file adds to it.
     """
-    found: list[Problem] = []
+    notes: list[Problem] = []
+    content: Content | None = None
+    failures: list[Problem] = []
     try:
-        content = _content(source, facts, settings, found, progress)
+        content = _content(source, facts, settings, notes, progress)
     except BrokenImage as failure:
+        failures = [failure.problem]
+    if any(note.code == _CHANGED for note in notes):
         content = None
-        found.append(failure.problem)
-    known = {(old.code, old.offset) for old in facts.problems}
-    fresh = [new for new in found if (new.code, new.offset) not in known]
-    return msgspec.structs.replace(facts, content=content or msgspec.UNSET, problems=(*facts.problems, *fresh))
+    problems = (*facts.problems, *_fresh(facts.problems, notes, failures))
+    return msgspec.structs.replace(facts, content=content or msgspec.UNSET, problems=problems)
 
 
-def _content(source: Source, facts: Inspection, settings: Settings, found: list[Problem],
+def _fresh(known: Sequence[Problem], notes: Sequence[Problem], failures: Sequence[Problem]) -> Iterator[Problem]:
+    """Yield what was not known; of what containers note, each of which does so once, the first in the disk's order."""
+    codes = {old.code for old in known}
+    for note in notes:
+        if note.code not in codes:
+            codes.add(note.code)
+            yield note
+    places = {(old.code, old.offset) for old in known}
+    yield from (failure for failure in failures if (failure.code, failure.offset) not in places)
+
+
+def _content(source: Source, facts: Inspection, settings: Settings, notes: list[Problem],
              progress: Progress | None) -> Content:
-    """Return the content; what is objected to on the way is added to ``found``."""
+    """Return the content; what is objected to on the way is added to ``notes``."""
     size = _size_of(facts)
     limits = sandbox.Limits(seconds=settings.time_limit + source.size / SLOWEST_INFLATE,
                             open_files=sandbox.Limits().open_files + (MOST_PARTS if settings.allow_external else 0))
@@ -84,9 +98,9 @@ def _content(source: Source, facts: Inspection, settings: Settings, found: list[
                     for share, folder in zip(shares, folders, strict=True)]
             read = stack.enter_context(reading(jobs, limits, [source.descriptor, *service.descriptors]))
             service.hand_over()
-            return _hash(_in_time(_in_order(read, jobs[0], found), limits.seconds), source.path, size, progress)
+            return _hash(_in_time(_in_order(read, jobs[0], notes), limits.seconds), source.path, size, progress)
     finally:
-        found.extend(service.end())
+        notes.extend(service.end())
 
 
 def _size_of(facts: Inspection) -> int:
@@ -111,19 +125,19 @@ def _shares_of(facts: Inspection) -> list[Share]:
     return [Share(stripe, turn, turns) for turn in range(turns)]
 
 
-def _in_order(shares: Sequence[Pieces], job: Job, found: list[Problem]) -> Iterator[Piece]:
-    """Yield the pieces in the order of the disk, exactly its size; what is objected to is added to ``found``."""
+def _in_order(shares: Sequence[Pieces], job: Job, notes: list[Problem]) -> Iterator[Piece]:
+    """Yield the pieces in the order of the disk, exactly its size; what is objected to is added to ``notes``."""
     stripe = job.size if len(shares) == 1 else job.share.stripe
     for start, share in zip(range(0, job.size, stripe), cycle(shares)):
         left = min(stripe, job.size - start)
         while left:
-            piece = _next_piece(share, found)
+            piece = _next_piece(share, notes)
             left -= piece if isinstance(piece, int) else len(piece)
             if left < 0:
                 raise BrokenImage(sandbox.GARBLED)
             yield piece
     for share in shares:  # to their ends, which may have been others than they should
-        found.extend(said for said in share if isinstance(said, Problem))
+        notes.extend(said for said in share if isinstance(said, Problem))
 
 
 def _in_time(pieces: Iterator[Piece], seconds: float) -> Iterator[Piece]:
@@ -140,11 +154,11 @@ def _steps(zeros: int) -> Iterator[int]:
     return (min(STRIPE, zeros - start) for start in range(0, zeros, STRIPE))
 
 
-def _next_piece(share: Pieces, found: list[Problem]) -> Piece:
+def _next_piece(share: Pieces, notes: list[Problem]) -> Piece:
     for said in share:
         if not isinstance(said, Problem):
             return said
-        found.append(said)
+        notes.append(said)
     raise BrokenImage(sandbox.GARBLED)  # it ended well, and too early
 
 

@@ -16,6 +16,7 @@ from imgbuild.content import children
 from imgbuild.content.children import Said, reading
 from imgbuild.content.pieces import Job, Share
 from imgbuild.documents.inspection import Inspection
+from imgbuild.model import Problem
 from imgbuild.readers import BrokenImage, broken
 from imgbuild.sandbox import Limits
 from imgbuild.settings import Settings
@@ -119,6 +120,15 @@ def test_one_that_says_more_than_it_has_pages_for_gets_no_answer_for_ever(source
 
     monkeypatch.setattr(children, "_tell", flooding)
     assert read(source, monkeypatch, honest) == (msgspec.UNSET, [GARBLED])
+
+
+def changing(job):
+    yield from honest(job)
+    yield Problem(code="changed", message=f"a parent of share {job.share.turn}")
+
+
+def test_of_files_that_change_meanwhile_there_is_no_digest(source, monkeypatch):
+    assert read(source, monkeypatch, changing) == (msgspec.UNSET, [("changed", "a parent of share 0")])
 
 
 def silent(_):

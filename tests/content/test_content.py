@@ -170,16 +170,18 @@ def test_a_cluster_that_cannot_be_unpacked_is_found_deep_in_the_disk(raw, tmp_pa
 
 
 @needs("qemu-img")
+@pytest.mark.usefixtures("processors")
 def test_what_is_odd_is_said_once_and_the_digest_holds(raw, tmp_path):
     path = wrap("vmdk-stream", raw, tmp_path)
     data = bytearray(path.read_bytes())
-    for sector in ((8 + 4) * 2048, (8 + 4) * 2048 + 128):  # markers of two grains behind the written zeros
+    for sector in (2048, 12 * 2048, 12 * 2048 + 128):  # markers of three grains in two stripes
         marker = data.index(struct.pack("<Q", sector) + bytes([data[data.index(struct.pack("<Q", sector)) + 8]]))
         data[marker : marker + 8] = struct.pack("<Q", sector + 1)
     path.write_bytes(data)
     facts = inspect(path, ASKED)
     assert facts.content.sha256 == sha256(raw)
-    assert [found.code for found in facts.problems].count("vmdk-marker-differs") == 1
+    (found,) = [found for found in facts.problems if found.code == "vmdk-marker-differs"]
+    assert "grain tables say 2048" in found.message
 
 
 @needs("qemu-img")
@@ -264,6 +266,16 @@ def test_verify_finds_the_image_itself_also_beside_an_answer(made, tmp_path):
     said = json.loads(call("verify", "--content", "--format", "json", "--response", tmp_path / "answer.json",
                            f"{made[0]}.json").stdout)
     assert said["image"] == made[0]
+
+
+@needs("qemu-img")
+def test_verify_compares_the_file_whatever_is_configured(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imgbuild.toml").write_text("content = true\n")
+    monkeypatch.setenv("IMGBUILD_CONTENT", "1")
+    said = call("verify", f"{made[0]}.json", made[1])
+    assert (said.exit_code, "image-size-not-the-manifests" in said.stdout) == (1, True)
+    assert "sha256 of all" in call("inspect", made[1]).stdout
 
 
 def test_verify_needs_a_digest_to_compare_with(made):
