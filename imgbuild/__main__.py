@@ -14,6 +14,7 @@ from typing import NoReturn
 from imgbuild.commands.ahead import foresee, forget
 from imgbuild.commands.ending import settle, take_signals
 from imgbuild.errors import Terminated
+from imgbuild.leanness import leave_out
 
 WORTH_A_SEARCH = 10_000
 """So many new objects are searched for garbage; with Python's own 700 there are forty searches before any work."""
@@ -26,6 +27,7 @@ that imports takes 20 ms."""
 def main() -> None:
     """Run the command line and end with its exit status."""
     _fill_standard_streams()
+    leave_out()
     gc.set_threshold(WORTH_A_SEARCH)
     sys.setswitchinterval(PATIENCE)
     try:

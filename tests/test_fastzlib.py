@@ -12,11 +12,11 @@ from imgbuild import fastzlib
 from imgbuild.formats.qcow2 import disk
 from imgbuild.formats.vmdk import grains
 from imgbuild.formats.zvhd.records import Record, inflate
-from imgbuild.formats.zvhd2.growing import Growing
 from imgbuild.readers import BrokenImage
+from tests.formats.zvhd2_block import AT, open_block
 
 BLOCK = 1 << 16
-RECORD = Record(0, BLOCK, 0)
+RECORD = Record(AT, BLOCK, 0)
 
 
 def packed(data):
@@ -40,7 +40,7 @@ def test_a_damaged_block_is_what_zlib_says_it_is():
         for _ in range(chance.randrange(1, 4)):
             case[chance.randrange(len(case))] ^= 1 << chance.randrange(8)
         cases.append(bytes(case[: chance.randrange(len(case))] if chance.random() < 0.2 else case))
-    said = [outcome(lambda payload: Growing(payload, RECORD, BLOCK).read(0, BLOCK), case) for case in cases]
+    said = [outcome(lambda payload: open_block(bytes(payload), BLOCK)[0].read(0, BLOCK), case) for case in cases]
     assert said == [outcome(lambda payload: inflate(zlib.decompressobj(), payload, RECORD, BLOCK), case)
                     for case in cases]
     assert said[0] == whole

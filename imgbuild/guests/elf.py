@@ -55,8 +55,9 @@ _MACHINES = {
     (0x9916, 64, "little"): "sw_64",  # Sunway, as binutils has it
 }
 
+# The first two are neighbours in one package, so most often in one block of a disk that is compressed.
 _PROGRAMS = (
-    "/bin/sh", "/usr/bin/env", "/bin/bash", "/bin/busybox", "/sbin/init",
+    "/usr/bin/env", "/usr/bin/expr", "/bin/sh", "/bin/bash", "/bin/busybox", "/sbin/init",
     "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/usr/bin/ls", "/bin/ls", "/bin/mount", "/sbin/ldconfig",
     "/nix/var/nix/profiles/system/sw/bin/sh", "/var/guix/profiles/system/profile/bin/sh",
 )

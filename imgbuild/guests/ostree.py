@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from imgbuild.filesystems.base import FileSystem, Stat
 
-_ARGUMENT = re.compile(r"(?:^|\s)ostree=(/ostree/[^\s]+)")
+# Compiled when first used: most systems need none of these.
+_ARGUMENT = r"(?:^|\s)ostree=(/ostree/[^\s]+)"
 _DEPLOYMENTS = ("/ostree/boot.[01]/*/*/0", "/ostree/deploy/*/deploy/*")
-_DEPLOYMENT = re.compile(r"/ostree/deploy/[^/]+/deploy/[^/]+\.\d+")
+_DEPLOYMENT = r"/ostree/deploy/[^/]+/deploy/[^/]+\.\d+"
 
 
 class Subtree:
@@ -63,7 +64,7 @@ def booted_root(root: FileSystem, others: Iterable[FileSystem]) -> Subtree | Non
     if not tree.is_dir("/ostree/deploy"):
         return None
     named = (tree.resolve(path) for path in _named_in_entries(root, others))
-    booted = next((path for path in named if path and _DEPLOYMENT.fullmatch(path) and tree.is_dir(path)), None)
+    booted = next((path for path in named if path and re.fullmatch(_DEPLOYMENT, path) and tree.is_dir(path)), None)
     return Subtree(root, booted) if booted else _sole(root)
 
 
@@ -78,7 +79,7 @@ def _sole(root: FileSystem) -> Subtree | None:
     tree = GuestTree(root)
     for pattern in _DEPLOYMENTS:
         places = {tree.resolve(path) for path in tree.glob(pattern)}
-        found = [path for path in places if path and _DEPLOYMENT.fullmatch(path) and tree.is_dir(path)]
+        found = [path for path in places if path and re.fullmatch(_DEPLOYMENT, path) and tree.is_dir(path)]
         if found:
             return Subtree(root, found[0]) if len(found) == 1 else None
     return None
@@ -92,6 +93,6 @@ def _named_in_entries(root: FileSystem, others: Iterable[FileSystem]) -> Iterato
             tree.mount("/boot", filesystem)
         menu = bootmenu.read(Careful(tree))
         for entry in () if menu is None else filter(None, (menu.default, *menu.entries)):
-            match = _ARGUMENT.search(entry.options or "")
+            match = re.search(_ARGUMENT, entry.options or "")
             if match:
                 yield match[1]

@@ -26,8 +26,9 @@ _UNITS = (QEMU_AGENT, "qemu-ga", "qemu-ga@.service")
 _UDEV_RULES = tuple(f"{folder}/udev/rules.d" for folder in ("/etc", "/usr/lib", "/lib"))
 _SERVICE = "QEMU-GA"
 # useradd's own form: https://man7.org/linux/man-pages/man8/useradd.8.html
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
-_WINDOWS_USER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._ -]{0,19}")
+# Compiled when first used: most systems need none of these.
+_USER = r"[a-z_][a-z0-9_-]{0,31}"
+_WINDOWS_USER = r"[A-Za-z0-9_-][A-Za-z0-9._ -]{0,19}"
 
 
 def complete(system: OperatingSystem, view: View) -> OperatingSystem:
@@ -46,14 +47,14 @@ def _default_user(view: View) -> str | None:
         return None
     users, name = (view.cloud_init.get(*keys).value for keys in (("users",), ("system_info", "default_user", "name")))
     listed = users is None or (isinstance(users, list) and "default" in users)
-    return name if listed and isinstance(name, str) and _USER.fullmatch(name) else None
+    return name if listed and isinstance(name, str) and re.fullmatch(_USER, name) else None
 
 
 def _windows_user(view: View) -> str | None:
     from imgbuild.guests.readiness.windows_agent import user_of  # noqa: PLC0415 - for Windows alone
 
     name = user_of(view)
-    return name if name is not None and _WINDOWS_USER.fullmatch(name) else None
+    return name if name is not None and re.fullmatch(_WINDOWS_USER, name) else None
 
 
 def _agents(view: View) -> tuple[str, ...]:

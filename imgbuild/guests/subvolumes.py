@@ -32,9 +32,10 @@ _COMMAND_LINES = ("/loader/entries/*.conf", "/grub2/grubenv", "/grub2/grub.cfg",
                   "/extlinux/extlinux.conf")
 _FILES = 32
 _FILE_LIMIT = 64 * 1024
-_ROOT_FLAGS = re.compile(r"(?:^|[\s\"'=])rootflags=([^\s\"']+)")
-_ROOT = re.compile(r"(?:^|[\s\"'])root=([^\s\"']+)")
-_SNAPSHOT_PATHS = re.compile(r"(?:^|/)(?:\.snapshots|timeshift-btrfs)/")
+# Compiled when first used: most systems need none of these.
+_ROOT_FLAGS = r"(?:^|[\s\"'=])rootflags=([^\s\"']+)"
+_ROOT = r"(?:^|[\s\"'])root=([^\s\"']+)"
+_SNAPSHOT_PATHS = r"(?:^|/)(?:\.snapshots|timeshift-btrfs)/"
 
 
 def mounted(filesystem: FileSystem, options: Sequence[str]) -> FileSystem | None:
@@ -81,7 +82,7 @@ def _candidates(block: Block, filesystem: FileSystem, blocks: Sequence[Block]) -
 
 
 def _order(entry: Subvolume) -> tuple[bool, bool, int, int]:
-    in_snapshots = _SNAPSHOT_PATHS.search(entry.path) is not None
+    in_snapshots = re.search(_SNAPSHOT_PATHS, entry.path) is not None
     return in_snapshots, entry.is_snapshot, entry.path.count("/"), entry.number
 
 
@@ -100,7 +101,7 @@ def _by_command_lines(block: Block, filesystem: FileSystem, blocks: Sequence[Blo
             continue
         base = "/boot" if other is block else ""
         for line in _boot_lines(Careful(GuestTree(other.filesystem), other.problems), base):
-            flags, root = _ROOT_FLAGS.search(line), _ROOT.search(line)
+            flags, root = re.search(_ROOT_FLAGS, line), re.search(_ROOT, line)
             if flags is None or (root is not None and devices.find(root[1], blocks) not in {block, None}):
                 continue
             options = flags[1].split(",")

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 Where = Literal["here", "elsewhere", "unseen", "no device"]
 
 _HIDING = frozenset({"luks", "md", "zfs", "bitlocker", "verity"})
-_TAG = re.compile(r"(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/disk/by-(?:uuid|label|partuuid|partlabel)/.+", re.DOTALL)
-_ARRAY = re.compile(r"/dev/md(?:\d+|_d\d+.*|/.+)")
-_VOLUME = re.compile(r"/dev/(?!(?:disk|mapper|md|zvol|block|char|pts|net|shm|loop|fd|input|bus)/)[\w.+-]+/[\w.+-]+")
-_MAPPED = re.compile(r"/dev/mapper/((?:[\w.+]|--)+)-(?:[\w.+]|--)+")
+# Compiled when first used: most systems need none of these.
+_TAG = r"(?s)(?:UUID|LABEL|PARTUUID|PARTLABEL)=.+|/dev/disk/by-(?:uuid|label|partuuid|partlabel)/.+"
+_ARRAY = r"/dev/md(?:\d+|_d\d+.*|/.+)"
+_VOLUME = r"/dev/(?!(?:disk|mapper|md|zvol|block|char|pts|net|shm|loop|fd|input|bus)/)[\w.+-]+/[\w.+-]+"
+_MAPPED = r"/dev/mapper/((?:[\w.+]|--)+)-(?:[\w.+]|--)+"
 _DATA_TYPES = frozenset({"Linux filesystem", "Linux", "root", "usr", "home", "srv", "var", "Linux RAID", "Linux LVM",
                          "Microsoft basic data"})
 _BLANK = 72 * 1024
@@ -50,7 +51,7 @@ def locate(spec: str, guest: Guest, blocks: Sequence[Block]) -> Found:
     if name is not None:
         whole = name.partition == 0 and name.disk == own
         return Found("here" if whole else "elsewhere")
-    if not _TAG.fullmatch(spec):
+    if not re.fullmatch(_TAG, spec):
         return Found(_where_is_volume(spec, guest, blocks))
     return Found("unseen" if hides_something(blocks) else "elsewhere")
 
@@ -90,8 +91,8 @@ def _where_is_volume(spec: str, guest: Guest, blocks: Sequence[Block]) -> Where:
     """Return where a volume or an array is that this disk does not show."""
     if not spec.startswith("/dev/"):
         return "no device"
-    plain, mapped = _VOLUME.fullmatch(spec), _MAPPED.fullmatch(spec)
-    if not (plain or mapped or _ARRAY.fullmatch(spec)) or hides_something(blocks):
+    plain, mapped = re.fullmatch(_VOLUME, spec), re.fullmatch(_MAPPED, spec)
+    if not (plain or mapped or re.fullmatch(_ARRAY, spec)) or hides_something(blocks):
         return "unseen"
     if mapped and spec.rpartition("/")[2] in (guest.careful.read_text("/etc/crypttab", 1 << 16) or ""):
         return "unseen"

@@ -5,13 +5,12 @@ import zlib
 
 import pytest
 
-from imgbuild.formats.zvhd.records import Record
-from imgbuild.formats.zvhd2.growing import STEP, Growing
+from imgbuild.formats.zvhd2.growing import PART, PIECE, STEP, Growing
 from imgbuild.readers import BrokenImage
+from tests.formats.zvhd2_block import open_block
 
 SIZE = 8 * STEP
 DATA = random.Random(1).randbytes(SIZE // 2) + b"abcd" * (SIZE // 8)  # noqa: S311 - the same data in each run
-RECORD = Record(4096, 1, 0)
 
 
 def deflated(data: bytes, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:
@@ -20,7 +19,7 @@ def deflated(data: bytes, flush: int = zlib.Z_SYNC_FLUSH) -> bytes:
 
 
 def block(payload: bytes) -> Growing:
-    return Growing(memoryview(payload), RECORD, SIZE)
+    return open_block(payload, SIZE)[0]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -33,15 +32,35 @@ def test_pieces_are_those_of_the_block_in_any_order(seed):
     assert whole.read(0, SIZE) == DATA
 
 
-def test_no_more_is_unpacked_than_is_asked_for_and_the_record_is_let_go_at_the_end():
+def test_no_more_is_read_and_unpacked_than_is_asked_for():
     payload = deflated(DATA)
-    whole = block(payload)
-    assert len(whole) == len(payload)
-    for start, count, held in ((0, 0, 0), (STEP - 1, 1, STEP), (5, 9, STEP), (STEP, 1, 2 * STEP)):
+    whole, file = open_block(payload, SIZE)
+    assert (len(whole), file.reads) == (0, [])
+    for start, count, unpacked in ((0, 0, 0), (STEP - 1, 1, STEP), (5, 9, STEP), (STEP, 1, 2 * STEP)):
         assert whole.read(start, count) == DATA[start : start + count]
-        assert len(whole) == len(payload) + held
+        assert unpacked <= len(whole) <= unpacked + PIECE
+        assert sum(length for _, length in file.reads) <= unpacked + PIECE
     whole.read(SIZE - 1, 1)
     assert len(whole) == SIZE
+    assert sum(length for _, length in file.reads) == len(payload)
+
+
+def test_zeros_take_no_memory():
+    whole = block(deflated(bytes(SIZE)))
+    assert whole.read(0, SIZE) == bytes(SIZE)
+    assert len(whole) == 0
+    mixed = block(deflated(bytes(PART) + b"x" * (SIZE - 2 * PART) + bytes(PART)))
+    assert mixed.read(PART - 1, 2) == b"\0x"
+    assert mixed.read(SIZE - PART - 1, 2) == b"x\0"
+    assert PART < len(mixed) < SIZE - PART
+
+
+def test_a_block_that_is_cut_short_inside_of_its_stream_is_refused():
+    payload = deflated(DATA)
+    for length in (1, 2, len(payload) // 2, len(payload) - 5):
+        with pytest.raises(BrokenImage) as refusal:
+            block(payload[:length]).read(0, SIZE)
+        assert refusal.value.problem.code == "zvhd-block-damaged"
 
 
 @pytest.mark.parametrize(("payload", "message"), [

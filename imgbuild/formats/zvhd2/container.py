@@ -16,7 +16,7 @@ from imgbuild.formats.zvhd.header import (
     cut_off,
     read_header,
 )
-from imgbuild.formats.zvhd.records import BlockDisk, Unpacked, read_payload, unzstd
+from imgbuild.formats.zvhd.records import END_MARK, BlockDisk, Unpacked, check_end_mark, read_payload, unzstd
 from imgbuild.formats.zvhd2 import COOKIE
 from imgbuild.formats.zvhd2.growing import Growing
 from imgbuild.formats.zvhd2.index import Index
@@ -96,10 +96,10 @@ def _opener(reader: Reader, last: Header, index: Index) -> Callable[[int], Block
         record = index.record(block)
         if record is None:
             return None
-        payload = read_payload(reader, record)
         if last.compress_method == ZSTD:
-            return Unpacked(unzstd(payload, record, last.block_size))
-        opened = Growing(payload, record, last.block_size)
+            return Unpacked(unzstd(read_payload(reader, record), record, last.block_size))
+        check_end_mark(record, reader.read_at(record.end - len(END_MARK), len(END_MARK)))
+        opened = Growing(reader, record, last.block_size)
         if block == 0:
             opened.read(last.block_size - 1, 1)  # a block that goes on behind its end shows it there alone
         return opened

@@ -70,15 +70,18 @@ class Index:
 
     def check(self) -> Iterator[Problem]:
         """Yield the first thing that is wrong with the entries and the headers and end marks of their records."""
-        end = PAGE
+        end, ahead = PAGE, b""
         try:
             for entry in self._entries():
                 if self._header.index_contains_zero_blk and not self._agrees(entry):
                     yield self._complain(entry, "the index and the bitmap disagree on whether it is zero")
                     return
                 if entry.offset or not self._header.index_contains_zero_blk:
-                    record = self._open(entry)
-                    check_end_mark(record, self._reader.read_at(record.end - len(END_MARK), len(END_MARK)))
+                    record = self._open(entry, ahead if entry.offset == end else b"")
+                    # Most often the next record follows: its header is read along.
+                    mark = self._reader.read_at(record.end - len(END_MARK), len(END_MARK) + RECORD.size)
+                    ahead = mark[len(END_MARK) :]
+                    check_end_mark(record, mark[: len(END_MARK)])
                     if entry.offset < end:
                         yield self._complain(entry, f"its record at byte {entry.offset} overlaps the one before it")
                         return
@@ -110,13 +113,15 @@ class Index:
     def _agrees(self, entry: Entry) -> bool:
         return bool(entry.offset) == bool(self._bitmap[entry.block // 8] >> entry.block % 8 & 1)
 
-    def _open(self, entry: Entry) -> Record:
+    def _open(self, entry: Entry, raw: bytes = b"") -> Record:
+        """Return the record of an entry, whose header is ``raw`` where it has been read."""
         if entry.number != entry.block:
             raise BrokenImage(self._complain(entry, f"its index entry is that of block {entry.number}"))
         if entry.offset < PAGE or entry.offset % PAGE or entry.end > self._reader.size - PAGE:
             raise BrokenImage(self._complain(entry, f"its record is said to be at bytes {entry.offset} to {entry.end},"
                                                     " but it must be whole pages between header and footer page"))
-        record = parse_record(self._reader.read_at(entry.offset, RECORD.size), entry.offset, self._header.block_size)
+        raw = raw or self._reader.read_at(entry.offset, RECORD.size)
+        record = parse_record(raw, entry.offset, self._header.block_size)
         if record.block != entry.block or record.length != entry.length:
             raise BrokenImage(self._complain(entry, f"its record at byte {entry.offset} is of block {record.block} and"
                                                     f" {record.length} bytes long, the index says {entry.length}"))

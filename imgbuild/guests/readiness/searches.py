@@ -27,9 +27,10 @@ __all__ = ["LIMIT", "Named", "find"]
 _MENUS = ("/boot/grub2/grub.cfg", "/boot/grub/grub.cfg", "/boot/efi/EFI/*/grub.cfg", "/efi/EFI/*/grub.cfg",
           "/boot/EFI/*/grub.cfg")
 _STUBS = "/[Ee][Ff][Ii]/*/[Gg][Rr][Uu][Bb].[Cc][Ff][Gg]"
-_SEARCH = re.compile(r"\s*search(?:\.fs_uuid\s|\s(?:.*\s)?(?:--fs-uuid|-u)\s).*")
-_UUID = re.compile(r"[\s=\"']([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4})"
-                   r"(?=[\s\"']|$)")
+# Compiled when first used: most systems need none of these.
+_SEARCH = r"\s*search(?:\.fs_uuid\s|\s(?:.*\s)?(?:--fs-uuid|-u)\s).*"
+_UUID = (r"[\s=\"']([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4})"
+         r"(?=[\s\"']|$)")
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ def find(view: View) -> Iterator[Named]:
 def _in_text(text: str, path: str) -> Iterator[Named]:
     seen = set()
     for number, line in enumerate(text.split("\n"), start=1):
-        match = _UUID.search(line) if _SEARCH.fullmatch(line) else None
+        match = re.search(_UUID, line) if re.fullmatch(_SEARCH, line) else None
         if match and match[1] not in seen:
             seen.add(match[1])
             yield Named("", f"UUID={match[1]}", path, number, line.strip())

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imgbuild.leanness import let_in
 from imgbuild.reports.findings import findings_view
-from imgbuild.reports.html.document import write_document
-from imgbuild.reports.html.printable import printable_view
+
+let_in()  # before htpy, which the modules below import
+from imgbuild.reports.html.document import write_document  # noqa: E402 - see above
+from imgbuild.reports.html.printable import printable_view  # noqa: E402 - see above
 
 if TYPE_CHECKING:
     from imgbuild.reports.page import Page
