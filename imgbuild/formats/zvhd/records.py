@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 RECORD = struct.Struct("<12sII28x")
 PREFIX = b"hwstream bg\0"
 END_MARK = b"end\0"
-CACHE_BYTES = 12 * MIB
-"""Of a Debian on ext4 25 blocks of 2 MiB are looked at. With this some are unpacked twice, which takes no longer than
-new memory for all of them would."""
+CACHE_BYTES = 20 * MIB
+"""Of a Debian on ext4 25 blocks of 2 MiB are looked at. With this few of them are unpacked twice, which takes no longer
+than new memory for all of them would."""
 _MIN_WINDOW_LOG = 23
 """Zstandard asks decoders to support windows of 8 MiB (RFC 8878, 3.1.1.1.2); more only where a block is larger."""
 
