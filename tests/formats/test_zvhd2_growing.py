@@ -55,6 +55,15 @@ def test_zeros_take_no_memory():
     assert PART < len(mixed) < SIZE - PART
 
 
+def test_behind_the_end_of_a_stream_nothing_is_read_by_pieces():
+    payload = deflated(DATA[:STEP], zlib.Z_FINISH)
+    whole, file = open_block(payload + bytes(40 * PIECE), SIZE)
+    with pytest.raises(BrokenImage) as refusal:
+        whole.read(0, SIZE)
+    assert refusal.value.problem.code == "zvhd-block-damaged"
+    assert len(file.reads) <= 1 + len(payload) // PIECE + 1
+
+
 def test_a_block_that_is_cut_short_inside_of_its_stream_is_refused():
     payload = deflated(DATA)
     for length in (1, 2, len(payload) // 2, len(payload) - 5):

@@ -79,7 +79,7 @@ class Growing:
         self._add(inflate(zlib.decompressobj(), payload, self._record, self._block_size))
 
     def _unpack(self, end: int) -> None:
-        while self._end < end:
+        while self._end < end and not self._state.eof:
             piece = self._left or self._next_piece()
             data = self._state.decompress(piece, min(PART, end - self._end))
             self._left = self._state.unconsumed_tail
@@ -89,7 +89,7 @@ class Growing:
 
     def _is_over(self) -> bool:
         """Say whether nothing comes behind the end of the block, and the stream goes on: it is cut by a sync flush."""
-        while piece := self._left or self._next_piece():
+        while not self._state.eof and (piece := self._left or self._next_piece()):
             if self._state.decompress(piece, 1) or self._state.unconsumed_tail:
                 return False
             self._left = b""
