@@ -36,16 +36,15 @@ def compare(before: Manifest, after: Manifest, names: tuple[str, str]) -> Differ
     old, new = (_named(msgspec.to_builtins(manifest)) for manifest in (before, after))
     old["derived"], new["derived"] = _beside(old), _beside(new)
     changes = sorted(_changes("", old, new), key=lambda change: (_rank(change.pointer), change.pointer))
-    same = same_disk(before.image, after.image)
-    return Difference(before=names[0], after=names[1], same_disk=msgspec.UNSET if same is None else same,
+    return Difference(before=names[0], after=names[1], same_disk=_same_disk(before.image, after.image),
                       changes=tuple(changes))
 
 
-def same_disk(one: Inspection, other: Inspection) -> bool | None:
-    """Say whether both have the same disk, zeros at its end left aside; ``None`` where one was not read whole."""
+def _same_disk(one: Inspection, other: Inspection) -> bool | msgspec.UnsetType:
+    """Say whether both have the same disk, where both were read whole."""
     if not one.content or not other.content:
-        return None
-    return (one.content.data_end, one.content.data_sha256) == (other.content.data_end, other.content.data_sha256)
+        return msgspec.UNSET
+    return one.content.is_same_disk(other.content)
 
 
 def _beside(document: dict[str, Any]) -> dict[str, Any]:

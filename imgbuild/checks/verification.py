@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What a newer version may see better, and what is of the run or of the place of the file.
 _NOT_IDENTITY = frozenset({"imgbuild", "schema", "kind", "path", "problems", "guest", "inside", "run", "space",
-                           "content",                           "checksums", "size", "disk_format", "firmware"})
+                           "content", "checksums", "size", "disk_format", "firmware"})
 _LONGEST_PATTERN_INPUT = 1024
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "integer": (int,), "boolean": (bool,), "string-list": (list,), "object-list": (list,),
@@ -64,7 +64,7 @@ def _checksums(then: dict[str, str], now: dict[str, str]) -> Iterator[Hit]:
 def _content(then: Content | msgspec.UnsetType, now: Content | msgspec.UnsetType) -> Hits:
     if not now or not then:
         yield Hit(message="whether the disk is that of the manifest was not seen: it was not read whole", on="image")
-    elif (now.data_end, now.data_sha256) != (then.data_end, then.data_sha256):
+    elif not now.is_same_disk(then):
         yield Hit(message=f"the sha256 of the disk up to the end of its data, byte {now.data_end}, is"
                           f" {now.data_sha256}; that of the manifest, up to byte {then.data_end}, is"
                           f" {then.data_sha256}", on="image", value=now.data_sha256)

@@ -28,9 +28,8 @@ if TYPE_CHECKING:
               "--content, has a digest of, and not the file: IMAGE may be another container of it.")
 @options("select", "ignore", "baseline", "fail-on", "time-limit", "allow-external", "allow-device",
          "rules", "catalogue", *REPORT)
-def command(manifest: str, image: str | None, response: str | None,
-            statement: str | None, key: str | None, *, by_content: bool,
-            **words: Any) -> int:  # noqa: ANN401 - the values of the options
+def command(manifest: str, image: str | None, response: str | None, statement: str | None, key: str | None, *,
+            by_content: bool, **words: Any) -> int:  # noqa: ANN401 - the values of the options
     """Say whether an image is still the one that MANIFEST describes: size, checksums, facts, and today's rules.
 
     IMAGE is looked for beside the manifest, then as it was typed when the manifest was built. MANIFEST may also be a

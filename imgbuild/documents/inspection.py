@@ -44,6 +44,10 @@ class Content(Value, frozen=True, kw_only=True):
     data_end: int
     data_sha256: str
 
+    def is_same_disk(self, other: "Content") -> bool:
+        """Say whether both are of one disk, zeros behind its data left aside."""
+        return (self.data_end, self.data_sha256) == (other.data_end, other.data_sha256)
+
 
 class Inside(Value, frozen=True, kw_only=True, omit_defaults=True):
     """What lies inside of a file that is no image itself: the content of a compressed file, a disk in an archive.

@@ -9,15 +9,17 @@ from imgbuild.reports.json import value_words
 from imgbuild.reports.page import Word, counted, flat
 
 if TYPE_CHECKING:
+    import msgspec
+
     from imgbuild.documents.difference import Change, Difference
     from imgbuild.reports.sheet import Sheet
 
-_DISKS = {True: "the same disk", False: "another disk"}
+_DISKS: dict[bool | msgspec.UnsetType, str] = {True: "the same disk", False: "another disk"}
 
 
 def write(sheet: Sheet, difference: Difference) -> None:
     """Write the changes."""
-    disks = _DISKS.get(difference.same_disk) if isinstance(difference.same_disk, bool) else None
+    disks = _DISKS.get(difference.same_disk)
     sheet.head(f"{difference.before} -> {difference.after}", flat((counted(len(difference.changes), "change"), disks)))
     if sheet.page.quiet:
         return

@@ -35,7 +35,7 @@ T = TypeVar("T")
 FRAME_LIMIT = 64 * MIB
 GRACE_SECONDS = 2.0
 GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
-                   " have taken it over; what it said before is kept")
+                  " have taken it over; what it said before is kept")
 
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True):
