@@ -103,7 +103,7 @@ def test_an_iso_is_its_file():
 
 
 @needs("qemu-img", "qemu-nbd")
-@pytest.mark.parametrize("name", ["qed", "qcow"])
+@pytest.mark.parametrize("name", ["qed", "qcow", "parallels"])
 def test_what_qemu_reads(name, raw, tmp_path):
     whole = tmp_path / "whole.raw"  # these have whole sectors, and QCOW 1 no part of a cluster
     whole.write_bytes(raw.read_bytes().ljust(22 * MIB, b"\0"))

@@ -43,6 +43,7 @@ VARIANTS: dict[str, Variant] = {
     "vdi": Variant("vdi", "vdi", ("-O", "vdi")),
     "qcow": Variant("qcow", "qcow", ("-O", "qcow")),
     "qed": Variant("qed", "qed", ("-O", "qed")),
+    "parallels": Variant("parallels", "hdd", ("-O", "parallels")),
     "vdi-static": Variant("vdi", "vdi", ("-O", "vdi", "-o", "static=on")),
     "zvhd": Variant("zvhd", "zvhd", None),
     "zvhd2-zlib": Variant("zvhd2", "zvhd2", None),
