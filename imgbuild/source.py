@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from imgbuild.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from imgbuild.readers import BrokenImage
 
@@ -165,6 +165,12 @@ def open_source(where: str | os.PathLike[str], *, allow_device: bool = False) ->
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def try_all(paths: Iterable[str], *, allow_device: bool = False) -> None:
+    """Open each file and close it again, so that a wrong path is told before any work; raises SourceError."""
+    for path in paths:
+        open_source(path, allow_device=allow_device).close()
 
 
 def _no_file(path: str, mode: int) -> SourceError:

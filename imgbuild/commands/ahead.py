@@ -79,7 +79,7 @@ def begin(images: Sequence[str], words: dict[str, Any]) -> HeadStart | None:
     """Return what has begun for the first image by now; it is given up with the command, if nobody takes it.
 
     Checksums are not begun with where the rules must be read to know which are wanted; what is wrong with the words or
-    the file is said by those who come to it.
+    the file is said by those who come to it. One of several files that cannot be opened is told now (SourceError).
     """
     import click  # noqa: PLC0415 - not before something was begun with
 
@@ -93,6 +93,10 @@ def begin(images: Sequence[str], words: dict[str, Any]) -> HeadStart | None:
     if begun is not None:
         context.call_on_close(begun.give_up)
         _see_to_checksums(begun, words)
+    if len(images) > 1:
+        from imgbuild.source import try_all  # noqa: PLC0415 - --help needs none of it
+
+        try_all(images, allow_device=words["allow_device"])
     return begun
 
 

@@ -49,6 +49,17 @@ class Program(click.Group):
         command: click.Command = import_module(f"imgbuild.commands.{cmd_name}").command
         return command
 
+    def resolve_command(self, ctx: click.Context,
+                        args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that the words begin with; of one that does not exist, say which is likely meant."""
+        if args and args[0] not in COMMANDS:
+            from difflib import get_close_matches  # noqa: PLC0415 - for those who mistype
+
+            meant = get_close_matches(args[0], COMMANDS, 1)
+            if meant:
+                ctx.fail(f"No such command '{args[0]}'. Did you mean '{meant[0]}'?")
+        return super().resolve_command(ctx, args)
+
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None,
                      **extra: Any) -> click.Context:  # noqa: ANN401 - click's interface
         """Return the context of a run, with the configuration that holds in the current folder."""

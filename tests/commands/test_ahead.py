@@ -15,7 +15,7 @@ from commands.caller import call
 from processes import has_children
 from program import WHERE
 
-from imgbuild import hashing, looking
+from imgbuild import examination, hashing, looking
 from imgbuild.commands import ahead
 from imgbuild.commands.program import program
 from imgbuild.defaults import DEFAULT_CHECKSUMS, DEFAULT_CLOUD
@@ -67,6 +67,16 @@ def test_a_second_image_is_hashed_when_its_turn_comes(image, begun):
     second.write_bytes(DATA)
     call("check", image, second)
     assert begun == [(str(image), DEFAULT_CHECKSUMS), (str(second), DEFAULT_CHECKSUMS)]
+
+
+@pytest.mark.parametrize("command", ["inspect", "build", "check"])
+def test_a_wrong_path_is_told_before_any_work(command, image, monkeypatch):
+    monkeypatch.setattr(examination, "Looking", None)
+    missing = image.with_name("missing.raw")
+    said = call(command, image, missing)
+    assert (said.exit_code, said.stdout) == (3, "")
+    assert said.stderr == f"imgbuild: no such file: {str(missing)!r} (check the path)\n"
+    assert not has_children()
 
 
 @pytest.mark.parametrize("words", [("--no-checksum",), ("--help",)])

@@ -68,6 +68,7 @@ def test_every_option_says_what_it_does(name):
 
 WRONG = [  # words, the command whose help is named, the message; click's own words differ a little between versions
     (["frob"], "imgbuild", "no such command '?frob'?"),
+    (["inspct", "x"], "imgbuild", "no such command 'inspct'. Did you mean 'inspect'\\?"),
     (["--frob"], "imgbuild", "no such option:? '?--frob'?"),
     (["inspect"], "imgbuild inspect", "missing argument 'IMAGE...'"),
     (["inspect", "x", "--frob"], "imgbuild inspect", "no such option:? '?--frob'?"),
