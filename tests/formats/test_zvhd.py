@@ -189,8 +189,10 @@ def ended(first: bytes, last: bytes) -> list[bytes]:
 
 WHOLE = bytes(BLOCK)
 DAMAGES = [
-    (sync_flushed(WHOLE, WHOLE + b"x", WHOLE), "decompression-bomb",
-     "the record at byte 16384 expands to more than one block of 2097152 bytes"),
+    (sync_flushed(WHOLE, WHOLE + b"x", WHOLE), "zvhd-block-damaged",
+     "block 1 in the record at byte 16384 does not end within the 2097152 bytes of a block"),
+    (sync_flushed(WHOLE, 9 * WHOLE, WHOLE), "decompression-bomb",
+     "the record at byte 16384 expands to more than 8 blocks of 2097152 bytes"),
     (sync_flushed(WHOLE, WHOLE[1:], WHOLE), "zvhd-block-damaged",
      "block 1 in the record at byte 16384 expands to 2097151 bytes, but a block has 2097152"),
     ([sync_flushed(WHOLE)[0], b"\xff" * 9000, b"x"], "zvhd-block-damaged",
@@ -212,10 +214,10 @@ def test_a_damaged_block_is_named_when_it_is_read(payloads, code, message):
     assert container.read_at(2 * BLOCK, BLOCK) == WHOLE
 
 
-def test_a_bomb_is_not_unpacked_past_one_block():
+def test_a_bomb_is_not_unpacked_to_its_end():
     bomb = sync_flushed(WHOLE, bytes(256 * MIB), WHOLE)
     container = opened(damaged(bomb))
-    with pytest.raises(BrokenImage, match="expands to more than one block"):
+    with pytest.raises(BrokenImage, match="expands to more than 8 blocks"):
         container.read_at(BLOCK, 1)
 
 

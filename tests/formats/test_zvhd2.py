@@ -247,12 +247,12 @@ def huge_window(block: bytes) -> bytes:
 WHOLE = b"y" * 512 + bytes(BLOCK - 512)
 NO_HEADER = "Error -3 while decompressing data: incorrect header check"
 DAMAGES = [
-    (repacked(compress(WHOLE + b"x")), "decompression-bomb",
-     "the record at byte 4096 expands to more than one block of 1048576 bytes"),
+    (repacked(compress(WHOLE + b"x")), "zvhd-block-damaged",
+     "block 0 in the record at byte 4096 does not end within the 1048576 bytes of a block"),
     (repacked(compress(bytes(256 * MIB))), "decompression-bomb",
-     "the record at byte 4096 expands to more than one block of 1048576 bytes"),
+     "the record at byte 4096 expands to more than 8 blocks of 1048576 bytes"),
     (repacked(zlib.compress(bytes(256 * MIB)), 0), "decompression-bomb",
-     "the record at byte 4096 expands to more than one block of 1048576 bytes"),
+     "the record at byte 4096 expands to more than 8 blocks of 1048576 bytes"),
     (repacked(compress(WHOLE[1:])), "zvhd-block-damaged",
      "block 0 in the record at byte 4096 expands to 1048575 bytes, but a block has 1048576"),
     (repacked(compress(WHOLE) + b"x"), "zvhd-block-damaged",

@@ -73,7 +73,7 @@ def test_a_block_that_is_cut_short_inside_of_its_stream_is_refused():
 
 
 @pytest.mark.parametrize(("payload", "message"), [
-    (deflated(DATA + b"x"), f"the record at byte 4096 expands to more than one block of {SIZE} bytes"),
+    (deflated(DATA + b"x"), f"block 0 in the record at byte 4096 does not end within the {SIZE} bytes of a block"),
     (deflated(DATA[:-1]), f"block 0 in the record at byte 4096 expands to {SIZE - 1} bytes, but a block has {SIZE}"),
     (deflated(DATA, zlib.Z_FINISH),
      "block 0 in the record at byte 4096 ends its zlib stream, but a block must be cut by a sync flush"),

@@ -12,11 +12,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from imgbuild import fastzlib
+from imgbuild.formats.bombs import TIMES, expanding, inflating, is_bomb
 from imgbuild.formats.qcow2.tables import SECTOR, Extent, Geometry, Kind, Tables
 from imgbuild.readers import broken, check_range, read_clipped
 from imgbuild.sizes import MIB
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from imgbuild.readers import BrokenImage, Reader
 
 CACHE_BYTES = 4 * MIB
@@ -69,53 +72,57 @@ class Disk:
         # The data may end before its last sector does, and with it the file.
         packed = read_clipped(self._file, offset, length)
         try:
-            return _whole(self._decompress(packed, self._geometry.cluster_size + 1), self._geometry.cluster_size)
+            return self._decompress(packed, self._geometry.cluster_size)
         except OverflowError as error:
             raise broken("decompression-bomb", f"the compressed cluster of the L2 entry at {at} {error}",
                          field="L2 entry", offset=at, raw=entry.to_bytes(8, "big")) from error
         except ValueError as error:
             if offset + length - SECTOR >= self._file.size:
                 check_range(self._file.size, offset, length, "the file")
-            raise _bad_cluster(f"cannot be decompressed: {error}", entry, at) from error
+            raise _bad_cluster(str(error), entry, at) from error
 
 
-def _whole(cluster: bytes, size: int) -> bytes:
-    """Return the cluster; raises ValueError where it is too short, OverflowError where there is more of it."""
-    if len(cluster) > size:
-        raise OverflowError(f"expands to more than one cluster of {size} bytes")
-    if len(cluster) < size:
-        raise ValueError(f"it gives {len(cluster)} bytes, not {size}")
-    return cluster
-
-
-def _inflate(data: bytes, limit: int) -> bytes:
-    """Return what comes out, at most ``limit`` bytes: one more than a cluster has, for there must be none."""
+def _inflate(data: bytes, size: int) -> bytes:
+    """Return the cluster of ``size`` bytes; raises ValueError for damaged data, OverflowError for a bomb."""
     library = fastzlib.library()
     with suppress(library.error):
-        cluster: bytes = library.decompressobj(RAW_DEFLATE).decompress(data, limit)
-        if len(cluster) == limit - 1:
+        cluster: bytes = library.decompressobj(RAW_DEFLATE).decompress(data, size + 1)
+        if len(cluster) == size:
             return cluster
-    try:  # zlib has the word on what is damaged
-        return zlib.decompressobj(RAW_DEFLATE).decompress(data, limit)
+    state = zlib.decompressobj(RAW_DEFLATE)  # zlib has the word on what is damaged
+    try:
+        return _whole(state.decompress(data, size + 1), size, inflating(state), zlib.error)
     except zlib.error as error:
-        raise ValueError(error) from error
+        raise ValueError(f"cannot be decompressed: {error}") from error
 
 
-def _unzstd(data: bytes, limit: int) -> bytes:
+def _unzstd(data: bytes, size: int) -> bytes:
+    """Return the cluster, as :func:`_inflate` does."""
     from imgbuild.zstd import ZstdDecompressor, ZstdError  # noqa: PLC0415 - most images have no zstd; 3 ms
 
-    cluster = b""
+    cluster, frame = b"", ZstdDecompressor()
     try:
         # A cluster may consist of several frames; what follows the last one is the rest of its sector. Frames without
         # content could make this endless.
         for _ in range(MAX_FRAMES):
-            decompressor = ZstdDecompressor()
-            cluster += decompressor.decompress(data, limit - len(cluster))
-            data = decompressor.unused_data
-            if not data or len(cluster) >= limit - 1:
+            frame = ZstdDecompressor()
+            cluster += frame.decompress(data, size + 1 - len(cluster))
+            data = frame.unused_data
+            if not data or len(cluster) >= size:
                 break
     except ZstdError as error:
-        raise ValueError(error) from error
+        raise ValueError(f"cannot be decompressed: {error}") from error
+    return _whole(cluster, size, expanding(frame), ZstdError)
+
+
+def _whole(cluster: bytes, size: int, more: Callable[[int], bytes], error: type[Exception]) -> bytes:
+    """Return the cluster, if it has its bytes; ``more`` gives what comes behind one byte too many."""
+    if len(cluster) < size:
+        raise ValueError(f"gives {len(cluster)} bytes, not {size}")
+    if len(cluster) > size:
+        if is_bomb(more, size, error):
+            raise OverflowError(f"expands to more than {TIMES} clusters of {size} bytes")
+        raise ValueError(f"does not end within the {size} bytes of a cluster")
     return cluster
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from imgbuild.formats.base import Container
 from imgbuild.formats.blocks import BlockCache, pieces, stored_bytes
+from imgbuild.formats.bombs import TIMES, expanding, inflating, is_bomb
 from imgbuild.formats.zvhd.header import PAGE
 from imgbuild.readers import BrokenImage, Reader, broken, check_range
 from imgbuild.sizes import MIB, ceil_div
@@ -94,7 +96,7 @@ def inflate(state: _Decompress, payload: memoryview, record: Record, block_size:
         raise _damaged(record, f"cannot be inflated: {error}") from error
     if state.eof:
         raise _damaged(record, "ends its zlib stream, but a block must be cut by a sync flush")
-    return _whole(data, record, block_size)
+    return _whole(data, record, block_size, partial(is_bomb, inflating(state), block_size, zlib.error))
 
 
 def unzstd(payload: memoryview, record: Record, block_size: int) -> bytes:
@@ -107,16 +109,18 @@ def unzstd(payload: memoryview, record: Record, block_size: int) -> bytes:
         data = frame.decompress(payload, block_size + 1)
     except ZstdError as error:
         raise _damaged(record, f"cannot be decompressed: {error}") from error
-    _whole(data, record, block_size)
+    _whole(data, record, block_size, partial(is_bomb, expanding(frame), block_size, ZstdError))
     if not frame.eof or frame.unused_data:
         raise _damaged(record, "is not one zstd frame")
     return data
 
 
-def _whole(data: bytes, record: Record, block_size: int) -> bytes:
+def _whole(data: bytes, record: Record, block_size: int, goes_on: Callable[[], bool]) -> bytes:
     if len(data) > block_size:
-        raise broken("decompression-bomb", f"the record at byte {record.offset} expands to more than one block of"
-                                           f" {block_size} bytes", field="data", offset=record.offset)
+        if goes_on():
+            raise broken("decompression-bomb", f"the record at byte {record.offset} expands to more than {TIMES} blocks"
+                                               f" of {block_size} bytes", field="data", offset=record.offset)
+        raise _damaged(record, f"does not end within the {block_size} bytes of a block")
     if len(data) < block_size:
         raise _damaged(record, f"expands to {len(data)} bytes, but a block has {block_size}")
     return data
