@@ -48,8 +48,8 @@ class Hashing:
         self.source = source
         self.algorithms = tuple(dict.fromkeys(map(algorithm_name, algorithms)))
         self._known = _recall(source, self.algorithms) if cache else {}
-        self._cache = cache
         self._left = [name for name in self.algorithms if name not in self._known]
+        self._keeps = cache and bool(self._left) and _is_at_rest(source)
         self._process: int | None = None
         if self._left and source.size >= WORTH_A_PROCESS and hasattr(os, "fork"):
             work = partial(_answer, source, self._left)
@@ -78,7 +78,7 @@ class Hashing:
             return Hashed(problem=Problem(code="changed", message=said))
         seconds, *words = said.split()
         computed = dict(word.split("=") for word in words)
-        if self._cache:
+        if self._keeps:
             _remember(self.source, computed)
         both = self._known | computed
         return Hashed(checksums={name: both[name] for name in self.algorithms}, cached=tuple(self._known),
@@ -166,6 +166,12 @@ def _recall(source: Source, names: Sequence[str]) -> dict[str, str]:
     from imgbuild import known  # noqa: PLC0415 - for those who ask for it
 
     return known.recall(source, names)
+
+
+def _is_at_rest(source: Source) -> bool:
+    from imgbuild import known  # noqa: PLC0415 - as above
+
+    return known.is_at_rest(source)
 
 
 def _remember(source: Source, checksums: dict[str, str]) -> None:

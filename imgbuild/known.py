@@ -4,7 +4,8 @@ For each file there is an entry of a few hundred bytes, named by device and inod
 nanoseconds inside; it counts only where all five are those of the open file. Nothing is taken on trust: a file that
 was changed within the last two seconds could be changed again within one tick of its clock; file systems of networks
 and of user space give inodes and times that need not stay; and a folder that others may write to, or an entry that
-says anything but digests of the right length, is passed over. What cannot be kept is computed again.
+says anything but digests of the right length, is passed over. Of a file that somebody has open for writing nothing is
+kept: what is written through a mapping need not move its times. What cannot be kept is computed again.
 
 The folder is ``$XDG_CACHE_HOME/imgbuild``, https://specifications.freedesktop.org/basedir-spec/0.8/
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import stat
 import sys
 import time
@@ -64,8 +66,26 @@ def recall(source: Source, algorithms: Sequence[str]) -> dict[str, str]:
     return {name: entry.checksums[name] for name in algorithms if _is_digest(name, entry.checksums.get(name, ""))}
 
 
+def is_at_rest(source: Source) -> bool:
+    """Say whether nobody has the file open for writing, or mapped: who opens it later moves its times when he writes.
+
+    A read lease is granted only then, and only to the owner of the file or a program that may take any, fcntl(2). It is
+    given back at once; should somebody open the file in between, he waits for that, and the signal is one that nobody
+    hears.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - where checksums are kept
+
+        fcntl.fcntl(source.descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(source.descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(source.descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except (ImportError, AttributeError, OSError):  # another system, or one that does not tell
+        return False
+    return True
+
+
 def remember(source: Source, checksums: dict[str, str]) -> None:
-    """Keep the digests of a file that was read from beginning to end and did not change meanwhile."""
+    """Keep the digests of a file that was at rest, was then read from beginning to end and did not change meanwhile."""
     place = _place(source)
     if place is None or source.changed():
         return
@@ -82,6 +102,8 @@ def folder() -> str | None:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):  # "should consider the path invalid and ignore it"
         base = os.path.join(os.path.expanduser("~"), ".cache")
+    if not os.path.isabs(base):  # a user without a home
+        return None
     path = os.path.join(base, "imgbuild")
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)

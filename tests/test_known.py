@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import subprocess
 from pathlib import Path
@@ -168,6 +169,32 @@ def test_a_file_that_was_changed_just_now_is_not_kept(image, folder, monkeypatch
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("settled")
+def test_what_somebody_may_write_through_a_mapping_is_not_kept(image, folder):
+    with image.open("r+b") as file:
+        mapped = mmap.mmap(file.fileno(), 0)
+    mapped[0] = 1  # the times move now, and not with what is written to this page next
+    assert sums(image).cached == ()
+    mapped[0] = 2
+    first = sums(image).checksums
+    mapped[0] = 3
+    second = sums(image)
+    assert (second.cached, second.checksums != first) == ((), True)
+    assert list(folder.glob("*.json")) == []
+    mapped.close()
+    sums(image)
+    assert sums(image).cached == ("md5", "sha256")
+
+
+def test_whether_a_file_is_at_rest_hinders_nobody(image):
+    with open_source(image) as source:
+        assert known.is_at_rest(source)
+        with image.open("r+b"):
+            assert not known.is_at_rest(source)
+        assert known.is_at_rest(source)
+        os.close(os.open(image, os.O_RDWR | os.O_NONBLOCK))  # it would have to wait if the lease were still there
+
+
 @pytest.mark.parametrize("kind", [0x65735546, 0x6969, 0xFF534D42, 0xFE534D42, 0x01021997, 0x4D44, 0x9660, None],
                          ids=["fuse", "nfs", "cifs", "smb2", "9p", "fat", "iso9660", "unknown"])
 def test_on_file_systems_whose_inodes_or_times_need_not_stay_nothing_is_kept(image, folder, monkeypatch, kind):
@@ -268,6 +295,15 @@ def test_there_are_never_more_entries_than_are_kept(folder, tmp_path, monkeypatc
 
 
 @pytest.mark.usefixtures("settled")
+def test_a_user_without_a_home_has_no_cache(image, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "home")
+    monkeypatch.chdir(tmp_path)
+    assert sums(image).checksums == right()
+    assert known.folder() is None
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_relative_cache_folder_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setenv("HOME", str(tmp_path))
