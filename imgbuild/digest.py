@@ -178,5 +178,5 @@ def _fill(source: Source, buffer: memoryview, offset: int) -> None:
         except OSError as error:
             raise SourceError(f"cannot read {source.path!r} at byte {offset + done}: {error.strerror}") from error
         if count == 0:
-            raise FileChanged(f"{offset + done} of {source.size} bytes are left")
+            raise FileChanged(source.left())
         done += count

@@ -25,7 +25,7 @@ from imgbuild.sizes import MIB
 from imgbuild.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from imgbuild.digest import Progress
@@ -159,8 +159,17 @@ def _complete(found: Found, hashed: Hashed, source: Source, profile: Profile) ->
         problem, checksums = Problem(code="changed", message="the file was changed or replaced while it was read"), None
         found = msgspec.structs.replace(found, facts=msgspec.structs.replace(found.facts, content=msgspec.UNSET))
     problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
-    return msgspec.structs.replace(found.facts, checksums=checksums, problems=problems,
+    return msgspec.structs.replace(found.facts, checksums=checksums, problems=tuple(_with_one_change(problems)),
                                    disk_format=profile.disk_formats.get(found.facts.format or ""))
+
+
+def _with_one_change(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems, a change of the file once, however often it was met."""
+    was_told = False
+    for problem in problems:
+        if problem.code != "changed" or not was_told:
+            yield problem
+        was_told = was_told or problem.code == "changed"
 
 
 def _with_run_facts(image: Inspection, found: Found, hashed: Hashed, source: Source,

@@ -237,8 +237,8 @@ def _seconds_to_read_through(source: Source, ends: Probe | None, checksums: tupl
     is hashed, and what a manifest of an OVA gives digests of.
     """
     if is_one_of(ends, ("zvhd",)):
-        return source.size / SLOWEST_INFLATE
-    return source.size / SLOWEST_PASS if checksums and is_one_of(ends, HOLDERS) else 0.0
+        return source.data_size / SLOWEST_INFLATE
+    return source.data_size / SLOWEST_PASS if checksums and is_one_of(ends, HOLDERS) else 0.0
 
 
 def ends_of(source: Source) -> Probe | None:

@@ -64,6 +64,12 @@ class Source:
         blocks: int | None = getattr(os.fstat(self.descriptor), "st_blocks", None)
         return None if blocks is None else blocks * 512
 
+    @property
+    def data_size(self) -> int:
+        """The bytes of the file that are no holes, as far as the system tells."""
+        allocated = self.allocated
+        return self.size if allocated is None else min(self.size, allocated)
+
     def read_at(self, offset: int, length: int) -> bytes:
         """Return exactly ``length`` bytes from ``offset``, or raise BrokenImage ``truncated``."""
         if offset < 0 or not 0 <= length <= self.size - offset:
@@ -72,7 +78,7 @@ class Source:
         self.reads += 1
         self.bytes_read += len(data)
         if len(data) != length:
-            raise self._shrunk(offset + len(data))
+            raise self._shrunk()
         return data
 
     def _outside(self, offset: int, length: int) -> BrokenImage:
@@ -80,10 +86,14 @@ class Source:
 
         return outside(self.size, offset, length, "the file")
 
-    def _shrunk(self, left: int) -> BrokenImage:
+    def left(self) -> str:
+        """Say how much is left of a file that ended too early."""
+        return f"{os.fstat(self.descriptor).st_size} of {self.size} bytes are left"
+
+    def _shrunk(self) -> BrokenImage:
         from imgbuild.readers import broken  # noqa: PLC0415 - as above
 
-        return broken("changed", f"the file shrank while it was read: {left} of {self.size} bytes are left")
+        return broken("changed", f"the file shrank while it was read: {self.left()}")
 
     def extents(self) -> Iterator[tuple[int, int, bool]]:
         """Give the parts of the file in their order: start, end, and whether it is a hole.

@@ -41,9 +41,19 @@ def test_a_read_past_the_end_is_a_problem_of_the_image(image, offset, length):
 def test_a_file_that_shrinks_while_it_is_read_is_a_problem(image):
     with open_source(str(image)) as source:
         os.truncate(image, 100)
-        with pytest.raises(BrokenImage) as raised:
-            source.read_at(0, 200)
-    assert str(raised.value) == "the file shrank while it was read: 100 of 1024 bytes are left"
+        for offset in (0, 50, 800):
+            with pytest.raises(BrokenImage) as raised:
+                source.read_at(offset, 200)
+            assert str(raised.value) == "the file shrank while it was read: 100 of 1024 bytes are left"
+
+
+def test_a_hole_is_no_data(image, tmp_path):
+    with (tmp_path / "hole").open("wb") as file:
+        file.write(bytes(range(256)) * 256)
+        file.truncate(1 << 30)
+    for path, size in ((image, 1024), (tmp_path / "hole", 65536)):
+        with open_source(path) as source:
+            assert source.data_size == size
 
 
 def test_an_untouched_file_has_not_changed(image):

@@ -46,13 +46,15 @@ QUICKEST_HASH = 4 * GIB
 # One stream, one file that is read as it is, one server that answers one client: there is nothing to be shared.
 _BY_ONE = frozenset({"zvhd", "raw", "iso", *NAMES})
 _CHANGED = "changed"
+_ONCE = frozenset({_CHANGED, "truncated"})
+"""What is wrong with the file as a whole: wherever it is met, it is the same again."""
 _ENDED = frozenset({"inspection-timeout", "inspection-memory", "inspection-died"})
 
 
 def read(source: Source, facts: Inspection, settings: Settings, progress: Progress | None = None) -> Inspection:
     """Return the facts with the content of the disk; where it cannot be had, with a problem that says why.
 
-    Every byte is read in the time limit of the settings and what the size of the file adds to it.
+    Every byte is read in the time limit of the settings and what the bytes of the file that are no holes add to it.
     """
     notes: list[Problem] = []
     content: Content | None = None
@@ -75,14 +77,15 @@ def _fresh(known: Sequence[Problem], notes: Sequence[Problem], failures: Sequenc
             codes.add(note.code)
             yield note
     places = {(old.code, old.offset) for old in known}
-    yield from (failure for failure in failures if (failure.code, failure.offset) not in places)
+    yield from (failure for failure in failures if (failure.code, failure.offset) not in places
+                and not (failure.code in _ONCE and failure.code in codes))
 
 
 def _content(source: Source, facts: Inspection, settings: Settings, notes: list[Problem],
              progress: Progress | None) -> Content:
     """Return the content; what is objected to on the way is added to ``notes``."""
     size = _size_of(facts)
-    limits = sandbox.Limits(seconds=settings.time_limit + source.size / SLOWEST_INFLATE,
+    limits = sandbox.Limits(seconds=settings.time_limit + source.data_size / SLOWEST_INFLATE,
                             open_files=sandbox.Limits().open_files + (MOST_PARTS if settings.allow_external else 0))
     if size > limits.seconds * QUICKEST_HASH:
         raise broken("inspection-timeout", f"the disk of {human_size(size)} was not hashed: that takes longer than the"

@@ -9,6 +9,7 @@ and its end are problems.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -53,6 +54,8 @@ class _Child:
 
     def __init__(self, job: Job, limits: sandbox.Limits, keep: Sequence[int]) -> None:
         self._limits = limits
+        self._deadline = time.monotonic() + limits.seconds
+        self._was_killed = False
         self._pages = mmap(-1, PAGES * MIB)
         hearing, self._freeing = os.pipe()
         work = partial(_tell, job, self._pages, hearing)
@@ -90,6 +93,7 @@ class _Child:
     def kill(self) -> None:
         """End it at once, if it is still there."""
         if self._status is None:
+            self._was_killed = True
             forking.kill(self._process)
 
     def close(self) -> None:
@@ -106,7 +110,8 @@ class _Child:
     def _end(self) -> Problem | None:
         if self._status is None:
             self._status = forking.wait_for(self._process)
-        return sandbox.ending(self._status, self._limits)
+        in_time = time.monotonic() < self._deadline
+        return sandbox.ending(self._status, self._limits, by_others=in_time and not self._was_killed)
 
 
 def _problems_in(said: Said) -> Iterator[Problem]:

@@ -37,6 +37,9 @@ GRACE_SECONDS = 2.0
 GARBLED = Problem(code="inspection-died", message="the answer of the inspection is not understood, so the image may"
                   " have taken it over; what it said before is kept")
 
+KILLED = Problem(code="inspection-died", message="the inspection of the image was killed by another program, or by the"
+                 " system for want of memory (signal SIGKILL)")
+
 
 class Outcome(msgspec.Struct, Generic[T], frozen=True):
     """What the child left: its last value, the problem that ended it early, and what held it (``fork``, …)."""
@@ -58,6 +61,7 @@ class Child(Generic[T]):
         self._garbled = False
         self._reported = threading.Condition()
         self._ended = False
+        self._was_killed = False
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
         self._drain = threading.Thread(target=self._collect, args=(channel,), daemon=True)
 
@@ -83,10 +87,15 @@ class Child(Generic[T]):
             self.kill()
         status = forking.wait_for(self._process)
         self._drain.join()
-        return Outcome(self._value, GARBLED if self._garbled else ending(status, self._limits), self._in_force)
+        return Outcome(self._value, GARBLED if self._garbled else self._ending(status), self._in_force)
+
+    def _ending(self, status: int) -> Problem | None:
+        in_time = time.monotonic() < self._deadline - GRACE_SECONDS
+        return ending(status, self._limits, by_others=in_time and not self._was_killed)
 
     def kill(self) -> None:
         """End the child at once."""
+        self._was_killed = True
         forking.kill(self._process)
 
     def _collect(self, channel: int) -> None:
@@ -176,10 +185,14 @@ def _send(pipe: BinaryIO, value: object) -> None:
     pipe.flush()
 
 
-def ending(status: int, limits: Limits) -> Problem | None:
-    """Return what was wrong with the end of a child, by its status as wait(2) has it."""
+def ending(status: int, limits: Limits, *, by_others: bool = False) -> Problem | None:
+    """Return what was wrong with the end of a child, by its status as wait(2) has it.
+
+    ``by_others`` says that its time was not over and that nobody here has ended it.
+    """
     if os.WIFSIGNALED(status):
-        return _killed(os.WTERMSIG(status), limits)
+        number = os.WTERMSIG(status)
+        return KILLED if number == signal.SIGKILL and by_others else _killed(number, limits)
     code = os.WEXITSTATUS(status)
     if code == EXIT_MEMORY:
         return Problem(code="inspection-memory",

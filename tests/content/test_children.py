@@ -65,6 +65,11 @@ def dying(job):
     yield from honest(job)
 
 
+def killed(_):
+    yield b"\1" * MIB
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def failing(_):
     yield b"\1" * MIB
     raise RuntimeError
@@ -92,6 +97,7 @@ GARBLED = ("inspection-died", sandbox.GARBLED.message)
 
 @pytest.mark.parametrize(("reader", "said"), [
     (dying, ("inspection-died", "the inspection of the image ended by signal SIGSEGV")),
+    (killed, ("inspection-died", sandbox.child.KILLED.message)),
     (failing, ("inspection-died", "the inspection of the image failed; what it had learnt is kept")),
     (hungry, ("inspection-memory", "reading the image needs over 512 MiB of memory; it was stopped")),
     (ending, GARBLED), (boasting, GARBLED),

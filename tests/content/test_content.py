@@ -191,7 +191,7 @@ def test_a_file_cut_short_has_no_digest(name, raw, tmp_path):
     os.truncate(path, path.stat().st_size * 2 // 3)
     facts = inspect(path, ASKED)
     assert not facts.content
-    assert "truncated" in codes(facts)
+    assert [found.code for found in facts.problems].count("truncated") == 1
 
 
 def empty_qcow2(path: Path, size: int) -> Path:
@@ -204,10 +204,12 @@ def empty_qcow2(path: Path, size: int) -> Path:
     return path
 
 
-def test_a_disk_too_large_to_hash_in_the_time_is_not_begun_with(tmp_path):
+@pytest.mark.parametrize("hole", [0, 1 << 40])
+def test_a_disk_too_large_to_hash_in_the_time_is_not_begun_with(tmp_path, hole):
     path = empty_qcow2(tmp_path / "large.qcow2", 1 << 50)
+    os.truncate(path, path.stat().st_size + hole)  # a hole behind all else gives no time
     facts = inspect(path, Settings(checksums=None, content=True))
-    seconds = 30 + path.stat().st_size / SLOWEST_INFLATE
+    seconds = 30 + path.stat().st_blocks * 512 / SLOWEST_INFLATE
     assert not facts.content
     assert [found.message for found in facts.problems if found.code == "inspection-timeout"] == [
         f"the disk of 1024 TiB was not hashed: that takes longer than the {seconds:g} s that --time-limit leaves"]
