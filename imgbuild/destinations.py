@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from imgbuild.rulebook.siblings import Sibling
 
 _FATAL = frozenset({"safety", "integrity"})
-_UNREAD = "the disk could not be read whole"
+_UNSEEN = "whether it is a system disk was not seen"
 
 
 def find_destinations(paths: Sequence[str] | str, settings: Settings = DEFAULTS,
@@ -114,7 +114,13 @@ def _destination(checked: Checked, profile: Profile) -> Destination:
         cloud=profile.name, title=profile.title, basis="rules", verdict=verdict, format=image.disk_format,
         min_disk=_derived(manifest, "min_disk"), os_version=_derived(manifest, "__os_version", "os_version"),
         operation=checked.findings.operation, route=route, errors=summary.error, warnings=summary.warning,
-        obstacle=obstacle or (Obstacle(message=_UNREAD) if unknown else None))
+        obstacle=obstacle or (Obstacle(message=_why_unseen(image)) if unknown else None))
+
+
+def _why_unseen(image: Inspection) -> str:
+    """Say why nobody knows what kind of image it is: what was in the way first, if anything was."""
+    reason = next((problem.message for problem in image.problems), "not all of its partitions have a known file system")
+    return f"{_UNSEEN}: {reason}"
 
 
 def _first(findings: Sequence[Finding]) -> Obstacle | None:

@@ -14,7 +14,7 @@ ENVIRONMENTS: dict[Kind, str] = {"system": "FusionCompute", "data": "DataImage",
 
 
 def kind_of(image: Inspection) -> Kind | None:
-    """Return the kind of an image; ``None`` where the disk could not be read whole, so that it may be either."""
+    """Return the kind of an image; ``None`` where not all was seen, or is known, so that it may be either."""
     if image.format == "iso":
         return "iso"
     if image.os is not None or image.firmware.bios or image.firmware.uefi:

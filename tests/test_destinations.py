@@ -13,6 +13,7 @@ from imgbuild import pipeline, rulebook
 from imgbuild.destinations import _row, find_destinations
 from imgbuild.errors import UsageError
 from imgbuild.examination import inspect
+from imgbuild.model import Problem
 from imgbuild.settings import Settings
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -86,10 +87,14 @@ def test_where_the_usual_call_cannot_carry_the_file_another_one_is_taken(facts, 
     assert (row.verdict, row.operation, row.route) == ("yes", operation, route), [found.message for found in findings]
 
 
-def test_a_disk_that_was_not_read_whole_is_unknown(facts):
+def test_a_disk_of_which_not_all_was_seen_is_unknown(facts):
     image = replace(facts, os=None, firmware=replace(facts.firmware, bios=None, uefi=None), partitions=())
     row, _ = _row(image, rulebook.load("otc").profile, Settings(), pipeline.NO_CHOICES)
-    assert (row.verdict, row.obstacle.message) == ("unknown", "the disk could not be read whole")
+    assert (row.verdict, row.obstacle.message) == (
+        "unknown", "whether it is a system disk was not seen: not all of its partitions have a known file system")
+    row, _ = _row(replace(image, problems=(Problem(code="nothing-inside", message="there is nothing"),)),
+                  rulebook.load("otc").profile, Settings(), pipeline.NO_CHOICES)
+    assert row.obstacle.message == "whether it is a system disk was not seen: there is nothing"
 
 
 def test_decisions_on_rules_hold(facts):

@@ -28,20 +28,22 @@ _TYPES: dict[str, tuple[type, ...]] = {
 class ManifestImage(Check, frozen=True, kw_only=True, tag="manifest-image"):
     """The image is the one of the manifest, by its ``fact``: ``size``, ``checksum``, or what was seen in it.
 
-    Where disks are compared, whatever file they are in, ``content`` stands for these three.
+    Where disks are compared, whatever file they are in, ``content`` and ``content-size`` stand for these three.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"image", "manifest"})
 
-    fact: Literal["size", "checksum", "seen", "content"]
+    fact: Literal["size", "checksum", "seen", "content", "content-size"]
 
     def find(self, case: Case) -> Hits:
         """Yield what differs."""
         manifest, image = case.context.manifest, case.image
-        if manifest is None or image is None or case.context.by_content != (self.fact == "content"):
+        if manifest is None or image is None or case.context.by_content != self.fact.startswith("content"):
             return
         if self.fact == "content":
             yield from _content(manifest.image.content, image.content)
+        elif self.fact == "content-size":
+            yield from _content_size(manifest.image.content, image.content)
         elif self.fact == "size" and image.size != manifest.image.size:
             yield Hit(message=f"the file has {image.size} bytes, that of the manifest {manifest.image.size}",
                       on="image", value=image.size)
@@ -68,6 +70,13 @@ def _content(then: Content | msgspec.UnsetType, now: Content | msgspec.UnsetType
         yield Hit(message=f"the sha256 of the disk up to the end of its data, byte {now.data_end}, is"
                           f" {now.data_sha256}; that of the manifest, up to byte {then.data_end}, is"
                           f" {then.data_sha256}", on="image", value=now.data_sha256)
+
+
+def _content_size(then: Content | msgspec.UnsetType, now: Content | msgspec.UnsetType) -> Hits:
+    """Yield that a disk is smaller; a larger one is what writers make of it."""
+    if now and then and now.is_same_disk(then) and now.size < then.size:
+        yield Hit(message=f"the disk has {now.size} bytes, that of the manifest {then.size}; only zeros are gone",
+                  on="image", value=now.size)
 
 
 def _seen(then: Inspection, now: Inspection) -> Iterator[Hit]:
