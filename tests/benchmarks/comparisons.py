@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 CONTAINERS = ("raw", "qcow2", "qcow2-zlib", "vhd-dynamic", "vhdx-dynamic", "vmdk-sparse", "vdi", "zvhd2-zlib")
 OSLO = "import sys; from oslo_utils.imageutils.format_inspector import detect_file_format as d; d(sys.argv[1])"
+INFLATE = """
+import sys, zlib
+file, state = open(sys.argv[1], "rb"), zlib.decompressobj()
+file.seek(4096)
+while (head := file.read(48)).startswith(b"hwstream bg"):
+    size = int.from_bytes(head[12:16], "little")
+    state.decompress(file.read(size))
+    file.seek(-(48 + size + 4) % 4096 + 4, 1)
+"""
+"""Inflates the records of a ZVHD, one after the other."""
 PACKED = ("qcow2-zlib", "qcow2-zstd", "zvhd2-zlib", "zvhd2-zstd", "vmdk-stream")
 QUICK = (IMGBUILD, "inspect", "--no-checksum")
 OF_A_LOOK = 3
@@ -40,7 +50,8 @@ _EMULATED = ("LIBGUESTFS_BACKEND_SETTINGS", "force_tcg")
 
 def start_pairs(raws: dict[str, Path], folder: Path) -> Iterator[Pair]:
     """Give what is compared with the start of a Python program, with the files for it in ``folder``."""
-    yield Pair("`imgbuild --version`", (IMGBUILD, "--version"), "`import click`", CLICK, 2)
+    for word in ("--version", "--help"):
+        yield Pair(f"`imgbuild {word}`", (IMGBUILD, word), "`import click`", CLICK, 2)
     for name, raw in raws.items():
         for container in CONTAINERS if name == "ext4" else ("raw", "qcow2"):
             yield from _inspections(name, container, str(in_container(container, raw, folder)))
@@ -57,6 +68,13 @@ def _inspections(name: str, container: str, path: str) -> Iterator[Pair]:
     if name == "ext4" and container in {"raw", "qcow2"}:
         yield Pair(f"the same with `--format json`, {name} in {container}", (*words, "--format", "json"),
                    "`import click`", CLICK, budget, 60)
+
+
+def stream_pairs(raw: Path, folder: Path) -> Iterator[Pair]:
+    """Give what is compared with one forward pass over a disk that is one zlib stream."""
+    path = str(in_container("zvhd", raw, folder))
+    yield Pair("`inspect --no-checksum --no-initramfs`, ext4 in zvhd", (*QUICK, "--no-initramfs", path),
+               "its stream inflated by Python's zlib", (sys.executable, "-c", INFLATE, path), peak=60, rounds=SELDOM)
 
 
 def info_pairs(path: str) -> Iterator[Pair]:

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import reading
 import scaling
 from apart import apart
-from comparisons import SELDOM, content_pairs, hash_pairs, info_pairs, start_pairs
+from comparisons import SELDOM, content_pairs, hash_pairs, info_pairs, start_pairs, stream_pairs
 from measuring import RATIOS, compare, machine
 from subjects import find_disks, in_container, large_file, make_disks
 from tables import Page, write_into
@@ -35,6 +35,8 @@ def ratios(raws: dict[str, Path], folder: Path, rounds: int) -> Iterator[tuple[s
     """Give a row for each pair; what takes long is compared less often."""
     seldom = max(1, rounds * 2 // 3)
     for pair in start_pairs(raws, folder):
+        yield compare(pair, rounds)
+    for pair in stream_pairs(raws["ext4"], folder):
         yield compare(pair, rounds)
     for pair in info_pairs(str(in_container("qcow2", raws["ext4"], folder))):
         yield compare(pair, seldom)

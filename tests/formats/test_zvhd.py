@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import io
+import itertools
 import random
 import zlib
+from bisect import bisect_left
 
 import pytest
 import zvhd_files as f
 import zvhd_writer as w
 from zvhd_files import MIB, SAMPLES, opened, patch, said, streamed
 
+from imgbuild import fastzlib
 from imgbuild.formats import zvhd
 from imgbuild.formats.zvhd.container import _walk as walk
 from imgbuild.formats.zvhd.header import MAX_BLOCKS
-from imgbuild.formats.zvhd.records import RECORD, Record, inflate
+from imgbuild.formats.zvhd.records import RECORD, Record, read_payload
 from imgbuild.formats.zvhd.stream import Stream
 from imgbuild.readers import BrokenImage, FileView, Memory, Slice
 
@@ -72,6 +75,14 @@ def test_blocks_are_read_in_any_order():
         assert container.read_at(block * BLOCK + 7, BLOCK) == disk[block * BLOCK + 7 :][:BLOCK].ljust(BLOCK, b"\0")
 
 
+@pytest.fixture(params=["isal", "zlib"])
+def library(request, monkeypatch):
+    """Read with this library; the machine may have no other than zlib."""
+    if request.param == "zlib":
+        monkeypatch.setattr(fastzlib, "library", lambda: zlib)
+
+
+@pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("checkpoints", [1, 2, 5, 100])
 def test_going_back_starts_from_a_checkpoint(checkpoints):
     disk = f.holey(9, tuple(range(9)), BLOCK)
@@ -79,7 +90,28 @@ def test_going_back_starts_from_a_checkpoint(checkpoints):
     stream = Stream(Memory(file), walk(Memory(file), 9)[0], checkpoints)
     for block in (8, 3, 8, 0, 5):
         assert stream.block(block) == disk[block * BLOCK :][:BLOCK]
-    assert len(stream._checkpoints) <= checkpoints
+    assert len(stream._saved) <= checkpoints + 1
+    assert all(len(window) == 1 << 15 for start, window in stream._saved.items() if start)
+
+
+def stored(*blocks: bytes) -> bytes:
+    """Return a file whose stream has no flushes: a record ends where its block does, inside of a stored block."""
+    packed = zlib.compress(b"".join(blocks) + b"more", 0)
+    cuts = [bisect_left(range(len(packed)), number * BLOCK,
+                        key=lambda end: len(zlib.decompressobj().decompress(packed[:end])))
+            for number in range(1, len(blocks) + 1)]
+    payloads = [packed[start:end] for start, end in itertools.pairwise([0, *cuts])]
+    return streamed(f.holey(len(blocks), tuple(range(len(blocks))), BLOCK), payloads=payloads)
+
+
+@pytest.mark.usefixtures("library")
+@pytest.mark.parametrize("tail", [b"", b"\0\0\xff\xff"], ids=["plain", "as if flushed"])
+def test_what_was_read_once_is_nothing_else_when_it_is_read_again(tail):
+    """No writer is known that does without flushes."""
+    blocks = [random.Random(number).randbytes(BLOCK - len(tail)) + tail for number in range(4)]  # noqa: S311
+    file = Memory(stored(*blocks))
+    stream = Stream(file, walk(file, 4)[0])
+    assert [stream.block(number) for number in (3, 0, 2, 1, 3)] == [blocks[number] for number in (3, 0, 2, 1, 3)]
 
 
 def test_going_back_costs_one_step_where_each_record_has_a_checkpoint(monkeypatch):
@@ -87,7 +119,7 @@ def test_going_back_costs_one_step_where_each_record_has_a_checkpoint(monkeypatc
     stream = Stream(Memory(file), walk(Memory(file), 9)[0])
     stream.block(8)
     steps = []
-    monkeypatch.setattr("imgbuild.formats.zvhd.stream.inflate", lambda *a: steps.append(a[1]) or inflate(*a))
+    monkeypatch.setattr("imgbuild.formats.zvhd.stream.read_payload", lambda *a: steps.append(a[1]) or read_payload(*a))
     stream.block(3)
     assert len(steps) == 1
 
