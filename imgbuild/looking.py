@@ -28,6 +28,7 @@ from imgbuild.formats.served import NAMES
 from imgbuild.headstart import Terms
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import MIB
+from imgbuild.stamps import stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from imgbuild.serving import Service
     from imgbuild.settings import Settings
     from imgbuild.source import Source
+    from imgbuild.stamps import Stamp
 
 _children = count(1)
 # What the names of nearly all images end in; parts of split ones do not.
@@ -204,11 +206,12 @@ def _is_compiled(name: str) -> bool:
 
 def questions_of(settings: Settings) -> tuple[Question, ...]:
     """Return what a person's own rules ask of the guest; raises RuleBookError where they do not hold together."""
-    return () if settings.rules is None else _questions(settings.cloud, settings.rules)
+    return () if settings.rules is None else _questions(settings.cloud, settings.rules,
+                                                                stamp_of(settings.rules))
 
 
 @cache
-def _questions(cloud: str, rules: str) -> tuple[Question, ...]:
+def _questions(cloud: str, rules: str, _stamp: Stamp) -> tuple[Question, ...]:
     from imgbuild import rulebook  # noqa: PLC0415 - for those who have rules of their own
     from imgbuild.checks.assertions import Assertion  # noqa: PLC0415 - as above
     from imgbuild.guests.assertions import Question  # noqa: PLC0415 - as above

@@ -130,7 +130,7 @@ WRONG = [  # words, exit status, message
     (["--url", URL], 2, "--url and --login are for entries of a catalogue (add --as-catalogue NAME)"),
     (["--as-catalogue", "orc", "--url", URL, "--format", "json"], 2,
      "an entry of a catalogue is no report (leave out --format, --request-only and --script)"),
-    (["--as-catalogue", "orc", "--url", URL, "other.raw"], 2,
+    (["--as-catalogue", "orc", "--url", URL, __file__], 2,
      "one address, but 2 images (build each image's entry by itself)"),
     (["--as-catalogue", "orc", "--url", "file:///disk"], 2,
      "--url 'file:///disk' is no address for orc (one of: http, https)"),

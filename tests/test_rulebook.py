@@ -197,13 +197,13 @@ check = { kind = "length", max = 10 }
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
     monkeypatch.setattr(packs, "folder", lambda: tmp_path)
     monkeypatch.setattr(catalogue, "folder", lambda: tmp_path)
     write(tmp_path / "common" / "page.toml", SOURCE)
     write(tmp_path / "a" / "cloud.toml", CLOUD)
     yield tmp_path
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
 
 
 def write(path: Path, text: str) -> None:

@@ -337,7 +337,7 @@ class TestDoubt:
 WRONG = [  # words, exit status, message
     (["check", IMAGE, "--sign-key", "K/ed25519.pem"], 2,
      "--sign-key signs a statement (name its file: --statement FILE)"),
-    (["check", IMAGE, "other.qcow2", "--statement", "s"], 2,
+    (["check", IMAGE, "m.json", "--statement", "s"], 2,
      "one statement, but 2 images (give each image a run of its own)"),
     (["build", IMAGE, "--no-checksum", "--statement", "s"], 2,
      "--statement and --no-checksum contradict each other (a statement is on a checksum)"),

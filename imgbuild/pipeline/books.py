@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from imgbuild import rulebook
 from imgbuild.errors import ImgbuildError, UsageError
+from imgbuild.stamps import stamp_of
 
 if TYPE_CHECKING:
     from imgbuild.acceptance import Acceptance
     from imgbuild.profiles import MinDiskPolicy, Operation, Profile
     from imgbuild.rulebook import RuleBook
     from imgbuild.settings import Settings
+    from imgbuild.stamps import Stamp
+
+
+def load_book(settings: Settings) -> RuleBook:
+    """Return the rule book of the settings, read once; raises UsageError for a word in them that it does not know."""
+    return _load_book(settings, stamp_of(settings.rules), stamp_of(settings.catalogue))
 
 
 @cache
-def load_book(settings: Settings) -> RuleBook:
-    """Return the rule book of the settings, read once; raises UsageError for a word in them that it does not know."""
+def _load_book(settings: Settings, _rules: Stamp, _catalogue: Stamp) -> RuleBook:
     book = read_book(settings.cloud, settings.rules, settings.catalogue)
     if settings.catalogue is not None:
         if book.profile.default_system is None:
@@ -31,9 +37,13 @@ def load_book(settings: Settings) -> RuleBook:
     return book
 
 
-@cache
 def read_book(cloud: str, rules: str | None, catalogue: str | None) -> RuleBook:
-    """Return the rule book of a cloud as :func:`imgbuild.rulebook.load` does, read once."""
+    """Return the rule book of a cloud as :func:`imgbuild.rulebook.load` does, read once while its files stay."""
+    return _read_book(cloud, rules, catalogue, (stamp_of(rules), stamp_of(catalogue)))
+
+
+@cache
+def _read_book(cloud: str, rules: str | None, catalogue: str | None, _stamps: Stamp) -> RuleBook:
     return rulebook.load(cloud, rules=rules, catalogue=catalogue)
 
 

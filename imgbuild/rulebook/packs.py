@@ -17,7 +17,7 @@ import os
 import re
 import zlib
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,6 +25,10 @@ from imgbuild.defaults import ALL
 from imgbuild.errors import RuleBookError, UsageError
 from imgbuild.rulebook.inheritance import WITHOUT, in_order, merged, not_there, own_first, taken_away
 from imgbuild.rulebook.places import at_line, line_of, line_of_rule
+from imgbuild.stamps import stamp_of_file
+
+if TYPE_CHECKING:
+    from imgbuild.stamps import Stamp
 
 BASE = "common"
 CLOUD_FILE = "cloud.toml"
@@ -177,9 +181,13 @@ def identified(rules: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
     return rules
 
 
-@cache
 def read_toml(path: str) -> dict[str, Any]:
-    """Return the tables of a file; raises RuleBookError where it cannot be read or is no TOML."""
+    """Return the tables of a file, read once; raises RuleBookError where it cannot be read or is no TOML."""
+    return _read_toml(path, stamp_of_file(path))
+
+
+@cache
+def _read_toml(path: str, _stamp: Stamp) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise RuleBookError(f"{shown(path)}: it is no regular file", cure="move it away, or put a file in its place")
     try:

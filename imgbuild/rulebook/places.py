@@ -10,8 +10,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from imgbuild.stamps import stamp_of_file
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from imgbuild.stamps import Stamp
 
 _RULE = re.compile(r"\s*\[\[\s*rule\s*\]\]")
 _TABLE = re.compile(r"\s*\[")
@@ -20,11 +24,11 @@ _ID = re.compile(r"""\s*id\s*=\s*(["'])(.*?)\1""")
 
 def line_of(path: str, rule_id: str) -> int | None:
     """Return the line on which a rule's id stands."""
-    return _ids(path).get(rule_id)
+    return _ids(path, stamp_of_file(path)).get(rule_id)
 
 
 @cache
-def _ids(path: str) -> dict[str, int]:
+def _ids(path: str, _stamp: Stamp) -> dict[str, int]:
     """Return the first line of each id: looked for once, for somebody may have thousands of rules."""
     found = [(match[2], number) for number, line in enumerate(_lines(path), start=1) if (match := _ID.match(line))]
     return dict(reversed(found))

@@ -49,7 +49,7 @@ def write(path: Path, text: str) -> None:
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
     """Give a small rule book that has nothing wrong with it."""
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
     for module in (packs, catalogue, cases):
         monkeypatch.setattr(module, "folder", lambda: str(tmp_path / "rules"))
     write(tmp_path / "rules" / "common" / "page.toml", SOURCE)
@@ -58,7 +58,7 @@ def home(tmp_path, monkeypatch) -> Path:
     write(tmp_path / "rules" / "a" / "rules.toml", RULE)
     write(tmp_path / "tests" / "rules" / "a" / "a-name-long.toml", CASES)
     yield tmp_path
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
 
 
 def problems(home: Path, cloud: str = "a", own: str | None = None) -> list[tuple[str, str, str]]:
@@ -132,7 +132,7 @@ def test_rules_for_other_operations_or_places_are_not(home):
         write(home / "rules" / "a" / "cloud.toml", other + 'fields = { id = { type = "string" } }\n')
         write(home / "rules" / "a" / "rules.toml", RULE.replace('at = "/name"\n', 'at = "/name"\noperations = ['
               '"create-metadata"]\n') + TWIN.replace('at = "/name"', change).partition("fails")[0])
-        packs.read_toml.cache_clear()
+        packs._read_toml.cache_clear()
         assert problems(home) == []
 
 
@@ -153,7 +153,7 @@ def test_logic_needs_no_address_but_makes_a_note(home):
     logic = RULE.replace('["page"]', '["logic"]') + '[sources.logic]\ntitle = "logic"\nkind = "logic"\n'
     write(home / "rules" / "a" / "rules.toml", logic)
     assert problems(home) == [("severity", "rules.toml:2", "only logic speaks for it, and it is of severity error")]
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
     write(home / "rules" / "a" / "rules.toml", logic.replace('"error"', '"note"'))
     assert problems(home) == []
 
@@ -175,7 +175,7 @@ def test_a_change_that_changes_nothing(home):
     write(home / "rules" / "b" / "cloud.toml", 'name = "b"\ntitle = "B"\ninherits = ["a"]\n')
     write(home / "rules" / "b" / "rules.toml", '[[rule]]\nid = "a-name-long"\nseverity = "error"\n')
     assert problems(home) == [("idle", "rules.toml:2", "it changes nothing of the rule below it")]
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
     write(home / "rules" / "b" / "rules.toml", '[[rule]]\nid = "a-name-long"\nseverity = "note"\n')
     assert problems(home) == []
 

@@ -80,10 +80,10 @@ def test_every_document_has_address_and_date():
     ('title = "A"\nroute = "R"\nsources = {}\nrule = [{ says = "x", sources = [], sizes = 1 }]\n', "`sizes`"),
 ])
 def test_a_broken_file_is_refused(tmp_path, monkeypatch, text, message):
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()
     monkeypatch.setattr(siblings, "folder", lambda: str(tmp_path))
     (tmp_path / "siblings").mkdir()
     (tmp_path / "siblings" / "a.toml").write_text(text)
     with pytest.raises(RuleBookError, match=message):
         read_siblings()
-    packs.read_toml.cache_clear()
+    packs._read_toml.cache_clear()

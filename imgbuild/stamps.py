@@ -1,0 +1,31 @@
+"""What a cache of what was read somewhere asks for: a path in, what changes with the file or the folder there out."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+Stamp = tuple[object, ...]
+
+
+def stamp_of(path: str | None) -> Stamp:
+    """Return what is another once the file at ``path``, or one in the folder there, was written, moved or replaced.
+
+    Of a pipe, which can be read only once, it is the path alone; of what cannot be looked at, too.
+    """
+    if path is None:
+        return ()
+    names = sorted(os.listdir(path)) if os.path.isdir(path) and os.access(path, os.R_OK) else []
+    places = (path, *(os.path.join(path, name) for name in names))
+    return (os.path.abspath(path), *map(stamp_of_file, places))
+
+
+def stamp_of_file(path: str) -> Stamp:
+    """Return the same of what is no folder, at less cost: the folder is not in it that a path begins in."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return (path,)
+    if not stat.S_ISREG(status.st_mode):
+        return (path, status.st_ino)
+    return (path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
