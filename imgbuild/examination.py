@@ -154,13 +154,14 @@ def algorithms_of(settings: Settings, profile: Profile) -> tuple[str, ...]:
 
 
 def _complete(found: Found, hashed: Hashed, source: Source, profile: Profile) -> Inspection:
-    problem, checksums = hashed.problem, hashed.checksums
+    facts, problem = found.facts, hashed.problem
     if problem is None and source.changed():
-        problem, checksums = Problem(code="changed", message="the file was changed or replaced while it was read"), None
-        found = msgspec.structs.replace(found, facts=msgspec.structs.replace(found.facts, content=msgspec.UNSET))
-    problems = found.facts.problems if problem is None else (*found.facts.problems, problem)
-    return msgspec.structs.replace(found.facts, checksums=checksums, problems=tuple(_with_one_change(problems)),
-                                   disk_format=profile.disk_formats.get(found.facts.format or ""))
+        problem = Problem(code="changed", message="the file was changed or replaced while it was read")
+    if problem is not None:  # no digest is one of the file
+        facts = msgspec.structs.replace(facts, content=msgspec.UNSET, problems=(*facts.problems, problem))
+    return msgspec.structs.replace(facts, checksums=hashed.checksums if problem is None else None,
+                                   problems=tuple(_with_one_change(facts.problems)),
+                                   disk_format=profile.disk_formats.get(facts.format or ""))
 
 
 def _with_one_change(problems: Iterable[Problem]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from tools import needs
 
@@ -114,6 +115,19 @@ def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch)
     assert facts.checksums is None
     (message,) = [problem.message for problem in facts.problems if problem.code == "changed"]  # by child or digest
     assert f"1000 of {size} bytes are left" in message
+
+
+def test_a_file_that_is_changed_while_it_is_hashed_has_no_digest_of_its_disk(image, monkeypatch):
+    original = digest.digest
+
+    def touch_first(source, algorithms, *, progress):
+        os.utime(image, ns=(3, 3))
+        return original(source, algorithms, progress=progress)
+
+    monkeypatch.setattr(digest, "digest", touch_first)
+    facts = examination.inspect(str(image), Settings(content=True))
+    assert (facts.checksums, facts.content) == (None, msgspec.UNSET)
+    assert [problem.code for problem in facts.problems].count("changed") == 1
 
 
 @pytest.mark.parametrize("head", [b"", b"QED\0", b"WithoutFreeSpace", b"QFI\xfb\0\0\0\1"])
