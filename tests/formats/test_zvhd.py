@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import random
+import struct
 import zlib
 from bisect import bisect_left
 
@@ -90,8 +91,8 @@ def test_going_back_starts_from_a_checkpoint(checkpoints):
     stream = Stream(Memory(file), walk(Memory(file), 9)[0], checkpoints)
     for block in (8, 3, 8, 0, 5):
         assert stream.block(block) == disk[block * BLOCK :][:BLOCK]
-    assert len(stream._saved) <= checkpoints + 1
-    assert all(len(window) == 1 << 15 for start, window in stream._saved.items() if start)
+    assert 0 < len(stream._windows) <= checkpoints
+    assert {len(window) for window in stream._windows.values()} == {1 << 15}
 
 
 def stored(*blocks: bytes) -> bytes:
@@ -112,6 +113,38 @@ def test_what_was_read_once_is_nothing_else_when_it_is_read_again(tail):
     file = Memory(stored(*blocks))
     stream = Stream(file, walk(file, 4)[0])
     assert [stream.block(number) for number in (3, 0, 2, 1, 3)] == [blocks[number] for number in (3, 0, 2, 1, 3)]
+
+
+def two_faced() -> tuple[bytes, list[bytes]]:
+    """Return a file, and its blocks by a pass from its start, whose second block is another if it is begun with.
+
+    A stored block goes on from the first record into the second, and what it holds on both sides of the cut looks like
+    a flush and like blocks of its own.
+    """
+    def as_stored(data: bytes) -> bytes:
+        return struct.pack("<BHH", 0, len(data), len(data) ^ 0xFFFF) + data
+
+    def flushed(size: int) -> bytes:
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        return packer.compress(bytes(size)) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    shown, hidden = b"GOOD" * 8000, b"EVIL" * 8000
+    seen = as_stored(shown[:100]) + as_stored(shown[100:])
+    covered = as_stored(hidden) + as_stored(seen)[:5]
+    open_block = struct.pack("<BHH", 0, 4 + len(covered), 4 + len(covered) ^ 0xFFFF) + b"\0\0\xff\xff"
+    payloads = [b"\x78\x01" + flushed(BLOCK - 4) + open_block,
+                covered + seen + flushed(BLOCK - len(covered) - len(shown)), flushed(BLOCK)]
+    state = zlib.decompressobj()
+    return streamed(f.holey(3, (0, 1, 2), BLOCK), payloads=payloads), [state.decompress(part) for part in payloads]
+
+
+@pytest.mark.usefixtures("library")
+def test_what_only_looks_like_a_flush_does_not_make_another_disk_of_it():
+    file, blocks = two_faced()
+    assert [len(block) for block in blocks] == [BLOCK] * 3
+    stream = Stream(Memory(file), walk(Memory(file), 3)[0])
+    for number in (1, 2, 1, 0, 1):
+        assert stream.block(number) == blocks[number]
 
 
 def test_going_back_costs_one_step_where_each_record_has_a_checkpoint(monkeypatch):

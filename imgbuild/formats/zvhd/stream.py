@@ -2,8 +2,9 @@
 
 A block can only be inflated after all blocks before it. But the writer ends each by a sync flush, which leaves nothing
 open: what comes next needs no more than the 32 KiB before it. So the stream keeps these, at most ``CHECKPOINTS`` times,
-spread evenly over the records; going back starts from the nearest one before. Of a stream in which something is not so
-it keeps copies of its state in their place.
+spread evenly over the records; going back starts from the nearest one before. What is read first is always read from
+the start on, and what is read again must be the same: bytes that look like a flush and are none show here. Then, and
+where anything else is not as usual, zlib reads all anew and keeps copies of its state.
 
 DEFLATE, RFC 1951; the flush is an empty stored block, https://www.zlib.net/manual.html
 """
@@ -66,64 +67,106 @@ class Stream:
     def __init__(self, reader: Reader, records: Records, checkpoints: int = CHECKPOINTS) -> None:
         self._reader = reader
         self._records = records
+        self._checkpoints = checkpoints
         self._spacing = max(1, ceil_div(len(records), checkpoints))
         self._library = fastzlib.library()
-        self._is_plain = True
-        self._saved: dict[int, bytes | _Decompress] = {0: b""}
-        self._broken: tuple[int, Problem] | None = None
-        self._begin(0)
+        self._front = self._library.decompressobj()
+        self._sums = array("q")
+        self._windows: dict[int, bytes] = {}
+        self._back: _Decompress | None = None
+        self._next = 0
+        self._exact: _ExactStream | None = None
 
     def block(self, index: int) -> bytes:
         """Return the block of record ``index``; raises BrokenImage where it, or one before it, is damaged."""
+        if self._exact is None:
+            with suppress(_UnusualError, self._library.error):
+                return self._again(index) if index < len(self._sums) else self._on_to(index)
+            self._exact = _ExactStream(self._reader, self._records, self._checkpoints)
+        return self._exact.block(index)
+
+    def _on_to(self, index: int) -> bytes:
+        """Read on from the furthest record."""
+        while True:
+            data, is_flushed = self._inflate(self._front, len(self._sums))
+            self._sums.append(hash(data))
+            if len(self._sums) % self._spacing == 0:
+                if not is_flushed:
+                    raise _UnusualError
+                self._windows[len(self._sums)] = data[-WINDOW:]
+            if len(self._sums) > index:
+                return data
+
+    def _again(self, index: int) -> bytes:
+        """Read a record that was read before."""
+        start = max((saved for saved in self._windows if saved <= index), default=0)
+        if self._back is None or not start <= self._next <= index:
+            self._back, self._next = self._begun(start), start
+        while True:
+            data, _ = self._inflate(self._back, self._next)
+            if hash(data) != self._sums[self._next]:
+                raise _UnusualError
+            self._next += 1
+            if self._next > index:
+                return data
+
+    def _begun(self, start: int) -> _Decompress:
+        window = self._windows.get(start)
+        state: _Decompress = (self._library.decompressobj() if window is None
+                              else self._library.decompressobj(_RAW, zdict=window))
+        return state
+
+    def _inflate(self, state: _Decompress, index: int) -> tuple[bytes, bool]:
+        """Return the block of a record, and whether a flush ends it."""
+        payload = read_payload(self._reader, self._records[index])
+        data = state.decompress(payload, ZVHD_BLOCK + 1)
+        if len(data) != ZVHD_BLOCK or state.eof:
+            raise _UnusualError
+        return data, payload[-len(SYNC_FLUSH) :] == SYNC_FLUSH
+
+
+class _UnusualError(Exception):
+    """The stream is damaged, or none that the usual writer makes."""
+
+
+class _ExactStream:
+    """The same for any stream that zlib reads: with copies of its state."""
+
+    def __init__(self, reader: Reader, records: Records, checkpoints: int) -> None:
+        self._reader = reader
+        self._records = records
+        self._spacing = max(1, ceil_div(len(records), checkpoints))
+        self._saved: dict[int, _Decompress] = {}
+        self._state = zlib.decompressobj()
+        self._next = 0
+        self._broken: tuple[int, Problem] | None = None
+
+    def block(self, index: int) -> bytes:
         if self._broken and index >= self._broken[0]:
             raise BrokenImage(self._broken[1])
         self._go_to(index)
+        while self._next < index:
+            self._step()
         return self._step()
 
     def _go_to(self, index: int) -> None:
-        start = max(saved for saved in self._saved if saved <= index)
-        if not start <= self._next <= index:
-            self._begin(start)
-        while self._next < index:
-            self._step()
-
-    def _begin(self, index: int) -> None:
-        self._next = index
-        saved = self._saved[index]
-        if isinstance(saved, bytes):
-            self._state = self._library.decompressobj(_RAW, zdict=saved) if saved else self._library.decompressobj()
-        else:
-            self._state = saved.copy()
+        start = max((saved for saved in self._saved if saved <= index), default=0)
+        if start <= self._next <= index:
+            return
+        self._next = start
+        saved = self._saved.get(start)
+        self._state = saved.copy() if saved else zlib.decompressobj()
 
     def _step(self) -> bytes:
         index = self._next
+        if index and index % self._spacing == 0 and index not in self._saved:
+            self._saved[index] = self._state.copy()
         record = self._records[index]
         try:
-            payload = read_payload(self._reader, record)
-            data = self._inflate(payload, record, index)
+            data = inflate(self._state, read_payload(self._reader, record), record, ZVHD_BLOCK)
         except BrokenImage as error:
             self._broken = (index, error.problem)
             self._next = len(self._records)
             raise
-        self._next = index + 1
-        if self._next % self._spacing == 0:
-            self._save(payload, data)
+        self._next += 1
         return data
-
-    def _inflate(self, payload: memoryview, record: Record, index: int) -> bytes:
-        """Return the block. Where anything is not as usual, zlib has the word, and all from the start is read again."""
-        if self._is_plain:
-            with suppress(self._library.error):
-                data: bytes = self._state.decompress(payload, ZVHD_BLOCK + 1)
-                if len(data) == ZVHD_BLOCK and not self._state.eof:
-                    return data
-            self._is_plain, self._library, self._saved = False, zlib, {0: b""}
-            self._begin(0)
-            self._go_to(index)
-        return inflate(self._state, payload, record, ZVHD_BLOCK)
-
-    def _save(self, payload: memoryview, data: bytes) -> None:
-        if not self._is_plain:
-            self._saved[self._next] = self._state.copy()
-        elif payload[-len(SYNC_FLUSH) :] == SYNC_FLUSH:
-            self._saved[self._next] = data[-WINDOW:]
