@@ -118,8 +118,9 @@ def _destination(checked: Checked, profile: Profile) -> Destination:
 
 
 def _why_unseen(image: Inspection) -> str:
-    """Say why nobody knows what kind of image it is: what was in the way first, if anything was."""
-    reason = next((problem.message for problem in image.problems), "not all of its partitions have a known file system")
+    """Say why nobody knows what kind of image it is: that there is nothing, or what was in the way first."""
+    problems = sorted(image.problems, key=lambda problem: problem.code != "nothing-inside")
+    reason = next((problem.message for problem in problems), "not all of its partitions have a known file system")
     return f"{_UNSEEN}: {reason}"
 
 

@@ -3,9 +3,10 @@
 For each file there is an entry of a few hundred bytes, named by device and inode, with size and both times in
 nanoseconds inside; it counts only where all five are those of the open file. Nothing is taken on trust: a file that
 was changed within the last two seconds could be changed again within one tick of its clock; file systems of networks
-and of user space give inodes and times that need not stay; and a folder that others may write to, or an entry that
-says anything but digests of the right length, is passed over. Of a file that somebody has open for writing nothing is
-kept: what is written through a mapping need not move its times. What cannot be kept is computed again.
+and of user space give inodes and times that need not stay, and tmpfs moves no time for what is written through a
+mapping; a folder that others may write to, or an entry that says anything but digests of the right length, is passed
+over. Of a file that somebody has open for writing nothing is kept: what is written through a mapping need not move its
+times. What cannot be kept is computed again.
 
 The folder is ``$XDG_CACHE_HOME/imgbuild``, https://specifications.freedesktop.org/basedir-spec/0.8/
 """
@@ -43,7 +44,6 @@ LOCAL = frozenset({
     0x2FC12FC1,  # ZFS
     0xF2F52010,  # F2FS
     0xCA451A4E,  # bcachefs
-    0x01021994,  # tmpfs
     0x794C7630,  # overlayfs, over one of these
 })
 _HEXADECIMAL = re.compile(r"[0-9a-f]+")
@@ -70,9 +70,11 @@ def is_at_rest(source: Source) -> bool:
     """Say whether nobody has the file open for writing, or mapped: who opens it later moves its times when he writes.
 
     A read lease is granted only then, and only to the owner of the file or a program that may take any, fcntl(2). It is
-    given back at once; should somebody open the file in between, he waits for that, and the signal is one that nobody
-    hears.
+    given back at once. Whoever opens the file in these microseconds waits for that, or is told to try again if he does
+    not want to wait; the signal that comes then is one that nobody hears.
     """
+    if _place(source) is None:
+        return False
     try:
         import fcntl  # noqa: PLC0415 - where checksums are kept
 

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from contextlib import nullcontext
-from functools import cache
+from functools import lru_cache
 from importlib.util import find_spec
 from itertools import count
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from imgbuild.formats.served import NAMES
 from imgbuild.headstart import Terms
 from imgbuild.readers import BrokenImage
 from imgbuild.sizes import MIB
-from imgbuild.stamps import stamp_of
+from imgbuild.stamps import KEPT, stamp_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -210,7 +210,7 @@ def questions_of(settings: Settings) -> tuple[Question, ...]:
                                                                 stamp_of(settings.rules))
 
 
-@cache
+@lru_cache(KEPT)
 def _questions(cloud: str, rules: str, _stamp: Stamp) -> tuple[Question, ...]:
     from imgbuild import rulebook  # noqa: PLC0415 - for those who have rules of their own
     from imgbuild.checks.assertions import Assertion  # noqa: PLC0415 - as above

@@ -6,6 +6,8 @@ import os
 import stat
 
 Stamp = tuple[object, ...]
+KEPT = 32
+"""So many books, and lists of what is in them, are kept: those of all clouds, and of some changes."""
 
 
 def stamp_of(path: str | None) -> Stamp:
@@ -15,9 +17,12 @@ def stamp_of(path: str | None) -> Stamp:
     """
     if path is None:
         return ()
-    names = sorted(os.listdir(path)) if os.path.isdir(path) and os.access(path, os.R_OK) else []
-    places = (path, *(os.path.join(path, name) for name in names))
-    return (os.path.abspath(path), *map(stamp_of_file, places))
+    try:
+        names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+        whole = os.path.abspath(path)
+    except (OSError, ValueError):  # it is said by those who read it
+        return (path,)
+    return (whole, *map(stamp_of_file, (path, *(os.path.join(path, name) for name in names))))
 
 
 def stamp_of_file(path: str) -> Stamp:
@@ -28,4 +33,4 @@ def stamp_of_file(path: str) -> Stamp:
         return (path,)
     if not stat.S_ISREG(status.st_mode):
         return (path, status.st_ino)
-    return (path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return (path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

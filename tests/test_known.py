@@ -186,6 +186,7 @@ def test_what_somebody_may_write_through_a_mapping_is_not_kept(image, folder):
     assert sums(image).cached == ("md5", "sha256")
 
 
+@pytest.mark.usefixtures("settled", "folder")
 def test_whether_a_file_is_at_rest_hinders_nobody(image):
     with open_source(image) as source:
         assert known.is_at_rest(source)

@@ -52,7 +52,7 @@ class Program(click.Group):
     def resolve_command(self, ctx: click.Context,
                         args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that the words begin with; of one that does not exist, say which is likely meant."""
-        if args and args[0] not in COMMANDS:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
             from difflib import get_close_matches  # noqa: PLC0415 - for those who mistype
 
             meant = get_close_matches(args[0], COMMANDS, 1)

@@ -1,4 +1,4 @@
-"""What gives more bytes than a block has: the rest of it in, damaged or a bomb out.
+"""A compressed block that gives more bytes than it may: what gives the others in, whether it is a bomb out.
 
 A bit that flips in a compressed block often hides its end, and it goes on for some bytes or for a block or two. What
 goes on for many blocks was made to fill the memory of whoever unpacks it.
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from imgbuild.zstd import ZstdDecompressor
 
 TIMES = 8
-"""A bomb has so many blocks in one, or more."""
+"""A bomb gives more than so many blocks."""
 
 
 def is_bomb(more: Callable[[int], bytes], size: int, error: type[Exception]) -> bool:
-    """Say whether a block of ``size`` bytes, of which one more has come, goes on to eight times that; none is kept.
+    """Say whether a block of ``size`` bytes, of which one more has come, gives more than eight times that.
 
-    ``more`` gives the next bytes, at most as many as it is asked for and none at the end, or raises ``error``.
+    ``more`` gives the next bytes, at most as many as it is asked for and none at the end, or raises ``error``. None of
+    them are kept.
     """
     left = (TIMES - 1) * size
     with suppress(error):

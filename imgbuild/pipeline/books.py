@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from imgbuild import rulebook
 from imgbuild.errors import ImgbuildError, UsageError
-from imgbuild.stamps import stamp_of
+from imgbuild.stamps import KEPT, stamp_of
 
 if TYPE_CHECKING:
     from imgbuild.acceptance import Acceptance
@@ -22,7 +22,7 @@ def load_book(settings: Settings) -> RuleBook:
     return _load_book(settings, stamp_of(settings.rules), stamp_of(settings.catalogue))
 
 
-@cache
+@lru_cache(KEPT)
 def _load_book(settings: Settings, _rules: Stamp, _catalogue: Stamp) -> RuleBook:
     book = read_book(settings.cloud, settings.rules, settings.catalogue)
     if settings.catalogue is not None:
@@ -42,7 +42,7 @@ def read_book(cloud: str, rules: str | None, catalogue: str | None) -> RuleBook:
     return _read_book(cloud, rules, catalogue, (stamp_of(rules), stamp_of(catalogue)))
 
 
-@cache
+@lru_cache(KEPT)
 def _read_book(cloud: str, rules: str | None, catalogue: str | None, _stamps: Stamp) -> RuleBook:
     return rulebook.load(cloud, rules=rules, catalogue=catalogue)
 

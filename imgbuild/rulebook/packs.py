@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -186,7 +186,7 @@ def read_toml(path: str) -> dict[str, Any]:
     return _read_toml(path, stamp_of_file(path))
 
 
-@cache
+@lru_cache(512)
 def _read_toml(path: str, _stamp: Stamp) -> dict[str, Any]:
     if not os.path.isfile(path):
         raise RuleBookError(f"{shown(path)}: it is no regular file", cure="move it away, or put a file in its place")

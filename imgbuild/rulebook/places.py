@@ -7,10 +7,10 @@ this does not see. Only what is wrong asks for a line.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from imgbuild.stamps import stamp_of_file
+from imgbuild.stamps import KEPT, stamp_of_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ def line_of(path: str, rule_id: str) -> int | None:
     return _ids(path, stamp_of_file(path)).get(rule_id)
 
 
-@cache
+@lru_cache(KEPT)
 def _ids(path: str, _stamp: Stamp) -> dict[str, int]:
     """Return the first line of each id: looked for once, for somebody may have thousands of rules."""
     found = [(match[2], number) for number, line in enumerate(_lines(path), start=1) if (match := _ID.match(line))]

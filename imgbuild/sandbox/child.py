@@ -62,6 +62,7 @@ class Child(Generic[T]):
         self._reported = threading.Condition()
         self._ended = False
         self._was_killed = False
+        self._silent_since = 0.0
         self._deadline = time.monotonic() + limits.seconds + GRACE_SECONDS
         self._drain = threading.Thread(target=self._collect, args=(channel,), daemon=True)
 
@@ -85,12 +86,14 @@ class Child(Generic[T]):
         self._drain.join(left if within is None else min(left, within))
         if self._drain.is_alive():
             self.kill()
+        elif not forking.has_ended(self._process, max(0.0, self._deadline - time.monotonic())):
+            self.kill()  # it has closed its pipe, and stayed
         status = forking.wait_for(self._process)
         self._drain.join()
         return Outcome(self._value, GARBLED if self._garbled else self._ending(status), self._in_force)
 
     def _ending(self, status: int) -> Problem | None:
-        in_time = time.monotonic() < self._deadline - GRACE_SECONDS
+        in_time = self._silent_since < self._deadline - GRACE_SECONDS
         return ending(status, self._limits, by_others=in_time and not self._was_killed)
 
     def kill(self) -> None:
@@ -109,6 +112,7 @@ class Child(Generic[T]):
             except (msgspec.MsgspecError, ValueError, RecursionError):
                 self._garbled = True
                 self.kill()
+        self._silent_since = time.monotonic()
         self._learn(self._value, ended=True)
 
     def _learn(self, value: T | None, *, ended: bool = False) -> None:
@@ -118,10 +122,12 @@ class Child(Generic[T]):
 
 
 def frames(pipe: BinaryIO) -> Iterator[bytes]:
-    """Yield the frames that a child sends, until it ends or sends one that is too large."""
+    """Yield the frames that a child sends, until it ends; raises ValueError for one that is too large."""
     while len(header := pipe.read(4)) == 4:  # noqa: PLR2004 - the frame's length field
         length = int.from_bytes(header, "big")
-        if length > FRAME_LIMIT or len(frame := pipe.read(length)) < length:
+        if length > FRAME_LIMIT:
+            raise ValueError(f"a frame of {length} bytes")
+        if len(frame := pipe.read(length)) < length:
             return
         yield frame
 

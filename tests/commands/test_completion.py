@@ -163,6 +163,10 @@ def test_what_cannot_be_read_completes_nothing(words):
     assert ask(["check", *words], "") == []
 
 
+def test_behind_a_command_that_does_not_exist_nothing_is_said():
+    assert ask(["chek"], "") == ask(["frob"], "")
+
+
 @pytest.mark.parametrize(("words", "joined"), [
     (["a", "=", "b"], ["a=b"]), (["a", "="], ["a="]), (["a", "=", ""], ["a="]), (["a", "b"], ["a", "b"]),
     (["=", "a"], ["=a"]), (["a", "==", "b"], ["a==b"]), ([""], [""])])

@@ -94,6 +94,19 @@ def test_a_child_that_blocks_its_alarm_is_killed(monkeypatch):
     assert sandbox.run(work, str, Limits(seconds=0.2)).problem.code == "inspection-timeout"
 
 
+def test_a_child_that_closes_its_pipe_and_stays_is_killed(monkeypatch):
+    monkeypatch.setattr(sandbox.child, "GRACE_SECONDS", 0.2)
+
+    def work(_):
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        os.closerange(3, 64)
+        time.sleep(600)
+
+    started = time.monotonic()
+    assert sandbox.run(work, str, Limits(seconds=0.2)).problem.code == "inspection-timeout"
+    assert time.monotonic() - started < 300
+
+
 def test_memory_over_the_limit_is_a_problem():
     outcome = sandbox.run(lambda _: bytearray(2048 * MIB), str, FAST)
     assert outcome.problem.code == "inspection-memory"
@@ -143,8 +156,8 @@ def frame(value):
     return len(data).to_bytes(4, "big") + data
 
 
-CUT = [b"", b"\0", b"\0\0\0\1", b"\xff\xff\xff\xff", b"\0\0\0\5\1"]
-GARBLED = [b"\0\0\0\0", b"\0\0\0\1\xc1", b"\0\0\0\2\xa1x", b"\0\0\0\1\x80", b"\0\0\0\2\xa1\xff",
+CUT = [b"", b"\0", b"\0\0\0\1", b"\0\0\0\5\1"]
+GARBLED = [b"\xff\xff\xff\xff", b"\0\0\0\0", b"\0\0\0\1\xc1", b"\0\0\0\2\xa1x", b"\0\0\0\1\x80", b"\0\0\0\2\xa1\xff",
            (50_000).to_bytes(4, "big") + b"\x91" * 49_999 + b"\x90"]  # lists in lists
 
 
