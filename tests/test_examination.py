@@ -104,7 +104,7 @@ def test_a_module_counts_as_compiled_where_the_child_may_read_that(monkeypatch, 
 
 
 def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch):
-    original, size = digest.digest, image.stat().st_size
+    original = digest.digest
 
     def cut_first(source, algorithms, *, progress):
         os.truncate(image, 1000)
@@ -113,8 +113,8 @@ def test_a_file_that_shrinks_while_it_is_hashed_is_a_finding(image, monkeypatch)
     monkeypatch.setattr(digest, "digest", cut_first)
     facts = examination.inspect(str(image))
     assert facts.checksums is None
-    (message,) = [problem.message for problem in facts.problems if problem.code == "changed"]  # by child or digest
-    assert f"1000 of {size} bytes are left" in message
+    # Once, whoever has met it: the child, what hashes, or who compares the file's times at the end.
+    assert [problem.code for problem in facts.problems].count("changed") == 1
 
 
 def test_a_file_that_is_changed_while_it_is_hashed_has_no_digest_of_its_disk(image, monkeypatch):
