@@ -245,6 +245,7 @@ class _Worker:
 
     def _look(self, number: int, mutant: Mutant) -> Result:
         gc.collect()  # what the case before left in circles is not this one's
+        self._inherited = min(self._inherited, _memory("VmRSS"))  # some of it may have been let go of by now
         self._peak.write("5\n")  # the peak of memory is counted anew
         self._strange.clear()
         result = Result(number, mutant.what, 0, 0)
