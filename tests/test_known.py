@@ -305,6 +305,7 @@ def test_a_user_without_a_home_has_no_cache(image, tmp_path, monkeypatch):
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_relative_cache_folder_does_not_count(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "cache")
     monkeypatch.setenv("HOME", str(tmp_path))
