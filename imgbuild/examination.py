@@ -25,7 +25,7 @@ from imgbuild.sizes import MIB
 from imgbuild.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from imgbuild.digest import Progress
@@ -160,17 +160,14 @@ def _complete(found: Found, hashed: Hashed, source: Source, profile: Profile) ->
     if problem is not None:  # no digest is one of the file
         facts = msgspec.structs.replace(facts, content=msgspec.UNSET, problems=(*facts.problems, problem))
     return msgspec.structs.replace(facts, checksums=hashed.checksums if problem is None else None,
-                                   problems=tuple(_with_one_change(facts.problems)),
+                                   problems=_with_one_change(facts.problems),
                                    disk_format=profile.disk_formats.get(facts.format or ""))
 
 
-def _with_one_change(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Yield the problems, a change of the file once, however often it was met."""
-    was_told = False
-    for problem in problems:
-        if problem.code != "changed" or not was_told:
-            yield problem
-        was_told = was_told or problem.code == "changed"
+def _with_one_change(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return the problems, with the first that says that the file was changed, however often that was met."""
+    first = next((problem for problem in problems if problem.code == "changed"), None)
+    return tuple(problem for problem in problems if problem.code != "changed" or problem is first)
 
 
 def _with_run_facts(image: Inspection, found: Found, hashed: Hashed, source: Source,

@@ -101,8 +101,7 @@ class Source:
         Holes are asked for only where fewer bytes are allocated than the file has. The data that the answers are about
         is the same that the reads see; a file that is changed meanwhile is found out afterwards.
         """
-        allocated = self.allocated
-        if allocated is None or allocated >= self.size or not hasattr(os, "SEEK_DATA"):
+        if self.data_size == self.size or not hasattr(os, "SEEK_DATA"):
             yield 0, self.size, False
             return
         offset = 0

@@ -191,7 +191,7 @@ def _send(pipe: BinaryIO, value: object) -> None:
     pipe.flush()
 
 
-def ending(status: int, limits: Limits, *, by_others: bool = False) -> Problem | None:
+def ending(status: int, limits: Limits, *, by_others: bool) -> Problem | None:
     """Return what was wrong with the end of a child, by its status as wait(2) has it.
 
     ``by_others`` says that its time was not over and that nobody here has ended it.

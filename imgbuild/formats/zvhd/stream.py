@@ -67,7 +67,6 @@ class Stream:
     def __init__(self, reader: Reader, records: Records, checkpoints: int = CHECKPOINTS) -> None:
         self._reader = reader
         self._records = records
-        self._checkpoints = checkpoints
         self._spacing = max(1, ceil_div(len(records), checkpoints))
         self._library = fastzlib.library()
         self._front = self._library.decompressobj()
@@ -82,7 +81,7 @@ class Stream:
         if self._exact is None:
             with suppress(_UnusualError, self._library.error):
                 return self._again(index) if index < len(self._sums) else self._on_to(index)
-            self._exact = _ExactStream(self._reader, self._records, self._checkpoints)
+            self._exact = _ExactStream(self._reader, self._records, self._spacing)
         return self._exact.block(index)
 
     def _on_to(self, index: int) -> bytes:
@@ -99,7 +98,7 @@ class Stream:
 
     def _again(self, index: int) -> bytes:
         """Read a record that was read before."""
-        start = max((saved for saved in self._windows if saved <= index), default=0)
+        start = index - index % self._spacing  # up to the furthest record each of these has its window
         if self._back is None or not start <= self._next <= index:
             self._back, self._next = self._begun(start), start
         while True:
@@ -132,10 +131,10 @@ class _UnusualError(Exception):
 class _ExactStream:
     """The same for any stream that zlib reads: with copies of its state."""
 
-    def __init__(self, reader: Reader, records: Records, checkpoints: int) -> None:
+    def __init__(self, reader: Reader, records: Records, spacing: int) -> None:
         self._reader = reader
         self._records = records
-        self._spacing = max(1, ceil_div(len(records), checkpoints))
+        self._spacing = spacing
         self._saved: dict[int, _Decompress] = {}
         self._state = zlib.decompressobj()
         self._next = 0
